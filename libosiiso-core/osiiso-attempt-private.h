@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "osiiso-attempt.h"
+#include "osiiso-scheduler-private.h"
+
+G_BEGIN_DECLS
+
+enum
+{
+  OSIISO_ATTEMPT_CLAIMED     = 1 << 0, /* somebody ends it: the one exchange that decides */
+  OSIISO_ATTEMPT_INSIDE      = 1 << 1, /* the function is running */
+  OSIISO_ATTEMPT_REPORTED    = 1 << 2, /* an outcome is stored, to be used when the function is left */
+  OSIISO_ATTEMPT_DEFERRED    = 1 << 3,
+  OSIISO_ATTEMPT_INTERRUPTED = 1 << 4, /* ended by a timeout or a cancellation */
+  OSIISO_ATTEMPT_HOLDS       = 1 << 5, /* keeps the user data until it is freed */
+};
+
+/*
+ * OsiisoAttempt: one try at a task.
+ *
+ * scheduler, record, number: constant.
+ * link, timer: guarded by the scheduler's ready lock.
+ * status, outcome, retry_after: written by whoever set CLAIMED, before REPORTED.
+ */
+struct _OsiisoAttempt
+{
+  _Atomic guint32  ref_count;
+  guint            number;
+  _Atomic guint32  state;
+  OsiisoStatus     status;
+  OsiisoScheduler *scheduler; /* (owned) */
+  OsiisoRecord    *record;    /* (owned) */
+  OsiisoLink       link;
+  OsiisoHeapNode   timer;
+  _Atomic (GCancellable *) cancellable; /* (nullable) (owned) */
+  OsiisoOutcome   *outcome;   /* (nullable) (owned) */
+  gint64           retry_after;
+};
+
+#define OSIISO_ATTEMPT_FROM_LINK(l)  ((OsiisoAttempt *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoAttempt, link)))
+#define OSIISO_ATTEMPT_FROM_TIMER(n) ((OsiisoAttempt *) (void *) ((char *) (n) - G_STRUCT_OFFSET (OsiisoAttempt, timer)))
+
+/* Takes references on both. */
+OsiisoAttempt *osiiso_attempt_new       (OsiisoScheduler *scheduler,
+                                         OsiisoRecord    *record,
+                                         guint            number);
+
+/* For whoever found the attempt in a list that does not hold it. */
+gboolean       osiiso_attempt_try_ref   (OsiisoAttempt   *self);
+
+/* Ends an attempt from outside: nothing that it reports counts any more. FALSE
+ * when it has ended already. */
+gboolean       osiiso_attempt_interrupt (OsiisoAttempt         *self,
+                                         OsiisoInterruptReason  reason);
+
+/* The attempt whose function the calling thread is in. */
+OsiisoAttempt *osiiso_attempt_get_current (void);
+
+OsiisoOutcome *osiiso_outcome_new_error (GError *error);
+void           osiiso_outcome_free      (OsiisoOutcome *self);
+
+G_END_DECLS

@@ -1,0 +1,882 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "osiiso-attempt-private.h"
+#include "osiiso-backend.h"
+#include "osiiso-clock-private.h"
+#include "osiiso-error.h"
+
+/**
+ * OsiisoAttempt:
+ *
+ * One try at a task.
+ *
+ * A task function gets an attempt and reports on it: with a value through one
+ * of the `return` methods, or with an error. The first report counts; it takes
+ * effect when the function returns. A function that cannot finish at once calls
+ * [method@Osiiso.Attempt.defer], returns, and reports later from any thread.
+ *
+ * When the task is cancelled or the attempt takes longer than its timeout, the
+ * attempt ends there: [method@Osiiso.Attempt.get_cancellable] is cancelled and
+ * later reports are ignored. Long work should check that cancellable, or hand
+ * it to GIO calls.
+ *
+ * ```c
+ * static void
+ * load (OsiisoAttempt *attempt,
+ *       gpointer       user_data)
+ * {
+ *   GError *error = NULL;
+ *   char *text = NULL;
+ *
+ *   if (g_file_load_contents (user_data, osiiso_attempt_get_cancellable (attempt),
+ *                             &text, NULL, NULL, &error))
+ *     osiiso_attempt_return_string (attempt, text);
+ *   else
+ *     osiiso_attempt_return_error (attempt, error);
+ *   g_free (text);
+ * }
+ * ```
+ *
+ * All methods may be called from any thread.
+ *
+ * Since: 1.0
+ */
+
+G_DEFINE_BOXED_TYPE (OsiisoAttempt, osiiso_attempt, osiiso_attempt_ref, osiiso_attempt_unref)
+
+static _Thread_local OsiisoAttempt *current_attempt;
+
+OsiisoAttempt *
+osiiso_attempt_get_current (void)
+{
+  return current_attempt;
+}
+
+OsiisoOutcome *
+osiiso_outcome_new_error (GError *error)
+{
+  OsiisoOutcome *self = g_new0 (OsiisoOutcome, 1);
+
+  self->error = error;
+  return self;
+}
+
+void
+osiiso_outcome_free (OsiisoOutcome *self)
+{
+  if (self == NULL)
+    return;
+  if (G_IS_VALUE (&self->value))
+    g_value_unset (&self->value);
+  g_clear_error (&self->error);
+  g_free (self);
+}
+
+OsiisoAttempt *
+osiiso_attempt_new (OsiisoScheduler *scheduler,
+                    OsiisoRecord    *record,
+                    guint            number)
+{
+  OsiisoAttempt *self = g_new0 (OsiisoAttempt, 1);
+
+  atomic_init (&self->ref_count, 1);
+  self->number = number;
+  self->scheduler = osiiso_scheduler_ref (scheduler);
+  self->record = osiiso_record_ref (record);
+  self->retry_after = -1;
+  return self;
+}
+
+/* Keeps the user data for as long as the attempt lives. The task has not ended
+ * yet, or the function is running and somebody else keeps them, so there is a
+ * hold already. */
+static void
+hold_payload (OsiisoAttempt *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_ensure_ext (self->record);
+
+  atomic_fetch_add_explicit (&ext->payload_holds, 1, memory_order_acq_rel);
+  if (atomic_fetch_or (&self->state, OSIISO_ATTEMPT_HOLDS) & OSIISO_ATTEMPT_HOLDS)
+    atomic_fetch_sub_explicit (&ext->payload_holds, 1, memory_order_acq_rel);
+}
+
+/* The exchange that decides who ends the attempt. */
+static gboolean
+claim (OsiisoAttempt *self,
+       guint32        flags)
+{
+  guint32 old = atomic_load (&self->state);
+
+  do
+    {
+      if (old & OSIISO_ATTEMPT_CLAIMED)
+        return FALSE;
+    }
+  while (!atomic_compare_exchange_weak (&self->state, &old, old | OSIISO_ATTEMPT_CLAIMED | flags));
+  return TRUE;
+}
+
+static void
+end (OsiisoAttempt *self)
+{
+  osiiso_scheduler_attempt_ended (self->scheduler, self, self->status,
+                                  g_steal_pointer (&self->outcome), self->retry_after);
+}
+
+static void
+attempt_free (OsiisoAttempt *self)
+{
+  GCancellable *cancellable = atomic_load (&self->cancellable);
+
+  if (atomic_load (&self->state) & OSIISO_ATTEMPT_HOLDS)
+    osiiso_scheduler_drop_payload (self->scheduler, self->record);
+  /* Somebody may have connected to it, where the queue lives. */
+  if (cancellable != NULL)
+    {
+      if (self->scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES)
+        osiiso_scheduler_destroy_in_owner (self->scheduler, g_object_unref, cancellable);
+      else
+        g_object_unref (cancellable);
+    }
+  osiiso_record_unref (self->record);
+  osiiso_scheduler_unref (self->scheduler);
+  g_free (self);
+}
+
+/**
+ * osiiso_attempt_ref:
+ * @self: an attempt
+ *
+ * Takes a reference.
+ *
+ * Returns: (transfer full): @self
+ *
+ * Since: 1.0
+ */
+OsiisoAttempt *
+osiiso_attempt_ref (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  atomic_fetch_add_explicit (&self->ref_count, 1, memory_order_relaxed);
+  return self;
+}
+
+gboolean
+osiiso_attempt_try_ref (OsiisoAttempt *self)
+{
+  guint32 old = atomic_load (&self->ref_count);
+
+  do
+    {
+      if (old == 0)
+        return FALSE;
+    }
+  while (!atomic_compare_exchange_weak (&self->ref_count, &old, old + 1));
+  return TRUE;
+}
+
+/**
+ * osiiso_attempt_unref:
+ * @self: (transfer full): an attempt
+ *
+ * Drops a reference.
+ *
+ * If it was the last one and nobody has reported on the attempt, it fails with
+ * %OSIISO_QUEUE_ERROR_ABANDONED.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_unref (OsiisoAttempt *self)
+{
+  g_return_if_fail (self != NULL);
+
+  if (atomic_fetch_sub_explicit (&self->ref_count, 1, memory_order_acq_rel) != 1)
+    return;
+
+  if (claim (self, 0))
+    {
+      g_autofree char *name = osiiso_record_dup_name (self->record);
+
+      self->status = OSIISO_STATUS_FAILED;
+      self->outcome = osiiso_outcome_new_error (g_error_new (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_ABANDONED,
+                                                             "attempt %u of task '%s' was dropped without a report",
+                                                             self->number, name));
+      end (self);
+    }
+  attempt_free (self);
+}
+
+/**
+ * osiiso_attempt_get_task_id:
+ * @self: an attempt
+ *
+ * Gets the id of the task, as [property@Osiiso.Handle:task-id] has it.
+ *
+ * Returns: the id; never 0
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_attempt_get_task_id (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return osiiso_record_get_id (self->record);
+}
+
+/**
+ * osiiso_attempt_dup_name:
+ * @self: an attempt
+ *
+ * Gets the name of the task.
+ *
+ * Returns: (transfer full): the name
+ *
+ * Since: 1.0
+ */
+char *
+osiiso_attempt_dup_name (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return osiiso_record_dup_name (self->record);
+}
+
+/**
+ * osiiso_attempt_get_number:
+ * @self: an attempt
+ *
+ * Says which attempt of its task this is.
+ *
+ * Returns: 1 for the first, 2 for the first retry, and so on
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_attempt_get_number (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return self->number;
+}
+
+/**
+ * osiiso_attempt_get_index:
+ * @self: an attempt
+ *
+ * Says which member of its group the task is.
+ *
+ * Returns: the place in the group, from 0 on; 0 without a group
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_attempt_get_index (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return osiiso_record_get_index (self->record);
+}
+
+static void
+cancel_and_unref (gpointer data)
+{
+  g_cancellable_cancel (data);
+  g_object_unref (data);
+}
+
+/* On a backend that runs in the owner's context handlers of the cancellable may
+ * belong to a language that knows no other thread. */
+static void
+cancel_cancellable (OsiisoAttempt *self)
+{
+  GCancellable *cancellable = atomic_load (&self->cancellable);
+
+  if (cancellable == NULL)
+    return;
+  if ((self->scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
+      !g_main_context_is_owner (self->scheduler->outbox.context))
+    osiiso_scheduler_destroy_in_owner (self->scheduler, cancel_and_unref, g_object_ref (cancellable));
+  else
+    g_cancellable_cancel (cancellable);
+}
+
+/**
+ * osiiso_attempt_get_cancellable:
+ * @self: an attempt
+ *
+ * Gets the cancellable of this attempt.
+ *
+ * It is cancelled when the task is cancelled while this attempt is under way, or
+ * when the attempt takes longer than its timeout. On `main-loop` that happens in
+ * the context that owns the queue, on `thread-pool` in the thread that cancelled
+ * or in one that watches the timeouts.
+ *
+ * Returns: (transfer none): the cancellable; it lives as long as the attempt
+ *
+ * Since: 1.0
+ */
+GCancellable *
+osiiso_attempt_get_cancellable (OsiisoAttempt *self)
+{
+  GCancellable *cancellable;
+  GCancellable *made;
+
+  g_return_val_if_fail (self != NULL, NULL);
+
+  cancellable = atomic_load (&self->cancellable);
+  if (cancellable != NULL)
+    return cancellable;
+
+  made = g_cancellable_new ();
+  if (!atomic_compare_exchange_strong (&self->cancellable, &cancellable, made))
+    {
+      g_object_unref (made);
+      return cancellable;
+    }
+  /* Whoever interrupts sets the flag first and looks for a cancellable then; one
+   * of the two sees the other. */
+  if (atomic_load (&self->state) & OSIISO_ATTEMPT_INTERRUPTED)
+    g_cancellable_cancel (made);
+  return made;
+}
+
+/**
+ * osiiso_attempt_is_open:
+ * @self: an attempt
+ *
+ * Whether a report would still count.
+ *
+ * Returns: %FALSE when somebody has reported, the task was cancelled or the
+ *   attempt timed out
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_attempt_is_open (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return !(atomic_load (&self->state) & OSIISO_ATTEMPT_CLAIMED);
+}
+
+gboolean
+osiiso_attempt_interrupt (OsiisoAttempt        *self,
+                          OsiisoInterruptReason reason)
+{
+  g_autoptr (OsiisoBackend) backend = NULL;
+  GError *error;
+
+  if (!claim (self, OSIISO_ATTEMPT_INTERRUPTED))
+    return FALSE;
+
+  /* The function may be running and goes on with its user data. */
+  hold_payload (self);
+  if (reason == OSIISO_INTERRUPT_REASON_TIMED_OUT)
+    {
+      OsiisoRecordExt *ext = osiiso_record_get_ext (self->record);
+      g_autofree char *name = osiiso_record_dup_name (self->record);
+
+      self->status = OSIISO_STATUS_FAILED;
+      error = g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "task '%s' exceeded %gs timeout",
+                           name, ext->params->timeout);
+    }
+  else
+    {
+      self->status = OSIISO_STATUS_CANCELLED;
+      error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+    }
+  self->outcome = osiiso_outcome_new_error (error);
+
+  /* The backend first: the end of the attempt lets another one start, for which
+   * it may have to make room. */
+  backend = osiiso_scheduler_dup_backend (self->scheduler);
+  if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->interrupt != NULL)
+    OSIISO_BACKEND_GET_CLASS (backend)->interrupt (backend, self, reason);
+  end (self);
+  cancel_cancellable (self);
+  return TRUE;
+}
+
+/* A report: stored at once, used when the function is left. */
+static void
+report (OsiisoAttempt *self,
+        OsiisoStatus   status,
+        OsiisoOutcome *outcome,
+        gint64         retry_after)
+{
+  if (!claim (self, 0))
+    {
+      if (outcome != NULL && G_IS_VALUE (&outcome->value))
+        osiiso_scheduler_destroy_in_owner (self->scheduler, (GDestroyNotify) osiiso_outcome_free, outcome);
+      else
+        osiiso_outcome_free (outcome);
+      return;
+    }
+
+  self->status = status;
+  self->outcome = outcome;
+  self->retry_after = retry_after;
+  /* Either the function has been left and it ends here, or run() sees the
+   * report when it leaves. */
+  if (!(atomic_fetch_or (&self->state, OSIISO_ATTEMPT_REPORTED) & OSIISO_ATTEMPT_INSIDE))
+    end (self);
+}
+
+/**
+ * osiiso_attempt_return_none:
+ * @self: an attempt
+ *
+ * Reports success without a value.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_none (OsiisoAttempt *self)
+{
+  g_return_if_fail (self != NULL);
+
+  report (self, OSIISO_STATUS_SUCCEEDED, NULL, -1);
+}
+
+static OsiisoOutcome *
+outcome_new (GType type)
+{
+  OsiisoOutcome *outcome = g_new0 (OsiisoOutcome, 1);
+
+  g_value_init (&outcome->value, type);
+  return outcome;
+}
+
+/**
+ * osiiso_attempt_return_value:
+ * @self: an attempt
+ * @value: the value, which is copied
+ *
+ * Reports success with a value of any type.
+ *
+ * A value that holds a JavaScript object is refused, because nothing would keep
+ * that object alive: the attempt fails with %OSIISO_QUEUE_ERROR_NOT_SUPPORTED.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_value (OsiisoAttempt *self,
+                             const GValue  *value)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (G_IS_VALUE (value));
+
+  if (strcmp (G_VALUE_TYPE_NAME (value), "JSObject") == 0)
+    {
+      osiiso_attempt_return_error_literal (self, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
+                                           "a JavaScript object cannot be a task's value; keep it in JavaScript, or return a string, a number, a GObject or a GLib.Variant");
+      return;
+    }
+  outcome = outcome_new (G_VALUE_TYPE (value));
+  g_value_copy (value, &outcome->value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
+/**
+ * osiiso_attempt_return_boolean:
+ * @self: an attempt
+ * @value: the value
+ *
+ * Reports success with a `gboolean`.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_boolean (OsiisoAttempt *self,
+                               gboolean       value)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+
+  outcome = outcome_new (G_TYPE_BOOLEAN);
+  g_value_set_boolean (&outcome->value, value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
+/**
+ * osiiso_attempt_return_int:
+ * @self: an attempt
+ * @value: the value
+ *
+ * Reports success with a `gint64`.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_int (OsiisoAttempt *self,
+                           gint64         value)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+
+  outcome = outcome_new (G_TYPE_INT64);
+  g_value_set_int64 (&outcome->value, value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
+/**
+ * osiiso_attempt_return_double:
+ * @self: an attempt
+ * @value: the value
+ *
+ * Reports success with a `gdouble`.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_double (OsiisoAttempt *self,
+                              double         value)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+
+  outcome = outcome_new (G_TYPE_DOUBLE);
+  g_value_set_double (&outcome->value, value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
+/**
+ * osiiso_attempt_return_string:
+ * @self: an attempt
+ * @value: (nullable): the value, which is copied
+ *
+ * Reports success with a string.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_string (OsiisoAttempt *self,
+                              const char    *value)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+
+  outcome = outcome_new (G_TYPE_STRING);
+  g_value_set_string (&outcome->value, value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
+/**
+ * osiiso_attempt_return_bytes:
+ * @self: an attempt
+ * @value: the value
+ *
+ * Reports success with a [struct@GLib.Bytes].
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_bytes (OsiisoAttempt *self,
+                             GBytes        *value)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (value != NULL);
+
+  outcome = outcome_new (G_TYPE_BYTES);
+  g_value_set_boxed (&outcome->value, value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
+/**
+ * osiiso_attempt_return_variant:
+ * @self: an attempt
+ * @value: the value; a floating reference is taken over
+ *
+ * Reports success with a [struct@GLib.Variant].
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_variant (OsiisoAttempt *self,
+                               GVariant      *value)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (value != NULL);
+
+  outcome = outcome_new (G_TYPE_VARIANT);
+  g_value_set_variant (&outcome->value, value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
+/**
+ * osiiso_attempt_return_object:
+ * @self: an attempt
+ * @value: the value, on which a reference is taken
+ *
+ * Reports success with an object.
+ *
+ * The queue drops its reference in the context that owns the queue.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_object (OsiisoAttempt *self,
+                              GObject       *value)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (G_IS_OBJECT (value));
+
+  outcome = outcome_new (G_OBJECT_TYPE (value));
+  g_value_set_object (&outcome->value, value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
+/**
+ * osiiso_attempt_return_error:
+ * @self: an attempt
+ * @error: (transfer full): the error
+ *
+ * Reports failure.
+ *
+ * The task is tried again if its options leave it a retry. An error of
+ * %G_IO_ERROR_CANCELLED is a failure like any other as long as nobody cancelled
+ * the task.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_error (OsiisoAttempt *self,
+                             GError        *error)
+{
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (error != NULL);
+
+  report (self, OSIISO_STATUS_FAILED, osiiso_outcome_new_error (error), -1);
+}
+
+/**
+ * osiiso_attempt_return_new_error: (skip)
+ * @self: an attempt
+ * @domain: the error domain
+ * @code: the error code
+ * @format: a printf() format for the message
+ * @...: what the format asks for
+ *
+ * Reports failure with an error made on the spot.
+ *
+ * Languages other than C have [method@Osiiso.Attempt.return_error_literal].
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_new_error (OsiisoAttempt *self,
+                                 GQuark         domain,
+                                 int            code,
+                                 const char    *format,
+                                 ...)
+{
+  GError *error;
+  va_list args;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (domain != 0);
+  g_return_if_fail (format != NULL);
+
+  va_start (args, format);
+  error = g_error_new_valist (domain, code, format, args);
+  va_end (args);
+  osiiso_attempt_return_error (self, error);
+}
+
+/**
+ * osiiso_attempt_return_error_literal:
+ * @self: an attempt
+ * @domain: the error domain
+ * @code: the error code
+ * @message: the message
+ *
+ * Reports failure with an error made on the spot.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_error_literal (OsiisoAttempt *self,
+                                     GQuark         domain,
+                                     int            code,
+                                     const char    *message)
+{
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (domain != 0);
+  g_return_if_fail (message != NULL);
+
+  osiiso_attempt_return_error (self, g_error_new_literal (domain, code, message));
+}
+
+/**
+ * osiiso_attempt_retry_after:
+ * @self: an attempt
+ * @seconds: how long to wait before the next attempt, in seconds, >= 0
+ * @error: (transfer full): why this attempt did not work
+ *
+ * Reports failure and chooses the wait before the next attempt, instead of the
+ * one that the options ask for.
+ *
+ * A task without a retry left fails with @error. A negative or infinite wait, or
+ * one that is not a number, fails the attempt with %OSIISO_QUEUE_ERROR_INVALID.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_retry_after (OsiisoAttempt *self,
+                            double         seconds,
+                            GError        *error)
+{
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (error != NULL);
+
+  if (!isfinite (seconds) || seconds < 0)
+    {
+      g_error_free (error);
+      osiiso_attempt_return_new_error (self, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                                       "the wait before a retry must be a finite number >= 0; got %g", seconds);
+      return;
+    }
+  report (self, OSIISO_STATUS_FAILED, osiiso_outcome_new_error (error), osiiso_clock_from_seconds (seconds));
+}
+
+/**
+ * osiiso_attempt_defer:
+ * @self: an attempt
+ *
+ * Announces that the report comes later, after the function has returned.
+ *
+ * The caller keeps the reference until it has reported. If it drops it without a
+ * report the attempt fails with %OSIISO_QUEUE_ERROR_ABANDONED. The user data of
+ * the task stay valid as long as the attempt.
+ *
+ * Returns: (transfer full): @self
+ *
+ * Since: 1.0
+ */
+OsiisoAttempt *
+osiiso_attempt_defer (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  hold_payload (self);
+  atomic_fetch_or (&self->state, OSIISO_ATTEMPT_DEFERRED);
+  return osiiso_attempt_ref (self);
+}
+
+/**
+ * osiiso_attempt_set_progress:
+ * @self: an attempt
+ * @fraction: how much is done, from 0 to 1; values outside are clamped, and one
+ *   that is not a number leaves the fraction as it is
+ * @status_text: (nullable): what is going on, for people
+ *
+ * Tells how far the attempt is.
+ *
+ * It shows in [property@Osiiso.Handle:progress] and
+ * [property@Osiiso.Handle:status-text], which are notified in the context that
+ * owns the queue, at most every 16 milliseconds per task.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_set_progress (OsiisoAttempt *self,
+                             double         fraction,
+                             const char    *status_text)
+{
+  OsiisoScheduler *scheduler;
+  OsiisoRecordExt *ext;
+  g_autofree char *old_text = NULL;
+
+  g_return_if_fail (self != NULL);
+
+  if (!osiiso_attempt_is_open (self))
+    return;
+
+  scheduler = self->scheduler;
+  ext = osiiso_record_ensure_ext (self->record);
+  pthread_mutex_lock (&scheduler->view_lock);
+  if (ext->progress == NULL)
+    ext->progress = g_new0 (OsiisoProgress, 1);
+  if (!isnan (fraction))
+    ext->progress->fraction = CLAMP (fraction, 0, 1);
+  old_text = ext->progress->status_text;
+  ext->progress->status_text = g_strdup (status_text);
+  pthread_mutex_unlock (&scheduler->view_lock);
+
+  if (!(osiiso_record_set_flags (self->record, OSIISO_RECORD_NOTIFY_PENDING, 0) & OSIISO_RECORD_NOTIFY_PENDING))
+    osiiso_outbox_post (&scheduler->outbox, OSIISO_EVENT_PROGRESS, self->record, NULL, NULL, NULL);
+}
+
+/**
+ * osiiso_attempt_run:
+ * @self: an attempt
+ *
+ * Calls the task's function, in this thread and now.
+ *
+ * For backends that run functions of this process. Nothing is called when the
+ * attempt has ended already. When the function returns without a report and
+ * without having deferred it, the attempt succeeds without a value.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_run (OsiisoAttempt *self)
+{
+  OsiisoAttempt *outer = current_attempt;
+  OsiisoRecord *record;
+  guint32 state;
+
+  g_return_if_fail (self != NULL);
+
+  /* In the owner's thread what was told before comes first, so that on-start is
+   * seen before the function. */
+  if (self->scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES)
+    osiiso_outbox_drain (&self->scheduler->outbox);
+
+  state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
+  g_return_if_fail (!(state & OSIISO_ATTEMPT_INSIDE));
+  if (!(state & OSIISO_ATTEMPT_CLAIMED))
+    {
+      record = self->record;
+      current_attempt = self;
+      if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
+        {
+          OsiisoMapPayload *payload = record->data;
+
+          payload->func (self, payload->data);
+        }
+      else
+        {
+          record->func (self, record->data);
+        }
+      current_attempt = outer;
+    }
+
+  state = atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
+  if (state & OSIISO_ATTEMPT_REPORTED)
+    end (self);
+  else if (!(state & OSIISO_ATTEMPT_DEFERRED) && claim (self, OSIISO_ATTEMPT_REPORTED))
+    {
+      self->status = OSIISO_STATUS_SUCCEEDED;
+      end (self);
+    }
+}

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-backend-private.h"
+#include "osiiso-error.h"
+
+/**
+ * OsiisoBackend:
+ *
+ * Where tasks run.
+ *
+ * A queue decides what runs and when, its backend where. Backends are plugins,
+ * found by name with [func@Osiiso.Backend.create], or subclasses of this class
+ * in the program itself, in C, Vala or Python.
+ *
+ * A backend pulls. When tasks are runnable the queue calls
+ * [vfunc@Osiiso.Backend.wake], and the backend takes them, one for each place
+ * that it has, with [method@Osiiso.Backend.take], until it gets %NULL. It runs
+ * each attempt, in this process with [method@Osiiso.Attempt.run], and drops the
+ * reference. A thread that has nothing else to do takes with
+ * [method@Osiiso.Backend.take_wait], which blocks, and does not need to be woken.
+ *
+ * Priorities, retries, timeouts, limits and groups are the queue's business. The
+ * settings of a backend are the GObject properties of its class.
+ *
+ * ## A backend that runs tasks where they are submitted
+ *
+ * ```c
+ * static void
+ * inline_backend_wake (OsiisoBackend *backend,
+ *                      guint          n)
+ * {
+ *   OsiisoAttempt *attempt;
+ *
+ *   while ((attempt = osiiso_backend_take (backend)) != NULL)
+ *     {
+ *       osiiso_attempt_run (attempt);
+ *       osiiso_attempt_unref (attempt);
+ *     }
+ * }
+ * ```
+ *
+ * Since: 1.0
+ */
+
+/*
+ * lock guards scheduler and workers.
+ */
+typedef struct
+{
+  pthread_mutex_t  lock;
+  OsiisoScheduler *scheduler; /* (nullable) (owned), while it belongs to a queue */
+  guint            workers;   /* 0: the default */
+} OsiisoBackendPrivate;
+
+G_DEFINE_ABSTRACT_TYPE_WITH_PRIVATE (OsiisoBackend, osiiso_backend, G_TYPE_OBJECT)
+
+static OsiisoBackendCapabilities
+osiiso_backend_real_get_capabilities (OsiisoBackend *self)
+{
+  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS;
+}
+
+static guint
+osiiso_backend_real_get_default_workers (OsiisoBackend *self)
+{
+  return CLAMP (g_get_num_processors () * 4, 4, 32);
+}
+
+static void
+osiiso_backend_finalize (GObject *object)
+{
+  OsiisoBackendPrivate *priv = osiiso_backend_get_instance_private (OSIISO_BACKEND (object));
+
+  g_clear_pointer (&priv->scheduler, osiiso_scheduler_unref);
+  pthread_mutex_destroy (&priv->lock);
+
+  G_OBJECT_CLASS (osiiso_backend_parent_class)->finalize (object);
+}
+
+static void
+osiiso_backend_class_init (OsiisoBackendClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = osiiso_backend_finalize;
+
+  klass->get_capabilities = osiiso_backend_real_get_capabilities;
+  klass->get_default_workers = osiiso_backend_real_get_default_workers;
+}
+
+static void
+osiiso_backend_init (OsiisoBackend *self)
+{
+  OsiisoBackendPrivate *priv = osiiso_backend_get_instance_private (self);
+
+  pthread_mutex_init (&priv->lock, NULL);
+}
+
+static OsiisoScheduler *
+dup_scheduler (OsiisoBackend *self)
+{
+  OsiisoBackendPrivate *priv = osiiso_backend_get_instance_private (self);
+  OsiisoScheduler *scheduler = NULL;
+
+  pthread_mutex_lock (&priv->lock);
+  if (priv->scheduler != NULL)
+    scheduler = osiiso_scheduler_ref (priv->scheduler);
+  pthread_mutex_unlock (&priv->lock);
+  return scheduler;
+}
+
+gboolean
+osiiso_backend_bind (OsiisoBackend   *self,
+                     OsiisoScheduler *scheduler,
+                     GError         **error)
+{
+  OsiisoBackendPrivate *priv = osiiso_backend_get_instance_private (self);
+  gboolean free;
+
+  pthread_mutex_lock (&priv->lock);
+  free = priv->scheduler == NULL;
+  if (free)
+    priv->scheduler = osiiso_scheduler_ref (scheduler);
+  pthread_mutex_unlock (&priv->lock);
+
+  if (!free)
+    g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY,
+                 "this %s belongs to another queue", G_OBJECT_TYPE_NAME (self));
+  return free;
+}
+
+void
+osiiso_backend_unbind (OsiisoBackend   *self,
+                       OsiisoScheduler *scheduler)
+{
+  OsiisoBackendPrivate *priv = osiiso_backend_get_instance_private (self);
+  OsiisoScheduler *old = NULL;
+
+  pthread_mutex_lock (&priv->lock);
+  if (priv->scheduler == scheduler)
+    old = g_steal_pointer (&priv->scheduler);
+  pthread_mutex_unlock (&priv->lock);
+  g_clear_pointer (&old, osiiso_scheduler_unref);
+}
+
+gboolean
+osiiso_backend_open (OsiisoBackend *self,
+                     GError       **error)
+{
+  GError *local_error = NULL;
+
+  if (OSIISO_BACKEND_GET_CLASS (self)->open == NULL)
+    return TRUE;
+  if (OSIISO_BACKEND_GET_CLASS (self)->open (self, &local_error))
+    {
+      g_clear_error (&local_error);
+      return TRUE;
+    }
+  /* Other languages may fail without saying why. */
+  if (local_error == NULL)
+    local_error = g_error_new (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED,
+                               "%s could not be opened", G_OBJECT_TYPE_NAME (self));
+  g_propagate_error (error, local_error);
+  return FALSE;
+}
+
+void
+osiiso_backend_set_workers (OsiisoBackend *self,
+                            guint          workers)
+{
+  OsiisoBackendPrivate *priv = osiiso_backend_get_instance_private (self);
+  gboolean changed;
+
+  pthread_mutex_lock (&priv->lock);
+  changed = priv->workers != workers;
+  priv->workers = workers;
+  pthread_mutex_unlock (&priv->lock);
+
+  if (changed && OSIISO_BACKEND_GET_CLASS (self)->workers_changed != NULL)
+    OSIISO_BACKEND_GET_CLASS (self)->workers_changed (self);
+}
+
+/**
+ * osiiso_backend_get_capabilities:
+ * @self: a backend
+ *
+ * Asks what the backend can do. Any thread.
+ *
+ * Returns: the capabilities
+ *
+ * Since: 1.0
+ */
+OsiisoBackendCapabilities
+osiiso_backend_get_capabilities (OsiisoBackend *self)
+{
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), OSIISO_BACKEND_CAPABILITIES_NONE);
+
+  return OSIISO_BACKEND_GET_CLASS (self)->get_capabilities (self);
+}
+
+/**
+ * osiiso_backend_get_workers:
+ * @self: a backend
+ *
+ * Asks how many attempts the queue hands out at a time: what its
+ * [property@Osiiso.Queue:workers] says, or the default of the backend. Any
+ * thread.
+ *
+ * Returns: the number, at least 1
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_backend_get_workers (OsiisoBackend *self)
+{
+  OsiisoBackendPrivate *priv;
+  guint workers;
+
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), 1);
+
+  priv = osiiso_backend_get_instance_private (self);
+  pthread_mutex_lock (&priv->lock);
+  workers = priv->workers;
+  pthread_mutex_unlock (&priv->lock);
+  if (workers == 0)
+    workers = OSIISO_BACKEND_GET_CLASS (self)->get_default_workers (self);
+  return MAX (workers, 1);
+}
+
+/**
+ * osiiso_backend_get_context:
+ * @self: a backend
+ *
+ * Gets the context that owns the queue, for backends that attach sources to it.
+ * Any thread.
+ *
+ * Returns: (transfer none) (nullable): the context; %NULL without a queue
+ *
+ * Since: 1.0
+ */
+GMainContext *
+osiiso_backend_get_context (OsiisoBackend *self)
+{
+  OsiisoBackendPrivate *priv;
+  GMainContext *context = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
+
+  priv = osiiso_backend_get_instance_private (self);
+  pthread_mutex_lock (&priv->lock);
+  if (priv->scheduler != NULL)
+    context = priv->scheduler->outbox.context;
+  pthread_mutex_unlock (&priv->lock);
+  return context;
+}
+
+static OsiisoAttempt *
+take (OsiisoBackend *self,
+      gboolean       wait)
+{
+  OsiisoScheduler *scheduler = dup_scheduler (self);
+  OsiisoAttempt *attempt;
+
+  if (scheduler == NULL)
+    return NULL;
+  attempt = osiiso_scheduler_take (scheduler, wait);
+  osiiso_scheduler_unref (scheduler);
+  return attempt;
+}
+
+/**
+ * osiiso_backend_take:
+ * @self: a backend
+ *
+ * Takes the next attempt that may run now: of the runnable tasks the one with
+ * the lowest priority number, and of these the one that was submitted first.
+ *
+ * After %NULL, be it because there is nothing, because the queue is paused or
+ * because as many attempts are under way as the queue has workers,
+ * [vfunc@Osiiso.Backend.wake] is called when it is worth asking again. As long as
+ * attempts are returned it is not called, so the caller has to go on asking.
+ *
+ * Any thread.
+ *
+ * Returns: (transfer full) (nullable): an attempt, which is running from now on
+ *
+ * Since: 1.0
+ */
+OsiisoAttempt *
+osiiso_backend_take (OsiisoBackend *self)
+{
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
+
+  return take (self, FALSE);
+}
+
+/**
+ * osiiso_backend_take_wait:
+ * @self: a backend
+ *
+ * Takes the next attempt like [method@Osiiso.Backend.take], and blocks until
+ * there is one.
+ *
+ * Any thread that belongs to the backend; never the one that owns the queue.
+ *
+ * Returns: (transfer full) (nullable): an attempt; %NULL when the backend is to
+ *   close, and the thread with it
+ *
+ * Since: 1.0
+ */
+OsiisoAttempt *
+osiiso_backend_take_wait (OsiisoBackend *self)
+{
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
+
+  return take (self, TRUE);
+}
+
+/**
+ * osiiso_backend_closed:
+ * @self: a backend
+ *
+ * Tells the queue that everything is over that [vfunc@Osiiso.Backend.close] had
+ * to see to.
+ *
+ * Any thread, once after each call of `close`.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_backend_closed (OsiisoBackend *self)
+{
+  OsiisoScheduler *scheduler;
+
+  g_return_if_fail (OSIISO_IS_BACKEND (self));
+
+  scheduler = dup_scheduler (self);
+  if (scheduler == NULL)
+    return;
+  osiiso_scheduler_backend_closed (scheduler);
+  osiiso_scheduler_unref (scheduler);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Whether a callback belongs to a language whose callbacks may only be called in
+ * the thread that they come from, judging by its destroy function. */
+gboolean osiiso_foreign_is_thread_bound (GDestroyNotify destroy);
+
+G_END_DECLS

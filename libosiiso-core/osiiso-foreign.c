@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <dlfcn.h>
+#include <glib-object.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "osiiso-foreign-private.h"
+
+gboolean
+osiiso_foreign_is_thread_bound (GDestroyNotify destroy)
+{
+  /* GJS passes the same function each time, so one entry is enough. */
+  static _Atomic (gpointer) known;
+  Dl_info info;
+
+  if (destroy == NULL)
+    return FALSE;
+  if (atomic_load (&known) == (gpointer) destroy)
+    return TRUE;
+  if (g_type_from_name ("GjsContext") == G_TYPE_INVALID)
+    return FALSE;
+  /* The callback itself is made at run time and belongs to no file; the function
+   * that destroys it is a plain one of the binding. */
+  if (dladdr ((gpointer) destroy, &info) == 0 || info.dli_fname == NULL || strstr (info.dli_fname, "libgjs") == NULL)
+    return FALSE;
+  atomic_store (&known, (gpointer) destroy);
+  return TRUE;
+}

@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <math.h>
+
+#include "osiiso-clock-private.h"
+#include "osiiso-error.h"
+#include "osiiso-group-private.h"
+#include "osiiso-handle-private.h"
+#include "osiiso-run-summary-private.h"
+#include "osiiso-submission-private.h"
+#include "osiiso-task-options.h"
+#include "osiiso-waiter-private.h"
+
+/**
+ * OsiisoGroup:
+ *
+ * A named batch of tasks.
+ *
+ * [method@Osiiso.Queue.map] makes a group whose members share one function;
+ * [method@Osiiso.Queue.new_group] makes an empty one that tasks are submitted
+ * into with [method@Osiiso.Group.submit].
+ *
+ * A group is a list model of [class@Osiiso.Handle], in the order of submission.
+ * The handles are made when somebody looks, so a large group that nobody lists
+ * is cheap. While the group lives, it keeps the results of its members.
+ *
+ * Methods may be called from any thread; as a list model it belongs to the
+ * context that owns the queue, where [signal@Gio.ListModel::items-changed] is
+ * emitted.
+ *
+ * Since: 1.0
+ */
+
+struct _OsiisoGroup
+{
+  GObject      parent_instance;
+
+  OsiisoBatch *batch;     /* (owned) */
+  guint        n_visible; /* as list model; owner's context only, after construction */
+};
+
+typedef enum
+{
+  PROP_GROUP_ID = 1,
+  PROP_N_FINISHED,
+} OsiisoGroupProperty;
+
+static GParamSpec *props[PROP_N_FINISHED + 1];
+
+static GType
+osiiso_group_get_item_type (GListModel *model)
+{
+  return OSIISO_TYPE_HANDLE;
+}
+
+static guint
+osiiso_group_get_n_items (GListModel *model)
+{
+  return OSIISO_GROUP (model)->n_visible;
+}
+
+static gpointer
+osiiso_group_get_item (GListModel *model,
+                       guint       position)
+{
+  OsiisoGroup *self = OSIISO_GROUP (model);
+
+  return position < self->n_visible ? osiiso_group_get_handle (self, position) : NULL;
+}
+
+static void
+list_model_iface_init (GListModelInterface *iface)
+{
+  iface->get_item_type = osiiso_group_get_item_type;
+  iface->get_n_items = osiiso_group_get_n_items;
+  iface->get_item = osiiso_group_get_item;
+}
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (OsiisoGroup, osiiso_group, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, list_model_iface_init))
+
+static void
+osiiso_group_get_property (GObject    *object,
+                           guint       property_id,
+                           GValue     *value,
+                           GParamSpec *pspec)
+{
+  OsiisoGroup *self = OSIISO_GROUP (object);
+
+  switch ((OsiisoGroupProperty) property_id)
+    {
+    case PROP_GROUP_ID:
+      g_value_set_string (value, self->batch->group_id);
+      break;
+    case PROP_N_FINISHED:
+      g_value_set_uint (value, osiiso_batch_get_finished (self->batch));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+osiiso_group_dispose (GObject *object)
+{
+  OsiisoGroup *self = OSIISO_GROUP (object);
+
+  pthread_mutex_lock (&self->batch->lock);
+  self->batch->group = NULL;
+  pthread_mutex_unlock (&self->batch->lock);
+
+  G_OBJECT_CLASS (osiiso_group_parent_class)->dispose (object);
+}
+
+static void
+osiiso_group_finalize (GObject *object)
+{
+  OsiisoGroup *self = OSIISO_GROUP (object);
+
+  osiiso_batch_unref (self->batch);
+
+  G_OBJECT_CLASS (osiiso_group_parent_class)->finalize (object);
+}
+
+static void
+osiiso_group_class_init (OsiisoGroupClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->get_property = osiiso_group_get_property;
+  object_class->dispose = osiiso_group_dispose;
+  object_class->finalize = osiiso_group_finalize;
+
+  /**
+   * OsiisoGroup:group-id: (getter get_group_id)
+   *
+   * The id of the group, which its members and their results carry.
+   *
+   * Since: 1.0
+   */
+  props[PROP_GROUP_ID] = g_param_spec_string ("group-id", NULL, NULL, NULL,
+                                              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+
+  /**
+   * OsiisoGroup:n-finished: (getter get_n_finished)
+   *
+   * How many members have finished. It is not notified; the handles are.
+   *
+   * Since: 1.0
+   */
+  props[PROP_N_FINISHED] = g_param_spec_uint ("n-finished", NULL, NULL, 0, G_MAXUINT, 0,
+                                              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
+}
+
+static void
+osiiso_group_init (OsiisoGroup *self)
+{
+}
+
+OsiisoGroup *
+osiiso_group_new (OsiisoBatch *batch)
+{
+  OsiisoGroup *self = g_object_new (OSIISO_TYPE_GROUP, NULL);
+
+  self->batch = osiiso_batch_ref (batch);
+  self->n_visible = osiiso_batch_get_size (batch);
+  pthread_mutex_lock (&batch->lock);
+  batch->group = self;
+  pthread_mutex_unlock (&batch->lock);
+  return self;
+}
+
+static void
+show_members (OsiisoGroup *self)
+{
+  guint old = self->n_visible;
+
+  self->n_visible = osiiso_batch_get_size (self->batch);
+  if (self->n_visible > old)
+    g_list_model_items_changed (G_LIST_MODEL (self), old, 0, self->n_visible - old);
+}
+
+void
+osiiso_group_members_added (OsiisoBatch *batch)
+{
+  g_autoptr (OsiisoGroup) self = NULL;
+
+  /* See ext->handle: the pointer is cleared while the last reference exists. */
+  pthread_mutex_lock (&batch->lock);
+  if (batch->group != NULL)
+    self = g_object_ref (batch->group);
+  pthread_mutex_unlock (&batch->lock);
+
+  if (self != NULL)
+    show_members (self);
+  osiiso_batch_unref (batch);
+}
+
+/**
+ * osiiso_group_get_group_id: (get-property group-id)
+ * @self: a group
+ *
+ * Gets the id of the group.
+ *
+ * Returns: (transfer none): the id
+ *
+ * Since: 1.0
+ */
+const char *
+osiiso_group_get_group_id (OsiisoGroup *self)
+{
+  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+
+  return self->batch->group_id;
+}
+
+/**
+ * osiiso_group_get_n_finished: (get-property n-finished)
+ * @self: a group
+ *
+ * Gets how many members have finished.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_group_get_n_finished (OsiisoGroup *self)
+{
+  g_return_val_if_fail (OSIISO_IS_GROUP (self), 0);
+
+  return osiiso_batch_get_finished (self->batch);
+}
+
+/**
+ * osiiso_group_get_handle:
+ * @self: a group
+ * @index: the place in the group, from 0 on
+ *
+ * Gets a member, also one that was submitted a moment ago in another thread and
+ * is not in the list model yet.
+ *
+ * Returns: (transfer full) (nullable): the handle; %NULL if there is no such
+ *   member
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_group_get_handle (OsiisoGroup *self,
+                         guint        index)
+{
+  OsiisoRecord *record;
+  OsiisoHandle *handle;
+
+  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+
+  record = osiiso_batch_dup_record (self->batch, index);
+  if (record == NULL)
+    return NULL;
+  handle = osiiso_handle_get_for_record (self->batch->scheduler, record);
+  osiiso_record_unref (record);
+  return handle;
+}
+
+/**
+ * osiiso_group_submit:
+ * @self: a group
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue
+ * @options: (nullable): how to run it; %NULL for the defaults. A group id in it
+ *   is overruled by the group's
+ * @error: return location for an error
+ *
+ * Submits a task as the next member.
+ *
+ * Otherwise like [method@Osiiso.Queue.submit], with the same errors.
+ *
+ * Returns: (transfer full): the handle
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_group_submit (OsiisoGroup       *self,
+                     OsiisoTaskFunc     func,
+                     gpointer           user_data,
+                     GDestroyNotify     user_data_destroy,
+                     OsiisoTaskOptions *options,
+                     GError           **error)
+{
+  OsiisoScheduler *scheduler;
+  OsiisoHandle *handle = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  scheduler = self->batch->scheduler;
+  if (!osiiso_submission_submit (&(OsiisoSubmission) { func, user_data, user_data_destroy, options, self->batch },
+                                 scheduler, &handle, NULL, error))
+    return NULL;
+
+  if (osiiso_outbox_is_owner_thread (&scheduler->outbox))
+    show_members (self);
+  else
+    osiiso_outbox_post (&scheduler->outbox, OSIISO_EVENT_MEMBERS, NULL, NULL, osiiso_batch_ref (self->batch), NULL);
+  return handle;
+}
+
+/**
+ * osiiso_group_cancel:
+ * @self: a group
+ *
+ * Cancels all members that have not finished; see [method@Osiiso.Handle.cancel].
+ *
+ * Returns: how many there were
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_group_cancel (OsiisoGroup *self)
+{
+  g_autoptr (GPtrArray) records = NULL;
+  guint n = 0;
+
+  g_return_val_if_fail (OSIISO_IS_GROUP (self), 0);
+
+  records = osiiso_batch_dup_records (self->batch);
+  for (guint i = 0; i < records->len; i++)
+    n += osiiso_scheduler_cancel (self->batch->scheduler, g_ptr_array_index (records, i)) ? 1 : 0;
+  return n;
+}
+
+static OsiisoRunSummary *
+make_summary (OsiisoBatch *batch,
+              gint64       since)
+{
+  GPtrArray *records = osiiso_batch_dup_records (batch);
+  OsiisoRunCounts counts = { 0, };
+
+  for (guint i = 0; i < records->len; i++)
+    {
+      OsiisoStatus status = osiiso_record_get_status (g_ptr_array_index (records, i));
+
+      counts.succeeded += status == OSIISO_STATUS_SUCCEEDED;
+      counts.failed += status == OSIISO_STATUS_FAILED;
+      counts.cancelled += status == OSIISO_STATUS_CANCELLED;
+    }
+  return osiiso_run_summary_new (batch->scheduler, records, &counts, FALSE,
+                                 osiiso_clock_to_seconds (osiiso_clock_now () - since));
+}
+
+static gboolean
+batch_is_over (OsiisoScheduler *scheduler,
+               gpointer         data)
+{
+  return osiiso_batch_is_over (data);
+}
+
+/**
+ * osiiso_group_wait:
+ * @self: a group
+ * @timeout: how long to wait at most, in seconds; negative for as long as it
+ *   takes
+ * @cancellable: (nullable): ends the wait, not the tasks
+ * @error: return location for an error
+ *
+ * Blocks until all members have finished, however they finished.
+ *
+ * Starts the queue if it has not been started. Fails like
+ * [method@Osiiso.Handle.wait].
+ *
+ * Returns: (transfer full): the results in the order of submission
+ *
+ * Since: 1.0
+ */
+OsiisoRunSummary *
+osiiso_group_wait (OsiisoGroup  *self,
+                   double        timeout,
+                   GCancellable *cancellable,
+                   GError      **error)
+{
+  OsiisoScheduler *scheduler;
+  gint64 since = osiiso_clock_now ();
+  gboolean ok;
+
+  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (isnan (timeout))
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                           "the timeout of a wait must be a number of seconds, or negative for none; got nan");
+      return NULL;
+    }
+
+  scheduler = self->batch->scheduler;
+  if (!osiiso_batch_is_over (self->batch))
+    {
+      if (!osiiso_scheduler_may_block (scheduler, error) || !osiiso_scheduler_start (scheduler, error))
+        return NULL;
+      osiiso_scheduler_enter_blocked (scheduler);
+      ok = osiiso_scheduler_wait_until (scheduler, batch_is_over, self->batch, FALSE, timeout, cancellable, error);
+      osiiso_scheduler_leave_blocked (scheduler);
+      if (!ok)
+        return NULL;
+    }
+  return make_summary (self->batch, since);
+}
+
+static void
+wait_finish (GTask *task)
+{
+  OsiisoGroup *self = g_task_get_source_object (task);
+  gint64 *since = g_object_get_data (G_OBJECT (task), "osiiso-since");
+
+  g_task_return_pointer (task, make_summary (self->batch, *since), g_object_unref);
+}
+
+static gboolean
+wait_remove (GTask *task)
+{
+  OsiisoGroup *self = g_task_get_source_object (task);
+  GSList *link;
+
+  pthread_mutex_lock (&self->batch->lock);
+  link = g_slist_find (self->batch->waiters, task);
+  if (link != NULL)
+    self->batch->waiters = g_slist_delete_link (self->batch->waiters, link);
+  pthread_mutex_unlock (&self->batch->lock);
+  return link != NULL;
+}
+
+/* A task of one of the two asynchronous calls, started, or NULL when it has
+ * returned the error already. */
+static GTask *
+new_task (OsiisoGroup        *self,
+          GCancellable       *cancellable,
+          GAsyncReadyCallback callback,
+          gpointer            user_data,
+          gpointer            source_tag)
+{
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, source_tag);
+  if (!osiiso_batch_is_over (self->batch) && !osiiso_scheduler_start (self->batch->scheduler, &error))
+    {
+      g_task_return_error (task, error);
+      g_clear_object (&task);
+    }
+  return task;
+}
+
+/**
+ * osiiso_group_wait_async:
+ * @self: a group
+ * @cancellable: (nullable): ends the wait, not the tasks
+ * @callback: (scope async) (closure user_data): called when all members have finished
+ * @user_data: user data for @callback
+ *
+ * Waits until all members have finished, without blocking.
+ *
+ * Starts the queue if it has not been started. @callback is called in the
+ * thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_group_wait_async (OsiisoGroup        *self,
+                         GCancellable       *cancellable,
+                         GAsyncReadyCallback callback,
+                         gpointer            user_data)
+{
+  GTask *task;
+  gint64 *since;
+  gboolean over;
+
+  g_return_if_fail (OSIISO_IS_GROUP (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = new_task (self, cancellable, callback, user_data, osiiso_group_wait_async);
+  if (task == NULL)
+    return;
+  since = g_new (gint64, 1);
+  *since = osiiso_clock_now ();
+  g_object_set_data_full (G_OBJECT (task), "osiiso-since", since, g_free);
+  osiiso_waiter_init (task, wait_finish, wait_remove);
+
+  pthread_mutex_lock (&self->batch->lock);
+  over = osiiso_batch_is_over (self->batch);
+  if (!over)
+    self->batch->waiters = g_slist_prepend (self->batch->waiters, task);
+  pthread_mutex_unlock (&self->batch->lock);
+  if (over)
+    osiiso_scheduler_complete_task (self->batch->scheduler, task);
+}
+
+/**
+ * osiiso_group_wait_finish:
+ * @self: a group
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Group.wait_async].
+ *
+ * Fails with %G_IO_ERROR_CANCELLED when the wait was cancelled, and with what
+ * [method@Osiiso.Queue.start] fails with.
+ *
+ * Returns: (transfer full): the results in the order of submission
+ *
+ * Since: 1.0
+ */
+OsiisoRunSummary *
+osiiso_group_wait_finish (OsiisoGroup  *self,
+                          GAsyncResult *result,
+                          GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+static void
+next_finish (GTask *task)
+{
+  OsiisoGroup *self = g_task_get_source_object (task);
+  guint index = osiiso_waiter_get (task)->index;
+
+  g_task_return_pointer (task, index != G_MAXUINT ? osiiso_group_get_handle (self, index) : NULL, g_object_unref);
+}
+
+static gboolean
+next_remove (GTask *task)
+{
+  OsiisoGroup *self = g_task_get_source_object (task);
+  gboolean removed;
+
+  pthread_mutex_lock (&self->batch->lock);
+  removed = g_queue_remove (&self->batch->next_waiters, task);
+  pthread_mutex_unlock (&self->batch->lock);
+  return removed;
+}
+
+/**
+ * osiiso_group_next_completed_async:
+ * @self: a group
+ * @cancellable: (nullable): ends the wait, not the task
+ * @callback: (scope async) (closure user_data): called when a member has finished
+ * @user_data: user data for @callback
+ *
+ * Asks for the next member in the order of completion, without blocking.
+ *
+ * Each member is given out once per group; after the last one there is %NULL.
+ * Starts the queue if it has not been started. @callback is called in the
+ * thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_group_next_completed_async (OsiisoGroup        *self,
+                                   GCancellable       *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   gpointer            user_data)
+{
+  OsiisoBatch *batch;
+  OsiisoWaiter *waiter;
+  GTask *task;
+  gboolean ready = TRUE;
+
+  g_return_if_fail (OSIISO_IS_GROUP (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = new_task (self, cancellable, callback, user_data, osiiso_group_next_completed_async);
+  if (task == NULL)
+    return;
+  osiiso_waiter_init (task, next_finish, next_remove);
+  waiter = osiiso_waiter_get (task);
+  batch = self->batch;
+
+  pthread_mutex_lock (&batch->lock);
+  if (batch->n_delivered < batch->completed->len)
+    {
+      waiter->index = g_array_index (batch->completed, guint, batch->n_delivered++);
+    }
+  else if (batch->completed->len == batch->records->len)
+    {
+      waiter->index = G_MAXUINT;
+    }
+  else
+    {
+      g_queue_push_tail (&batch->next_waiters, task);
+      ready = FALSE;
+    }
+  pthread_mutex_unlock (&batch->lock);
+  if (ready)
+    osiiso_scheduler_complete_task (batch->scheduler, task);
+}
+
+/**
+ * osiiso_group_next_completed_finish:
+ * @self: a group
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Group.next_completed_async].
+ *
+ * Fails with %G_IO_ERROR_CANCELLED when the wait was cancelled, and with what
+ * [method@Osiiso.Queue.start] fails with.
+ *
+ * Returns: (transfer full) (nullable): the member that finished; %NULL without
+ *   an error when all have been given out
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_group_next_completed_finish (OsiisoGroup  *self,
+                                    GAsyncResult *result,
+                                    GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}

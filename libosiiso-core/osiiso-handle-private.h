@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "osiiso-handle.h"
+#include "osiiso-scheduler-private.h"
+
+G_BEGIN_DECLS
+
+/* The one handle of a record, made if there is none; a new reference. Any
+ * thread. */
+OsiisoHandle *osiiso_handle_get_for_record     (OsiisoScheduler *scheduler,
+                                                OsiisoRecord    *record);
+/* The same, but NULL if there is none. */
+OsiisoHandle *osiiso_handle_peek_for_record    (OsiisoScheduler *scheduler,
+                                                OsiisoRecord    *record);
+/* Drops the reference that the core has on the handle of an unfinished task; in
+ * the owner's context. */
+void          osiiso_handle_release_for_record (OsiisoScheduler *scheduler,
+                                                OsiisoRecord    *record);
+/* Notifies what changes with an event; in the owner's context. */
+void          osiiso_handle_notify             (OsiisoHandle    *self,
+                                                OsiisoEventKind  kind);
+OsiisoRecord *osiiso_handle_get_record         (OsiisoHandle    *self);
+
+G_END_DECLS

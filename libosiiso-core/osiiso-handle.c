@@ -1,0 +1,1028 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <math.h>
+
+#include "osiiso-enum-types.h"
+#include "osiiso-error.h"
+#include "osiiso-handle-private.h"
+#include "osiiso-task-options.h"
+#include "osiiso-task-result-private.h"
+#include "osiiso-waiter-private.h"
+
+/**
+ * OsiisoHandle:
+ *
+ * The submitter's view of one task.
+ *
+ * [method@Osiiso.Queue.submit] returns it at once, with the task still pending.
+ * Its properties follow the task; they are notified in the context that owns
+ * the queue. When the task has finished, [method@Osiiso.Handle.get_value] and
+ * [method@Osiiso.Handle.dup_error] say with what.
+ *
+ * A handle may be dropped at any time; the task goes on without it.
+ *
+ * All methods may be called from any thread. Signals, [signal@GObject.Object::notify]
+ * among them, are emitted only in the context that owns the queue.
+ *
+ * Since: 1.0
+ */
+
+struct _OsiisoHandle
+{
+  GObject          parent_instance;
+
+  OsiisoScheduler *scheduler; /* (owned) */
+  OsiisoRecord    *record;    /* (owned) */
+  char            *name;      /* (owned), constant */
+};
+
+G_DEFINE_FINAL_TYPE (OsiisoHandle, osiiso_handle, G_TYPE_OBJECT)
+
+typedef enum
+{
+  PROP_TASK_ID = 1,
+  PROP_NAME,
+  PROP_STATUS,
+  PROP_ATTEMPTS,
+  PROP_PRIORITY,
+  PROP_MUST_COMPLETE,
+  PROP_DETACHED,
+  PROP_GROUP_ID,
+  PROP_INDEX,
+  PROP_METADATA,
+  PROP_PROGRESS,
+  PROP_STATUS_TEXT,
+  PROP_SCHEDULED_FOR,
+  PROP_CREATED,
+  PROP_STARTED,
+  PROP_FINISHED,
+  PROP_DURATION,
+} OsiisoHandleProperty;
+
+static GParamSpec *props[PROP_DURATION + 1];
+
+static OsiisoHandle *
+handle_new (OsiisoScheduler *scheduler,
+            OsiisoRecord    *record)
+{
+  OsiisoHandle *self = g_object_new (OSIISO_TYPE_HANDLE, NULL);
+
+  self->scheduler = osiiso_scheduler_ref (scheduler);
+  self->record = osiiso_record_ref (record);
+  self->name = osiiso_record_dup_name (record);
+  return self;
+}
+
+/* ext->handle does not hold the object. It is cleared under the lock in
+ * dispose(), that is, while the last reference is still there; so whoever finds
+ * it under the lock may take a reference. */
+OsiisoHandle *
+osiiso_handle_peek_for_record (OsiisoScheduler *scheduler,
+                               OsiisoRecord    *record)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  OsiisoHandle *handle = NULL;
+
+  if (ext == NULL)
+    return NULL;
+  pthread_mutex_lock (&scheduler->view_lock);
+  if (ext->handle != NULL)
+    handle = g_object_ref (ext->handle);
+  pthread_mutex_unlock (&scheduler->view_lock);
+  return handle;
+}
+
+OsiisoHandle *
+osiiso_handle_get_for_record (OsiisoScheduler *scheduler,
+                              OsiisoRecord    *record)
+{
+  OsiisoRecordExt *ext = osiiso_record_ensure_ext (record);
+  OsiisoHandle *handle = osiiso_handle_peek_for_record (scheduler, record);
+  g_autoptr (OsiisoHandle) made = NULL;
+
+  if (handle != NULL)
+    return handle;
+
+  made = handle_new (scheduler, record);
+  pthread_mutex_lock (&scheduler->view_lock);
+  if (ext->handle != NULL)
+    {
+      handle = g_object_ref (ext->handle);
+    }
+  else
+    {
+      ext->handle = made;
+      handle = g_object_ref (made);
+      /* While the task goes on the core keeps the handle, so that the worker
+       * never has the last reference. The flag changes in the word that has the
+       * status: whoever ends the task sees it, or it was over already. */
+      g_object_ref (made);
+      if (osiiso_status_is_final (osiiso_word_get_status (osiiso_record_set_flags (record, OSIISO_RECORD_HANDLED, 0))))
+        {
+          osiiso_record_set_flags (record, 0, OSIISO_RECORD_HANDLED);
+          g_object_unref (made);
+        }
+    }
+  pthread_mutex_unlock (&scheduler->view_lock);
+  return handle;
+}
+
+void
+osiiso_handle_release_for_record (OsiisoScheduler *scheduler,
+                                  OsiisoRecord    *record)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  OsiisoHandle *handle = NULL;
+
+  if (ext == NULL)
+    return;
+  pthread_mutex_lock (&scheduler->view_lock);
+  if (osiiso_record_set_flags (record, 0, OSIISO_RECORD_HANDLED) & OSIISO_RECORD_HANDLED)
+    handle = ext->handle;
+  pthread_mutex_unlock (&scheduler->view_lock);
+  g_clear_object (&handle);
+}
+
+void
+osiiso_handle_notify (OsiisoHandle   *self,
+                      OsiisoEventKind kind)
+{
+  GObject *object = G_OBJECT (self);
+
+  g_object_freeze_notify (object);
+  switch (kind)
+    {
+    case OSIISO_EVENT_START:
+      g_object_notify_by_pspec (object, props[PROP_STATUS]);
+      g_object_notify_by_pspec (object, props[PROP_ATTEMPTS]);
+      g_object_notify_by_pspec (object, props[PROP_STARTED]);
+      break;
+    case OSIISO_EVENT_RETRY:
+      g_object_notify_by_pspec (object, props[PROP_STATUS]);
+      break;
+    case OSIISO_EVENT_COMPLETE:
+      g_object_notify_by_pspec (object, props[PROP_STATUS]);
+      g_object_notify_by_pspec (object, props[PROP_FINISHED]);
+      g_object_notify_by_pspec (object, props[PROP_DURATION]);
+      break;
+    case OSIISO_EVENT_PROGRESS:
+      g_object_notify_by_pspec (object, props[PROP_PROGRESS]);
+      g_object_notify_by_pspec (object, props[PROP_STATUS_TEXT]);
+      break;
+    case OSIISO_EVENT_DESTROY:
+    case OSIISO_EVENT_RETURN:
+    case OSIISO_EVENT_MEMBERS:
+    case OSIISO_EVENT_SETTLE:
+    default:
+      break;
+    }
+  g_object_thaw_notify (object);
+}
+
+OsiisoRecord *
+osiiso_handle_get_record (OsiisoHandle *self)
+{
+  return self->record;
+}
+
+static void
+osiiso_handle_get_property (GObject    *object,
+                            guint       property_id,
+                            GValue     *value,
+                            GParamSpec *pspec)
+{
+  OsiisoHandle *self = OSIISO_HANDLE (object);
+
+  switch ((OsiisoHandleProperty) property_id)
+    {
+    case PROP_TASK_ID:
+      g_value_set_uint64 (value, osiiso_handle_get_task_id (self));
+      break;
+    case PROP_NAME:
+      g_value_set_string (value, self->name);
+      break;
+    case PROP_STATUS:
+      g_value_set_enum (value, osiiso_handle_get_status (self));
+      break;
+    case PROP_ATTEMPTS:
+      g_value_set_uint (value, osiiso_handle_get_attempts (self));
+      break;
+    case PROP_PRIORITY:
+      g_value_set_int (value, osiiso_handle_get_priority (self));
+      break;
+    case PROP_MUST_COMPLETE:
+      g_value_set_boolean (value, osiiso_handle_get_must_complete (self));
+      break;
+    case PROP_DETACHED:
+      g_value_set_boolean (value, osiiso_handle_get_detached (self));
+      break;
+    case PROP_GROUP_ID:
+      g_value_set_string (value, osiiso_handle_get_group_id (self));
+      break;
+    case PROP_INDEX:
+      g_value_set_uint (value, osiiso_handle_get_index (self));
+      break;
+    case PROP_METADATA:
+      g_value_set_variant (value, osiiso_handle_get_metadata (self));
+      break;
+    case PROP_PROGRESS:
+      g_value_set_double (value, osiiso_handle_get_progress (self));
+      break;
+    case PROP_STATUS_TEXT:
+      g_value_take_string (value, osiiso_handle_dup_status_text (self));
+      break;
+    case PROP_SCHEDULED_FOR:
+      g_value_set_double (value, osiiso_handle_get_scheduled_for (self));
+      break;
+    case PROP_CREATED:
+      g_value_set_double (value, osiiso_handle_get_created (self));
+      break;
+    case PROP_STARTED:
+      g_value_set_double (value, osiiso_handle_get_started (self));
+      break;
+    case PROP_FINISHED:
+      g_value_set_double (value, osiiso_handle_get_finished (self));
+      break;
+    case PROP_DURATION:
+      g_value_set_double (value, osiiso_handle_get_duration (self));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+osiiso_handle_dispose (GObject *object)
+{
+  OsiisoHandle *self = OSIISO_HANDLE (object);
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self->record);
+
+  pthread_mutex_lock (&self->scheduler->view_lock);
+  if (ext->handle == self)
+    ext->handle = NULL;
+  pthread_mutex_unlock (&self->scheduler->view_lock);
+
+  G_OBJECT_CLASS (osiiso_handle_parent_class)->dispose (object);
+}
+
+static void
+osiiso_handle_finalize (GObject *object)
+{
+  OsiisoHandle *self = OSIISO_HANDLE (object);
+
+  g_free (self->name);
+  osiiso_record_unref (self->record);
+  osiiso_scheduler_unref (self->scheduler);
+
+  G_OBJECT_CLASS (osiiso_handle_parent_class)->finalize (object);
+}
+
+static void
+osiiso_handle_class_init (OsiisoHandleClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  object_class->get_property = osiiso_handle_get_property;
+  object_class->dispose = osiiso_handle_dispose;
+  object_class->finalize = osiiso_handle_finalize;
+
+  /**
+   * OsiisoHandle:task-id: (getter get_task_id)
+   *
+   * The id of the task, unique within its queue among the tasks that somebody
+   * still holds, and small enough for a JavaScript number.
+   *
+   * Since: 1.0
+   */
+  props[PROP_TASK_ID] = g_param_spec_uint64 ("task-id", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+
+  /**
+   * OsiisoHandle:name: (getter get_name)
+   *
+   * The name of the task, from its options or made up.
+   *
+   * Since: 1.0
+   */
+  props[PROP_NAME] = g_param_spec_string ("name", NULL, NULL, NULL, flags);
+
+  /**
+   * OsiisoHandle:status: (getter get_status)
+   *
+   * Where the task stands.
+   *
+   * Since: 1.0
+   */
+  props[PROP_STATUS] = g_param_spec_enum ("status", NULL, NULL, OSIISO_TYPE_STATUS, OSIISO_STATUS_PENDING, flags);
+
+  /**
+   * OsiisoHandle:attempts: (getter get_attempts)
+   *
+   * How many attempts have begun.
+   *
+   * Since: 1.0
+   */
+  props[PROP_ATTEMPTS] = g_param_spec_uint ("attempts", NULL, NULL, 0, G_MAXUINT, 0, flags);
+
+  /**
+   * OsiisoHandle:priority: (getter get_priority)
+   *
+   * The priority; lower runs first.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PRIORITY] = g_param_spec_int ("priority", NULL, NULL, OSIISO_PRIORITY_MIN, OSIISO_PRIORITY_MAX,
+                                           OSIISO_PRIORITY_DEFAULT, flags);
+
+  /**
+   * OsiisoHandle:must-complete: (getter get_must_complete)
+   *
+   * Whether the task outlives the timeout of a run and the failure of others.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MUST_COMPLETE] = g_param_spec_boolean ("must-complete", NULL, NULL, FALSE, flags);
+
+  /**
+   * OsiisoHandle:detached: (getter get_detached)
+   *
+   * Whether the task is left out of summaries.
+   *
+   * Since: 1.0
+   */
+  props[PROP_DETACHED] = g_param_spec_boolean ("detached", NULL, NULL, FALSE, flags);
+
+  /**
+   * OsiisoHandle:group-id: (getter get_group_id)
+   *
+   * The group that the task belongs to, or %NULL.
+   *
+   * Since: 1.0
+   */
+  props[PROP_GROUP_ID] = g_param_spec_string ("group-id", NULL, NULL, NULL, flags);
+
+  /**
+   * OsiisoHandle:index: (getter get_index)
+   *
+   * The place of the task in its group, from 0 on.
+   *
+   * Since: 1.0
+   */
+  props[PROP_INDEX] = g_param_spec_uint ("index", NULL, NULL, 0, G_MAXUINT, 0, flags);
+
+  /**
+   * OsiisoHandle:metadata: (getter get_metadata)
+   *
+   * What the options had as metadata, or %NULL.
+   *
+   * Since: 1.0
+   */
+  props[PROP_METADATA] = g_param_spec_variant ("metadata", NULL, NULL, G_VARIANT_TYPE_ANY, NULL, flags);
+
+  /**
+   * OsiisoHandle:progress: (getter get_progress)
+   *
+   * What the task told last about how much is done, from 0 to 1.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PROGRESS] = g_param_spec_double ("progress", NULL, NULL, 0, 1, 0, flags);
+
+  /**
+   * OsiisoHandle:status-text:
+   *
+   * What the task told last about what it does, or %NULL.
+   *
+   * Since: 1.0
+   */
+  props[PROP_STATUS_TEXT] = g_param_spec_string ("status-text", NULL, NULL, NULL, flags);
+
+  /**
+   * OsiisoHandle:scheduled-for: (getter get_scheduled_for)
+   *
+   * When the first attempt may begin, in seconds of the monotonic clock; 0
+   * without a delay.
+   *
+   * Since: 1.0
+   */
+  props[PROP_SCHEDULED_FOR] = g_param_spec_double ("scheduled-for", NULL, NULL, 0, G_MAXDOUBLE, 0, flags);
+
+  /**
+   * OsiisoHandle:created: (getter get_created)
+   *
+   * When the task was submitted, in seconds of the monotonic clock; 0 for a
+   * pushed task.
+   *
+   * Since: 1.0
+   */
+  props[PROP_CREATED] = g_param_spec_double ("created", NULL, NULL, 0, G_MAXDOUBLE, 0, flags);
+
+  /**
+   * OsiisoHandle:started: (getter get_started)
+   *
+   * When the first attempt began, in seconds of the monotonic clock; 0 before
+   * that and for a pushed task.
+   *
+   * Since: 1.0
+   */
+  props[PROP_STARTED] = g_param_spec_double ("started", NULL, NULL, 0, G_MAXDOUBLE, 0, flags);
+
+  /**
+   * OsiisoHandle:finished: (getter get_finished)
+   *
+   * When the task finished, in seconds of the monotonic clock; 0 before that and
+   * for a pushed task.
+   *
+   * Since: 1.0
+   */
+  props[PROP_FINISHED] = g_param_spec_double ("finished", NULL, NULL, 0, G_MAXDOUBLE, 0, flags);
+
+  /**
+   * OsiisoHandle:duration: (getter get_duration)
+   *
+   * How long it took from the start of the first attempt to the end, in seconds,
+   * waits between attempts included; 0 for a task that never started.
+   *
+   * Since: 1.0
+   */
+  props[PROP_DURATION] = g_param_spec_double ("duration", NULL, NULL, 0, G_MAXDOUBLE, 0, flags);
+
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
+}
+
+static void
+osiiso_handle_init (OsiisoHandle *self)
+{
+}
+
+/**
+ * osiiso_handle_get_task_id: (get-property task-id)
+ * @self: a handle
+ *
+ * Gets the id of the task.
+ *
+ * Returns: the id; never 0
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_handle_get_task_id (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_id (self->record);
+}
+
+/**
+ * osiiso_handle_get_name: (get-property name)
+ * @self: a handle
+ *
+ * Gets the name of the task.
+ *
+ * Returns: (transfer none): the name
+ *
+ * Since: 1.0
+ */
+const char *
+osiiso_handle_get_name (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  return self->name;
+}
+
+/**
+ * osiiso_handle_get_status: (get-property status)
+ * @self: a handle
+ *
+ * Gets where the task stands now.
+ *
+ * Returns: the status
+ *
+ * Since: 1.0
+ */
+OsiisoStatus
+osiiso_handle_get_status (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), OSIISO_STATUS_PENDING);
+
+  return osiiso_record_get_status (self->record);
+}
+
+/**
+ * osiiso_handle_get_attempts: (get-property attempts)
+ * @self: a handle
+ *
+ * Gets how many attempts have begun.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_handle_get_attempts (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_attempts (self->record);
+}
+
+/**
+ * osiiso_handle_get_priority: (get-property priority)
+ * @self: a handle
+ *
+ * Gets the priority.
+ *
+ * Returns: the priority; lower runs first
+ *
+ * Since: 1.0
+ */
+int
+osiiso_handle_get_priority (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_priority (self->record);
+}
+
+/**
+ * osiiso_handle_set_priority:
+ * @self: a handle
+ * @priority: the new priority, from %OSIISO_PRIORITY_MIN to
+ *   %OSIISO_PRIORITY_MAX
+ *
+ * Changes the priority of a task that waits.
+ *
+ * Among the tasks of its new priority it runs in the order of submission.
+ *
+ * Returns: %FALSE when the task runs or has finished; nothing has changed then
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_handle_set_priority (OsiisoHandle *self,
+                            int           priority)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (priority >= OSIISO_PRIORITY_MIN && priority <= OSIISO_PRIORITY_MAX, FALSE);
+
+  return osiiso_scheduler_set_priority (self->scheduler, self->record, priority);
+}
+
+/**
+ * osiiso_handle_get_must_complete: (get-property must-complete)
+ * @self: a handle
+ *
+ * Gets whether the task outlives the timeout of a run and the failure of others.
+ *
+ * Returns: whether it does
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_handle_get_must_complete (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+
+  return osiiso_record_get_must_complete (self->record);
+}
+
+/**
+ * osiiso_handle_get_detached: (get-property detached)
+ * @self: a handle
+ *
+ * Gets whether the task is left out of summaries.
+ *
+ * Returns: whether it is
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_handle_get_detached (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+
+  return osiiso_record_get_detached (self->record);
+}
+
+/**
+ * osiiso_handle_get_group_id: (get-property group-id)
+ * @self: a handle
+ *
+ * Gets the group that the task belongs to.
+ *
+ * Returns: (transfer none) (nullable): the id of the group
+ *
+ * Since: 1.0
+ */
+const char *
+osiiso_handle_get_group_id (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  return osiiso_record_get_group_id (self->record);
+}
+
+/**
+ * osiiso_handle_get_index: (get-property index)
+ * @self: a handle
+ *
+ * Gets the place of the task in its group.
+ *
+ * Returns: the place, from 0 on; 0 without a group
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_handle_get_index (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_index (self->record);
+}
+
+/**
+ * osiiso_handle_get_metadata: (get-property metadata)
+ * @self: a handle
+ *
+ * Gets what the options had as metadata.
+ *
+ * Returns: (transfer none) (nullable): the metadata
+ *
+ * Since: 1.0
+ */
+GVariant *
+osiiso_handle_get_metadata (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  return osiiso_record_get_metadata (self->record);
+}
+
+/**
+ * osiiso_handle_get_progress: (get-property progress)
+ * @self: a handle
+ *
+ * Gets what the task told last about how much is done.
+ *
+ * Returns: a number from 0 to 1
+ *
+ * Since: 1.0
+ */
+double
+osiiso_handle_get_progress (OsiisoHandle *self)
+{
+  OsiisoRecordExt *ext;
+  double fraction = 0;
+
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  ext = osiiso_record_get_ext (self->record);
+  pthread_mutex_lock (&self->scheduler->view_lock);
+  if (ext->progress != NULL)
+    fraction = ext->progress->fraction;
+  pthread_mutex_unlock (&self->scheduler->view_lock);
+  return fraction;
+}
+
+/**
+ * osiiso_handle_dup_status_text:
+ * @self: a handle
+ *
+ * Gets what the task told last about what it does.
+ *
+ * Returns: (transfer full) (nullable): the text
+ *
+ * Since: 1.0
+ */
+char *
+osiiso_handle_dup_status_text (OsiisoHandle *self)
+{
+  OsiisoRecordExt *ext;
+  char *text = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  ext = osiiso_record_get_ext (self->record);
+  pthread_mutex_lock (&self->scheduler->view_lock);
+  if (ext->progress != NULL)
+    text = g_strdup (ext->progress->status_text);
+  pthread_mutex_unlock (&self->scheduler->view_lock);
+  return text;
+}
+
+/**
+ * osiiso_handle_get_scheduled_for: (get-property scheduled-for)
+ * @self: a handle
+ *
+ * Gets when the first attempt may begin.
+ *
+ * Returns: seconds of the monotonic clock; 0 without a delay
+ *
+ * Since: 1.0
+ */
+double
+osiiso_handle_get_scheduled_for (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_scheduled_for (self->record);
+}
+
+/**
+ * osiiso_handle_get_created: (get-property created)
+ * @self: a handle
+ *
+ * Gets when the task was submitted.
+ *
+ * Returns: seconds of the monotonic clock; 0 for a pushed task
+ *
+ * Since: 1.0
+ */
+double
+osiiso_handle_get_created (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_created (self->record);
+}
+
+/**
+ * osiiso_handle_get_started: (get-property started)
+ * @self: a handle
+ *
+ * Gets when the first attempt began.
+ *
+ * Returns: seconds of the monotonic clock; 0 before that and for a pushed task
+ *
+ * Since: 1.0
+ */
+double
+osiiso_handle_get_started (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_started (self->record);
+}
+
+/**
+ * osiiso_handle_get_finished: (get-property finished)
+ * @self: a handle
+ *
+ * Gets when the task finished.
+ *
+ * Returns: seconds of the monotonic clock; 0 before that and for a pushed task
+ *
+ * Since: 1.0
+ */
+double
+osiiso_handle_get_finished (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_finished (self->record);
+}
+
+/**
+ * osiiso_handle_get_duration: (get-property duration)
+ * @self: a handle
+ *
+ * Gets how long the task took from the start of its first attempt to its end.
+ *
+ * Returns: seconds; 0 before the end, for a task that never started and for a
+ *   pushed task
+ *
+ * Since: 1.0
+ */
+double
+osiiso_handle_get_duration (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+
+  return osiiso_record_get_duration (self->record);
+}
+
+/**
+ * osiiso_handle_is_done:
+ * @self: a handle
+ *
+ * Whether the task has finished: succeeded, failed or cancelled.
+ *
+ * Returns: whether it has
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_handle_is_done (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+
+  return osiiso_status_is_final (osiiso_record_get_status (self->record));
+}
+
+/**
+ * osiiso_handle_get_value:
+ * @self: a handle
+ *
+ * Gets the value that the task succeeded with.
+ *
+ * Returns: (transfer none) (nullable): the value; %NULL when the task has not
+ *   succeeded (yet) or has no value
+ *
+ * Since: 1.0
+ */
+const GValue *
+osiiso_handle_get_value (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  return osiiso_record_get_value (self->record);
+}
+
+/**
+ * osiiso_handle_dup_error:
+ * @self: a handle
+ *
+ * Gets the error that the task failed with.
+ *
+ * A cancelled task has %G_IO_ERROR_CANCELLED.
+ *
+ * Returns: (transfer full) (nullable): a copy of the error; %NULL when the task
+ *   has succeeded or has not finished
+ *
+ * Since: 1.0
+ */
+GError *
+osiiso_handle_dup_error (OsiisoHandle *self)
+{
+  const GError *error;
+
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  error = osiiso_record_get_error (self->record);
+  return error != NULL ? g_error_copy (error) : NULL;
+}
+
+/**
+ * osiiso_handle_dup_result:
+ * @self: a handle
+ *
+ * Gets the record of the finished task.
+ *
+ * Returns: (transfer full) (nullable): the result; %NULL before the end
+ *
+ * Since: 1.0
+ */
+OsiisoTaskResult *
+osiiso_handle_dup_result (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  if (!osiiso_handle_is_done (self))
+    return NULL;
+  return osiiso_task_result_new (self->scheduler, self->record);
+}
+
+/**
+ * osiiso_handle_cancel:
+ * @self: a handle
+ *
+ * Cancels the task.
+ *
+ * A task that waits does not run any more. A running attempt ends at once as far
+ * as the queue is concerned, and its cancellable tells the function; what it
+ * still reports is ignored. If it has reported just now, that report counts.
+ * Either way no further attempt begins.
+ *
+ * Returns: %FALSE when the task had finished before
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_handle_cancel (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+
+  return osiiso_scheduler_cancel (self->scheduler, self->record);
+}
+
+/**
+ * osiiso_handle_wait:
+ * @self: a handle
+ * @timeout: how long to wait at most, in seconds; negative for as long as it
+ *   takes
+ * @cancellable: (nullable): ends the wait, not the task
+ * @error: return location for an error
+ *
+ * Blocks until the task has finished, however it finished.
+ *
+ * Starts the queue if it has not been started. In the thread that owns the queue
+ * what has happened so far is delivered before the call returns.
+ *
+ * Fails with %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED when the wait ended
+ * before the task, with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK when the task could
+ * only run in the thread that blocks, or needs the worker that it blocks, with
+ * %OSIISO_QUEUE_ERROR_INVALID when @timeout is not a number, and with what
+ * [method@Osiiso.Queue.start] fails with.
+ *
+ * Returns: %TRUE when the task has finished
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_handle_wait (OsiisoHandle *self,
+                    double        timeout,
+                    GCancellable *cancellable,
+                    GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  if (isnan (timeout))
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                           "the timeout of a wait must be a number of seconds, or negative for none; got nan");
+      return FALSE;
+    }
+  return osiiso_scheduler_wait_record (self->scheduler, self->record, timeout, cancellable, error);
+}
+
+static void
+wait_finish (GTask *task)
+{
+  g_task_return_boolean (task, TRUE);
+}
+
+static gboolean
+wait_remove (GTask *task)
+{
+  OsiisoHandle *self = g_task_get_source_object (task);
+
+  return osiiso_scheduler_remove_waiter (self->scheduler, self->record, task);
+}
+
+/**
+ * osiiso_handle_wait_async:
+ * @self: a handle
+ * @cancellable: (nullable): ends the wait, not the task
+ * @callback: (scope async) (closure user_data): called when the task has finished
+ * @user_data: user data for @callback
+ *
+ * Waits until the task has finished, without blocking.
+ *
+ * Starts the queue if it has not been started. @callback is called in the
+ * thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_handle_wait_async (OsiisoHandle       *self,
+                          GCancellable       *cancellable,
+                          GAsyncReadyCallback callback,
+                          gpointer            user_data)
+{
+  GTask *task;
+  GError *error = NULL;
+
+  g_return_if_fail (OSIISO_IS_HANDLE (self));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, osiiso_handle_wait_async);
+  if (!osiiso_handle_is_done (self) && !osiiso_scheduler_start (self->scheduler, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+  osiiso_waiter_init (task, wait_finish, wait_remove);
+  osiiso_scheduler_add_waiter (self->scheduler, self->record, task);
+}
+
+/**
+ * osiiso_handle_wait_finish:
+ * @self: a handle
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Handle.wait_async].
+ *
+ * Fails with %G_IO_ERROR_CANCELLED when the wait was cancelled, and with what
+ * [method@Osiiso.Queue.start] fails with.
+ *
+ * Returns: %TRUE when the task has finished, however it finished
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_handle_wait_finish (OsiisoHandle *self,
+                           GAsyncResult *result,
+                           GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <pthread.h>
+
+#include "osiiso-record-private.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  OSIISO_EVENT_START,
+  OSIISO_EVENT_RETRY,    /* error: why */
+  OSIISO_EVENT_COMPLETE,
+  OSIISO_EVENT_PROGRESS,
+  OSIISO_EVENT_DESTROY,  /* destroy (data) */
+  OSIISO_EVENT_RETURN,   /* data: a GTask that waits for its return */
+  OSIISO_EVENT_MEMBERS,  /* data: an OsiisoBatch that grew */
+  OSIISO_EVENT_SETTLE,   /* counts or life cycle changed: runs may be over */
+} OsiisoEventKind;
+
+typedef struct _OsiisoEvent OsiisoEvent;
+struct _OsiisoEvent
+{
+  OsiisoEvent    *next;
+  OsiisoEventKind kind;
+  OsiisoRecord   *record; /* (nullable) (owned) */
+  GError         *error;  /* (nullable) (owned) */
+  gpointer        data;
+  GDestroyNotify  destroy;
+};
+
+/*
+ * OsiisoOutbox: everything that the owner of a queue gets to see, in the order
+ * in which it happened. Any thread posts; one source, attached to the context
+ * that owns the queue, delivers, and nothing is ever delivered elsewhere.
+ *
+ * lock guards everything below it; it is a leaf: nothing is locked under it but
+ * what GObject locks for itself.
+ * context, thread, source: constant.
+ *
+ * No event can be left behind: whoever appends to an outbox that is not armed
+ * arms it under the lock, and a dispatch disarms it under the lock before it
+ * looks for events.
+ */
+typedef struct
+{
+  OsiisoScheduler *scheduler; /* not owned, it embeds this */
+  GMainContext    *context;
+  GThread         *thread;    /* made the queue; compared only */
+  GSource         *source;
+
+  pthread_mutex_t  lock;
+  OsiisoEvent     *first;
+  OsiisoEvent     *last;
+  OsiisoEvent     *late;      /* progress, delivered at late_at in any order */
+  gint64           late_at;
+  gint64           last_late;
+  gboolean         armed;
+  gboolean         closed;    /* the queue is gone; the source ends when empty */
+  OsiisoQueue     *queue;     /* (nullable), not owned; NULL once it is disposed */
+  _Atomic gboolean held;      /* the queue is kept alive because it has work */
+} OsiisoOutbox;
+
+void     osiiso_outbox_init          (OsiisoOutbox    *self,
+                                      OsiisoScheduler *scheduler,
+                                      OsiisoQueue     *queue);
+void     osiiso_outbox_clear         (OsiisoOutbox    *self);
+
+/* The queue is being disposed: TRUE unless it was kept alive meanwhile. From
+ * then on there are no signals, and the source ends with the last event. */
+gboolean osiiso_outbox_detach        (OsiisoOutbox    *self);
+
+/* Keeps the queue alive until a SETTLE event finds it without work. */
+void     osiiso_outbox_hold          (OsiisoOutbox    *self);
+
+/* Appends an event; takes over error and data, takes a reference on record. */
+void     osiiso_outbox_post          (OsiisoOutbox    *self,
+                                      OsiisoEventKind  kind,
+                                      OsiisoRecord    *record,
+                                      GError          *error,
+                                      gpointer         data,
+                                      GDestroyNotify   destroy);
+
+/* Appends an event of a signal if a handler is connected, or @always. */
+void     osiiso_outbox_post_signal   (OsiisoOutbox    *self,
+                                      OsiisoEventKind  kind,
+                                      OsiisoRecord    *record,
+                                      const GError    *error,
+                                      gboolean         always);
+
+/* Whether the calling thread is the one that the owner's context runs in, so
+ * that blocking in it keeps the context from being iterated. */
+gboolean osiiso_outbox_is_owner_thread (OsiisoOutbox  *self);
+
+/* Delivers what there is, if the calling thread may: it is the owner thread and
+ * nobody else has the context. */
+void     osiiso_outbox_drain         (OsiisoOutbox    *self);
+
+G_END_DECLS

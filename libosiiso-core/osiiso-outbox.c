@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-group-private.h"
+#include "osiiso-handle-private.h"
+#include "osiiso-queue-private.h"
+#include "osiiso-scheduler-private.h"
+#include "osiiso-waiter-private.h"
+
+/* Progress of a task is told at most this often. */
+#define PROGRESS_INTERVAL (16 * 1000)
+
+/* How long a dispatch may take before other sources get their turn. */
+#define SLICE (2 * 1000)
+
+typedef struct
+{
+  GSource       source;
+  OsiisoOutbox *outbox;
+} OutboxSource;
+
+static void deliver (OsiisoOutbox *self,
+                     OsiisoEvent  *event);
+
+static OsiisoEvent *
+pop (OsiisoOutbox *self)
+{
+  OsiisoEvent *event;
+
+  pthread_mutex_lock (&self->lock);
+  event = self->first;
+  if (event != NULL)
+    {
+      self->first = event->next;
+      if (self->first == NULL)
+        self->last = NULL;
+    }
+  pthread_mutex_unlock (&self->lock);
+  return event;
+}
+
+/* Delivers events one by one, so that a handler that iterates the context finds
+ * the rest in order. */
+static void
+deliver_all (OsiisoOutbox *self,
+             gint64        until)
+{
+  OsiisoEvent *late = NULL;
+  OsiisoEvent *event;
+  guint n = 0;
+
+  pthread_mutex_lock (&self->lock);
+  self->armed = FALSE;
+  if (self->late != NULL && g_get_monotonic_time () >= self->late_at)
+    {
+      late = g_steal_pointer (&self->late);
+      self->last_late = g_get_monotonic_time ();
+    }
+  pthread_mutex_unlock (&self->lock);
+
+  while (late != NULL)
+    {
+      event = late;
+      late = late->next;
+      deliver (self, event);
+    }
+  while ((event = pop (self)) != NULL)
+    {
+      deliver (self, event);
+      if (++n % 32 == 0 && g_get_monotonic_time () >= until)
+        break;
+    }
+}
+
+/* TRUE when the source has to end. */
+static gboolean
+rearm (OsiisoOutbox *self)
+{
+  gint64 ready_time = -1;
+  gboolean finished;
+
+  pthread_mutex_lock (&self->lock);
+  if (self->first != NULL)
+    {
+      self->armed = TRUE;
+      ready_time = 0;
+    }
+  else if (self->late != NULL)
+    {
+      ready_time = self->late_at;
+    }
+  finished = self->closed && self->first == NULL && self->late == NULL;
+  g_source_set_ready_time (self->source, ready_time);
+  pthread_mutex_unlock (&self->lock);
+  return finished;
+}
+
+static gboolean
+outbox_dispatch (GSource     *source,
+                 GSourceFunc  callback,
+                 gpointer     user_data)
+{
+  OsiisoOutbox *self = ((OutboxSource *) source)->outbox;
+
+  deliver_all (self, g_get_monotonic_time () + SLICE);
+  return rearm (self) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+static void
+outbox_finalize (GSource *source)
+{
+  OsiisoOutbox *self = ((OutboxSource *) source)->outbox;
+  OsiisoEvent *event;
+
+  /* The context is gone, or the outbox is done; nobody is told any more. What
+   * events own is released, because no better place is left. */
+  pthread_mutex_lock (&self->lock);
+  self->closed = TRUE;
+  self->queue = NULL;
+  self->source = NULL;
+  pthread_mutex_unlock (&self->lock);
+  while ((event = pop (self)) != NULL)
+    deliver (self, event);
+  osiiso_scheduler_unref (self->scheduler);
+}
+
+static GSourceFuncs outbox_source_funcs = {
+  .dispatch = outbox_dispatch,
+  .finalize = outbox_finalize,
+};
+
+void
+osiiso_outbox_init (OsiisoOutbox    *self,
+                    OsiisoScheduler *scheduler,
+                    OsiisoQueue     *queue)
+{
+  self->scheduler = scheduler;
+  self->queue = queue;
+  self->context = g_main_context_ref_thread_default ();
+  self->thread = g_thread_ref (g_thread_self ());
+  pthread_mutex_init (&self->lock, NULL);
+
+  self->source = g_source_new (&outbox_source_funcs, sizeof (OutboxSource));
+  g_source_set_name (self->source, "OsiisoQueue");
+  g_source_set_can_recurse (self->source, TRUE);
+  ((OutboxSource *) self->source)->outbox = self;
+  osiiso_scheduler_ref (scheduler);
+  g_source_attach (self->source, self->context);
+  /* The context keeps it; finalize() clears the pointer. */
+  g_source_unref (self->source);
+}
+
+void
+osiiso_outbox_clear (OsiisoOutbox *self)
+{
+  g_assert (self->source == NULL);
+  g_assert (self->first == NULL);
+  g_main_context_unref (self->context);
+  g_thread_unref (self->thread);
+  pthread_mutex_destroy (&self->lock);
+}
+
+static void
+arm_locked (OsiisoOutbox *self,
+            gint64        when)
+{
+  if (self->source != NULL)
+    g_source_set_ready_time (self->source, when);
+}
+
+gboolean
+osiiso_outbox_detach (OsiisoOutbox *self)
+{
+  gboolean detached;
+
+  pthread_mutex_lock (&self->lock);
+  detached = !self->held;
+  if (detached)
+    {
+      self->queue = NULL;
+      self->closed = TRUE;
+      self->armed = TRUE;
+      arm_locked (self, 0);
+    }
+  pthread_mutex_unlock (&self->lock);
+  return detached;
+}
+
+void
+osiiso_outbox_hold (OsiisoOutbox *self)
+{
+  pthread_mutex_lock (&self->lock);
+  /* When the work is over already, no event will come that lets go again. */
+  if (!self->held && self->queue != NULL && self->scheduler->n_outstanding > 0)
+    {
+      self->held = TRUE;
+      g_object_ref (self->queue);
+    }
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+release_hold (OsiisoOutbox *self)
+{
+  OsiisoQueue *queue = NULL;
+
+  pthread_mutex_lock (&self->lock);
+  /* A submit counts its task first and looks at held then, and this is the other
+   * way round; so either it is seen here or it holds anew. */
+  if (self->held)
+    {
+      self->held = FALSE;
+      if (self->scheduler->n_outstanding == 0)
+        queue = self->queue;
+      else
+        self->held = TRUE;
+    }
+  pthread_mutex_unlock (&self->lock);
+  g_clear_object (&queue);
+}
+
+static void
+append_locked (OsiisoOutbox    *self,
+               OsiisoEventKind  kind,
+               OsiisoRecord    *record,
+               GError          *error,
+               gpointer         data,
+               GDestroyNotify   destroy)
+{
+  OsiisoEvent *event = g_new (OsiisoEvent, 1);
+
+  *event = (OsiisoEvent) {
+    .kind = kind,
+    .record = record != NULL ? osiiso_record_ref (record) : NULL,
+    .error = error,
+    .data = data,
+    .destroy = destroy,
+  };
+
+  if (kind == OSIISO_EVENT_PROGRESS)
+    {
+      event->next = self->late;
+      if (self->late == NULL)
+        {
+          self->late_at = MAX (g_get_monotonic_time (), self->last_late + PROGRESS_INTERVAL);
+          if (!self->armed)
+            arm_locked (self, self->late_at);
+        }
+      self->late = event;
+      return;
+    }
+
+  if (self->last != NULL)
+    self->last->next = event;
+  else
+    self->first = event;
+  self->last = event;
+  if (!self->armed)
+    {
+      self->armed = TRUE;
+      arm_locked (self, 0);
+    }
+}
+
+void
+osiiso_outbox_post (OsiisoOutbox    *self,
+                    OsiisoEventKind  kind,
+                    OsiisoRecord    *record,
+                    GError          *error,
+                    gpointer         data,
+                    GDestroyNotify   destroy)
+{
+  gboolean orphaned;
+
+  pthread_mutex_lock (&self->lock);
+  orphaned = self->source == NULL;
+  if (!orphaned)
+    append_locked (self, kind, record, error, data, destroy);
+  pthread_mutex_unlock (&self->lock);
+
+  if (orphaned)
+    {
+      /* No context is left to do it in. */
+      OsiisoEvent *event = g_new (OsiisoEvent, 1);
+
+      *event = (OsiisoEvent) {
+        .kind = kind,
+        .record = record != NULL ? osiiso_record_ref (record) : NULL,
+        .error = error,
+        .data = data,
+        .destroy = destroy,
+      };
+      deliver (self, event);
+    }
+}
+
+void
+osiiso_outbox_post_signal (OsiisoOutbox    *self,
+                           OsiisoEventKind  kind,
+                           OsiisoRecord    *record,
+                           const GError    *error,
+                           gboolean         always)
+{
+  gboolean wanted;
+
+  pthread_mutex_lock (&self->lock);
+  wanted = always || (osiiso_record_get_word (record) & OSIISO_RECORD_HANDLED) ||
+           (self->queue != NULL && osiiso_queue_listens (self->queue, kind));
+  if (wanted && self->source != NULL)
+    {
+      append_locked (self, kind, record, error != NULL ? g_error_copy (error) : NULL, NULL, NULL);
+      wanted = FALSE;
+    }
+  pthread_mutex_unlock (&self->lock);
+
+  /* Without a context nobody is told, but the handle is let go. */
+  if (wanted && kind == OSIISO_EVENT_COMPLETE)
+    osiiso_handle_release_for_record (self->scheduler, record);
+}
+
+gboolean
+osiiso_outbox_is_owner_thread (OsiisoOutbox *self)
+{
+  return g_main_context_is_owner (self->context) || self->thread == g_thread_self ();
+}
+
+void
+osiiso_outbox_drain (OsiisoOutbox *self)
+{
+  gboolean alive;
+
+  OsiisoScheduler *scheduler = self->scheduler;
+
+  if (!osiiso_outbox_is_owner_thread (self) || !g_main_context_acquire (self->context))
+    return;
+  osiiso_scheduler_ref (scheduler);
+  pthread_mutex_lock (&self->lock);
+  alive = self->source != NULL;
+  pthread_mutex_unlock (&self->lock);
+  if (alive)
+    {
+      deliver_all (self, G_MAXINT64);
+      if (rearm (self))
+        g_source_destroy (self->source);
+    }
+  g_main_context_release (self->context);
+  osiiso_scheduler_unref (scheduler);
+}
+
+/* A signal of the queue and notifies of the handle, in the owner's context. */
+static void
+deliver_view (OsiisoOutbox *self,
+              OsiisoEvent  *event)
+{
+  g_autoptr (OsiisoQueue) queue = NULL;
+  g_autoptr (OsiisoHandle) handle = NULL;
+  gboolean listens;
+
+  pthread_mutex_lock (&self->lock);
+  if (self->queue != NULL)
+    queue = g_object_ref (self->queue);
+  pthread_mutex_unlock (&self->lock);
+
+  listens = queue != NULL && event->kind != OSIISO_EVENT_PROGRESS && osiiso_queue_listens (queue, event->kind);
+  handle = listens ? osiiso_handle_get_for_record (self->scheduler, event->record)
+                   : osiiso_handle_peek_for_record (self->scheduler, event->record);
+  if (handle != NULL)
+    osiiso_handle_notify (handle, event->kind);
+  if (listens)
+    osiiso_queue_emit (queue, event->kind, handle, event->error);
+  if (event->kind == OSIISO_EVENT_COMPLETE)
+    osiiso_handle_release_for_record (self->scheduler, event->record);
+}
+
+static void
+deliver_settled (OsiisoOutbox *self)
+{
+  g_autoptr (OsiisoQueue) queue = NULL;
+
+  pthread_mutex_lock (&self->lock);
+  if (self->queue != NULL)
+    queue = g_object_ref (self->queue);
+  pthread_mutex_unlock (&self->lock);
+
+  if (queue != NULL && osiiso_scheduler_is_closed (self->scheduler))
+    osiiso_queue_notify_closed (queue);
+  release_hold (self);
+}
+
+static void
+deliver (OsiisoOutbox *self,
+         OsiisoEvent  *event)
+{
+  switch (event->kind)
+    {
+    case OSIISO_EVENT_PROGRESS:
+      osiiso_record_set_flags (event->record, 0, OSIISO_RECORD_NOTIFY_PENDING);
+      deliver_view (self, event);
+      break;
+    case OSIISO_EVENT_START:
+    case OSIISO_EVENT_RETRY:
+    case OSIISO_EVENT_COMPLETE:
+      deliver_view (self, event);
+      break;
+    case OSIISO_EVENT_DESTROY:
+      event->destroy (event->data);
+      break;
+    case OSIISO_EVENT_RETURN:
+      osiiso_waiter_complete (event->data);
+      break;
+    case OSIISO_EVENT_MEMBERS:
+      osiiso_group_members_added (event->data);
+      break;
+    case OSIISO_EVENT_SETTLE:
+      deliver_settled (self);
+      break;
+    default:
+      g_assert_not_reached ();
+    }
+  g_clear_pointer (&event->record, osiiso_record_unref);
+  g_clear_error (&event->error);
+  g_free (event);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "osiiso-queue.h"
+#include "osiiso-scheduler-private.h"
+
+G_BEGIN_DECLS
+
+OsiisoScheduler *osiiso_queue_get_scheduler (OsiisoQueue    *self);
+
+/* Why the queue has no backend; FALSE with the error if it has none. */
+gboolean         osiiso_queue_check_backend (OsiisoQueue    *self,
+                                             GError        **error);
+
+/* Whether anybody would see a signal. Any thread, while the queue lives. */
+gboolean         osiiso_queue_listens       (OsiisoQueue    *self,
+                                             OsiisoEventKind kind);
+/* In the owner's context. */
+void             osiiso_queue_emit          (OsiisoQueue    *self,
+                                             OsiisoEventKind kind,
+                                             OsiisoHandle   *handle,
+                                             const GError   *error);
+void             osiiso_queue_notify_closed (OsiisoQueue    *self);
+
+G_END_DECLS

@@ -1,0 +1,1333 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <math.h>
+
+#include "osiiso-backend-private.h"
+#include "osiiso-enum-types.h"
+#include "osiiso-error.h"
+#include "osiiso-group-private.h"
+#include "osiiso-handle-private.h"
+#include "osiiso-queue-private.h"
+#include "osiiso-submission-private.h"
+#include "osiiso-task-options.h"
+
+/**
+ * OsiisoQueue:
+ *
+ * A queue of tasks.
+ *
+ * A program submits functions and gets handles; the queue decides when each of
+ * them runs, by priority, delay, retries and limits, and a backend decides where:
+ * `main-loop` in the main context of the program, `thread-pool` in threads.
+ *
+ * ```c
+ * g_autoptr (OsiisoQueue) queue = osiiso_queue_new ("thread-pool", &error);
+ * g_autoptr (OsiisoHandle) handle = osiiso_queue_submit (queue, work, data, g_free, NULL, &error);
+ * g_autoptr (OsiisoRunSummary) summary = osiiso_queue_run (queue, NULL, &error);
+ * ```
+ *
+ * ## Life of a queue
+ *
+ * Tasks may be submitted at once. They begin to run when the queue is started, by
+ * [method@Osiiso.Queue.start] or by any call that waits for work, like
+ * [method@Osiiso.Queue.run], which ends when no work is left and sums up what
+ * happened. Another run may follow. [method@Osiiso.Queue.shutdown] ends the queue
+ * for good.
+ *
+ * A queue that has been started keeps itself alive while it has work. One that
+ * was never started and is dropped cancels its tasks.
+ *
+ * ## Threads and contexts
+ *
+ * A queue belongs to the main context that was the thread-default one when it was
+ * made. Every signal, every notification, every callback and every release of
+ * user data happens there. Only the task functions themselves run where the
+ * backend says. Nothing that decides what runs needs that context: a program
+ * that does not iterate it for a while loses nothing, it only hears of it later.
+ *
+ * Tasks may be submitted, looked at and cancelled from any thread. Properties are
+ * set in the thread that iterates the context.
+ *
+ * Since: 1.0
+ */
+
+/*
+ * Everything that other threads look at is in the scheduler. The fields here
+ * belong to the owner's thread, but for backend_error, which is constant after
+ * construction.
+ */
+typedef struct
+{
+  OsiisoScheduler    *scheduler;     /* (owned) */
+  OsiisoBackend      *backend;       /* (nullable) (owned) */
+  char               *backend_name;  /* (nullable) (owned), until constructed */
+  GError             *backend_error; /* (nullable) (owned) */
+  guint               workers;
+  double              timeout;
+  OsiisoMode          mode;
+  OsiisoTimeoutPolicy on_timeout;
+  gboolean            closed_notified;
+} OsiisoQueuePrivate;
+
+G_DEFINE_TYPE_WITH_PRIVATE (OsiisoQueue, osiiso_queue, G_TYPE_OBJECT)
+
+typedef enum
+{
+  PROP_BACKEND = 1,
+  PROP_BACKEND_NAME,
+  PROP_WORKERS,
+  PROP_TIMEOUT,
+  PROP_MODE,
+  PROP_FAIL_POLICY,
+  PROP_ON_TIMEOUT,
+  PROP_KEEP_RESULTS,
+  PROP_PAUSED,
+  PROP_CLOSED,
+  PROP_ACTIVE_COUNT,
+  PROP_PENDING_COUNT,
+  PROP_SCHEDULED_COUNT,
+  PROP_COMPLETED_COUNT,
+} OsiisoQueueProperty;
+
+static GParamSpec *props[PROP_COMPLETED_COUNT + 1];
+
+typedef enum
+{
+  SIGNAL_ON_START,
+  SIGNAL_ON_COMPLETE,
+  SIGNAL_ON_RETRY,
+} OsiisoQueueSignal;
+
+static guint signals[SIGNAL_ON_RETRY + 1];
+
+OsiisoScheduler *
+osiiso_queue_get_scheduler (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  return priv->scheduler;
+}
+
+gboolean
+osiiso_queue_check_backend (OsiisoQueue *self,
+                            GError     **error)
+{
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  if (priv->backend_error == NULL)
+    return TRUE;
+  g_propagate_error (error, g_error_copy (priv->backend_error));
+  return FALSE;
+}
+
+gboolean
+osiiso_queue_listens (OsiisoQueue    *self,
+                      OsiisoEventKind kind)
+{
+  OsiisoQueueClass *klass = OSIISO_QUEUE_GET_CLASS (self);
+
+  switch (kind)
+    {
+    case OSIISO_EVENT_START:
+      return klass->on_start != NULL || g_signal_has_handler_pending (self, signals[SIGNAL_ON_START], 0, TRUE);
+    case OSIISO_EVENT_COMPLETE:
+      return klass->on_complete != NULL || g_signal_has_handler_pending (self, signals[SIGNAL_ON_COMPLETE], 0, TRUE);
+    case OSIISO_EVENT_RETRY:
+      return klass->on_retry != NULL || g_signal_has_handler_pending (self, signals[SIGNAL_ON_RETRY], 0, TRUE);
+    case OSIISO_EVENT_PROGRESS:
+    case OSIISO_EVENT_DESTROY:
+    case OSIISO_EVENT_RETURN:
+    case OSIISO_EVENT_MEMBERS:
+    case OSIISO_EVENT_SETTLE:
+    default:
+      return FALSE;
+    }
+}
+
+void
+osiiso_queue_emit (OsiisoQueue    *self,
+                   OsiisoEventKind kind,
+                   OsiisoHandle   *handle,
+                   const GError   *error)
+{
+  if (kind == OSIISO_EVENT_START)
+    g_signal_emit (self, signals[SIGNAL_ON_START], 0, handle);
+  else if (kind == OSIISO_EVENT_COMPLETE)
+    g_signal_emit (self, signals[SIGNAL_ON_COMPLETE], 0, handle);
+  else if (kind == OSIISO_EVENT_RETRY)
+    g_signal_emit (self, signals[SIGNAL_ON_RETRY], 0, handle, error);
+}
+
+void
+osiiso_queue_notify_closed (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  if (priv->closed_notified)
+    return;
+  priv->closed_notified = TRUE;
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CLOSED]);
+}
+
+static void
+osiiso_queue_get_property (GObject    *object,
+                           guint       property_id,
+                           GValue     *value,
+                           GParamSpec *pspec)
+{
+  OsiisoQueue *self = OSIISO_QUEUE (object);
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  switch ((OsiisoQueueProperty) property_id)
+    {
+    case PROP_BACKEND:
+      g_value_set_object (value, priv->backend);
+      break;
+    case PROP_WORKERS:
+      g_value_set_uint (value, priv->workers);
+      break;
+    case PROP_TIMEOUT:
+      g_value_set_double (value, priv->timeout);
+      break;
+    case PROP_MODE:
+      g_value_set_enum (value, priv->mode);
+      break;
+    case PROP_FAIL_POLICY:
+      g_value_set_enum (value, osiiso_queue_get_fail_policy (self));
+      break;
+    case PROP_ON_TIMEOUT:
+      g_value_set_enum (value, priv->on_timeout);
+      break;
+    case PROP_KEEP_RESULTS:
+      g_value_set_boolean (value, osiiso_queue_get_keep_results (self));
+      break;
+    case PROP_PAUSED:
+      g_value_set_boolean (value, osiiso_queue_get_paused (self));
+      break;
+    case PROP_CLOSED:
+      g_value_set_boolean (value, osiiso_queue_get_closed (self));
+      break;
+    case PROP_ACTIVE_COUNT:
+      g_value_set_uint64 (value, osiiso_queue_get_active_count (self));
+      break;
+    case PROP_PENDING_COUNT:
+      g_value_set_uint64 (value, osiiso_queue_get_pending_count (self));
+      break;
+    case PROP_SCHEDULED_COUNT:
+      g_value_set_uint64 (value, osiiso_queue_get_scheduled_count (self));
+      break;
+    case PROP_COMPLETED_COUNT:
+      g_value_set_uint64 (value, osiiso_queue_get_completed_count (self));
+      break;
+    case PROP_BACKEND_NAME: /* write-only */
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+osiiso_queue_set_property (GObject      *object,
+                           guint         property_id,
+                           const GValue *value,
+                           GParamSpec   *pspec)
+{
+  OsiisoQueue *self = OSIISO_QUEUE (object);
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  switch ((OsiisoQueueProperty) property_id)
+    {
+    case PROP_BACKEND:
+      priv->backend = g_value_dup_object (value);
+      break;
+    case PROP_BACKEND_NAME:
+      priv->backend_name = g_value_dup_string (value);
+      break;
+    case PROP_WORKERS:
+      osiiso_queue_set_workers (self, g_value_get_uint (value));
+      break;
+    case PROP_TIMEOUT:
+      osiiso_queue_set_timeout (self, g_value_get_double (value));
+      break;
+    case PROP_MODE:
+      osiiso_queue_set_mode (self, g_value_get_enum (value));
+      break;
+    case PROP_FAIL_POLICY:
+      osiiso_queue_set_fail_policy (self, g_value_get_enum (value));
+      break;
+    case PROP_ON_TIMEOUT:
+      osiiso_queue_set_on_timeout (self, g_value_get_enum (value));
+      break;
+    case PROP_KEEP_RESULTS:
+      osiiso_queue_set_keep_results (self, g_value_get_boolean (value));
+      break;
+    case PROP_PAUSED: /* read-only, all of these */
+    case PROP_CLOSED:
+    case PROP_ACTIVE_COUNT:
+    case PROP_PENDING_COUNT:
+    case PROP_SCHEDULED_COUNT:
+    case PROP_COMPLETED_COUNT:
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+osiiso_queue_constructed (GObject *object)
+{
+  OsiisoQueue *self = OSIISO_QUEUE (object);
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  G_OBJECT_CLASS (osiiso_queue_parent_class)->constructed (object);
+
+  if (priv->backend == NULL)
+    priv->backend = osiiso_backend_create (priv->backend_name, &priv->backend_error);
+  if (priv->backend != NULL && !osiiso_backend_bind (priv->backend, priv->scheduler, &priv->backend_error))
+    g_clear_object (&priv->backend);
+  if (priv->backend != NULL)
+    {
+      osiiso_backend_set_workers (priv->backend, priv->workers);
+      osiiso_scheduler_set_backend (priv->scheduler, priv->backend);
+    }
+}
+
+static void
+osiiso_queue_dispose (GObject *object)
+{
+  OsiisoQueue *self = OSIISO_QUEUE (object);
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  /* A task or a thread may have brought it back to life just now. */
+  if (!osiiso_outbox_detach (&priv->scheduler->outbox))
+    return;
+
+  if (priv->backend != NULL)
+    {
+      osiiso_scheduler_shutdown (priv->scheduler, TRUE);
+      osiiso_scheduler_set_backend (priv->scheduler, NULL);
+      g_clear_object (&priv->backend);
+    }
+
+  G_OBJECT_CLASS (osiiso_queue_parent_class)->dispose (object);
+}
+
+static void
+osiiso_queue_finalize (GObject *object)
+{
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (OSIISO_QUEUE (object));
+
+  g_free (priv->backend_name);
+  g_clear_error (&priv->backend_error);
+  osiiso_scheduler_unref (priv->scheduler);
+
+  G_OBJECT_CLASS (osiiso_queue_parent_class)->finalize (object);
+}
+
+static void
+install_properties (GObjectClass *object_class)
+{
+  const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+  const GParamFlags writable = readable | G_PARAM_WRITABLE;
+
+  /**
+   * OsiisoQueue:backend: (getter get_backend)
+   *
+   * Where the tasks run; %NULL if the one that was asked for could not be had.
+   *
+   * Since: 1.0
+   */
+  props[PROP_BACKEND] = g_param_spec_object ("backend", NULL, NULL, OSIISO_TYPE_BACKEND,
+                                             writable | G_PARAM_CONSTRUCT_ONLY);
+
+  /**
+   * OsiisoQueue:backend-name:
+   *
+   * The name of the backend to make when [property@Osiiso.Queue:backend] is not
+   * given; %NULL for the default.
+   *
+   * When it cannot be had, starting the queue and submitting to it fail with the
+   * error of [func@Osiiso.Backend.create].
+   *
+   * Since: 1.0
+   */
+  props[PROP_BACKEND_NAME] = g_param_spec_string ("backend-name", NULL, NULL, NULL,
+                                                  G_PARAM_WRITABLE | G_PARAM_CONSTRUCT_ONLY |
+                                                  G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+
+  /**
+   * OsiisoQueue:workers: (getter get_workers) (setter set_workers)
+   *
+   * How many tasks run at a time; 0 leaves it to the backend.
+   *
+   * Since: 1.0
+   */
+  props[PROP_WORKERS] = g_param_spec_uint ("workers", NULL, NULL, 0, 65536, 0, writable | G_PARAM_CONSTRUCT);
+
+  /**
+   * OsiisoQueue:timeout: (getter get_timeout) (setter set_timeout)
+   *
+   * How long a run may take, in seconds; 0 for as long as it takes. A run with
+   * a negative or infinite value, or one that is not a number, fails.
+   *
+   * Since: 1.0
+   */
+  props[PROP_TIMEOUT] = g_param_spec_double ("timeout", NULL, NULL, -INFINITY, INFINITY, 0, writable);
+
+  /**
+   * OsiisoQueue:mode: (getter get_mode) (setter set_mode)
+   *
+   * When a run ends. It counts when the run begins.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MODE] = g_param_spec_enum ("mode", NULL, NULL, OSIISO_TYPE_MODE, OSIISO_MODE_FINITE, writable);
+
+  /**
+   * OsiisoQueue:fail-policy: (getter get_fail_policy) (setter set_fail_policy)
+   *
+   * What the failure of one task means for the rest.
+   *
+   * Since: 1.0
+   */
+  props[PROP_FAIL_POLICY] = g_param_spec_enum ("fail-policy", NULL, NULL, OSIISO_TYPE_FAIL_POLICY,
+                                               OSIISO_FAIL_POLICY_CONTINUE, writable);
+
+  /**
+   * OsiisoQueue:on-timeout: (getter get_on_timeout) (setter set_on_timeout)
+   *
+   * What happens to unfinished tasks when the time of a run is over. It counts
+   * when the run begins.
+   *
+   * Since: 1.0
+   */
+  props[PROP_ON_TIMEOUT] = g_param_spec_enum ("on-timeout", NULL, NULL, OSIISO_TYPE_TIMEOUT_POLICY,
+                                              OSIISO_TIMEOUT_POLICY_COMPLETE, writable);
+
+  /**
+   * OsiisoQueue:keep-results: (getter get_keep_results) (setter set_keep_results)
+   *
+   * Whether results are kept for summaries. Without it tasks are only counted,
+   * so a queue that runs for weeks does not grow.
+   *
+   * Since: 1.0
+   */
+  props[PROP_KEEP_RESULTS] = g_param_spec_boolean ("keep-results", NULL, NULL, TRUE, writable);
+
+  /**
+   * OsiisoQueue:paused: (getter get_paused)
+   *
+   * Whether no task begins for the time being.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PAUSED] = g_param_spec_boolean ("paused", NULL, NULL, FALSE, readable);
+
+  /**
+   * OsiisoQueue:closed: (getter get_closed)
+   *
+   * Whether the queue has been shut down, with all work over.
+   *
+   * Since: 1.0
+   */
+  props[PROP_CLOSED] = g_param_spec_boolean ("closed", NULL, NULL, FALSE, readable);
+
+  /**
+   * OsiisoQueue:active-count: (getter get_active_count)
+   *
+   * How many attempts are running. The counts are not notified.
+   *
+   * Since: 1.0
+   */
+  props[PROP_ACTIVE_COUNT] = g_param_spec_uint64 ("active-count", NULL, NULL, 0, G_MAXUINT64, 0, readable);
+
+  /**
+   * OsiisoQueue:pending-count: (getter get_pending_count)
+   *
+   * How many tasks wait, those that wait for a delay or a retry included.
+   *
+   * Since: 1.0
+   */
+  props[PROP_PENDING_COUNT] = g_param_spec_uint64 ("pending-count", NULL, NULL, 0, G_MAXUINT64, 0, readable);
+
+  /**
+   * OsiisoQueue:scheduled-count: (getter get_scheduled_count)
+   *
+   * How many tasks wait for a delay or a retry.
+   *
+   * Since: 1.0
+   */
+  props[PROP_SCHEDULED_COUNT] = g_param_spec_uint64 ("scheduled-count", NULL, NULL, 0, G_MAXUINT64, 0, readable);
+
+  /**
+   * OsiisoQueue:completed-count: (getter get_completed_count)
+   *
+   * How many tasks have finished, however they finished.
+   *
+   * Since: 1.0
+   */
+  props[PROP_COMPLETED_COUNT] = g_param_spec_uint64 ("completed-count", NULL, NULL, 0, G_MAXUINT64, 0, readable);
+
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
+}
+
+static void
+osiiso_queue_class_init (OsiisoQueueClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->get_property = osiiso_queue_get_property;
+  object_class->set_property = osiiso_queue_set_property;
+  object_class->constructed = osiiso_queue_constructed;
+  object_class->dispose = osiiso_queue_dispose;
+  object_class->finalize = osiiso_queue_finalize;
+
+  install_properties (object_class);
+
+  /**
+   * OsiisoQueue::on-start:
+   * @self: the queue
+   * @handle: the task
+   *
+   * An attempt at a task has begun.
+   *
+   * Emitted for each attempt, in the context that owns the queue. On `main-loop`
+   * that is before the function is called.
+   *
+   * Since: 1.0
+   */
+  signals[SIGNAL_ON_START] =
+    g_signal_new ("on-start", OSIISO_TYPE_QUEUE, G_SIGNAL_RUN_LAST,
+                  G_STRUCT_OFFSET (OsiisoQueueClass, on_start), NULL, NULL, NULL,
+                  G_TYPE_NONE, 1, OSIISO_TYPE_HANDLE);
+
+  /**
+   * OsiisoQueue::on-complete:
+   * @self: the queue
+   * @handle: the task
+   *
+   * A task has finished: succeeded, failed or was cancelled.
+   *
+   * Emitted once for each task, in the context that owns the queue.
+   *
+   * Since: 1.0
+   */
+  signals[SIGNAL_ON_COMPLETE] =
+    g_signal_new ("on-complete", OSIISO_TYPE_QUEUE, G_SIGNAL_RUN_LAST,
+                  G_STRUCT_OFFSET (OsiisoQueueClass, on_complete), NULL, NULL, NULL,
+                  G_TYPE_NONE, 1, OSIISO_TYPE_HANDLE);
+
+  /**
+   * OsiisoQueue::on-retry:
+   * @self: the queue
+   * @handle: the task
+   * @error: why the attempt failed
+   *
+   * An attempt has failed and another one will be made.
+   *
+   * Emitted in the context that owns the queue.
+   *
+   * Since: 1.0
+   */
+  signals[SIGNAL_ON_RETRY] =
+    g_signal_new ("on-retry", OSIISO_TYPE_QUEUE, G_SIGNAL_RUN_LAST,
+                  G_STRUCT_OFFSET (OsiisoQueueClass, on_retry), NULL, NULL, NULL,
+                  G_TYPE_NONE, 2, OSIISO_TYPE_HANDLE, G_TYPE_ERROR);
+}
+
+static void
+osiiso_queue_init (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  priv->scheduler = osiiso_scheduler_new (self);
+}
+
+/**
+ * osiiso_queue_new:
+ * @backend: (nullable): the name of a backend, like `main-loop` or
+ *   `thread-pool`; %NULL for the default
+ * @error: return location for an error
+ *
+ * Makes a queue on a backend that is found by its name.
+ *
+ * The queue belongs to the thread-default main context of the caller. The default
+ * backend is what the environment variable `OSIISO_BACKEND` says, or
+ * `thread-pool`. Fails like [func@Osiiso.Backend.create].
+ *
+ * Returns: (transfer full): a new queue, which has not been started
+ *
+ * Since: 1.0
+ */
+OsiisoQueue *
+osiiso_queue_new (const char *backend,
+                  GError    **error)
+{
+  g_autoptr (OsiisoQueue) self = NULL;
+
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  self = g_object_new (OSIISO_TYPE_QUEUE, "backend-name", backend, NULL);
+  return osiiso_queue_check_backend (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
+/**
+ * osiiso_queue_new_with_backend:
+ * @backend: a backend that has no queue
+ *
+ * Makes a queue on a backend that the caller has made, and set up perhaps.
+ *
+ * The queue belongs to the thread-default main context of the caller. If
+ * @backend belongs to another queue, starting this one and submitting to it fail
+ * with %OSIISO_QUEUE_ERROR_BUSY.
+ *
+ * Returns: (transfer full): a new queue, which has not been started
+ *
+ * Since: 1.0
+ */
+OsiisoQueue *
+osiiso_queue_new_with_backend (OsiisoBackend *backend)
+{
+  g_return_val_if_fail (OSIISO_IS_BACKEND (backend), NULL);
+
+  return g_object_new (OSIISO_TYPE_QUEUE, "backend", backend, NULL);
+}
+
+/**
+ * osiiso_queue_get_backend: (get-property backend)
+ * @self: a queue
+ *
+ * Gets the backend.
+ *
+ * Returns: (transfer none) (nullable): the backend; %NULL if it could not be had
+ *
+ * Since: 1.0
+ */
+OsiisoBackend *
+osiiso_queue_get_backend (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  priv = osiiso_queue_get_instance_private (self);
+  return priv->backend;
+}
+
+/**
+ * osiiso_queue_get_context:
+ * @self: a queue
+ *
+ * Gets the main context that the queue belongs to.
+ *
+ * Returns: (transfer none): the context
+ *
+ * Since: 1.0
+ */
+GMainContext *
+osiiso_queue_get_context (OsiisoQueue *self)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  return osiiso_queue_get_scheduler (self)->outbox.context;
+}
+
+/**
+ * osiiso_queue_get_workers: (get-property workers)
+ * @self: a queue
+ *
+ * Gets how many tasks run at a time.
+ *
+ * Returns: the number; 0 when it is left to the backend
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_queue_get_workers (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+
+  priv = osiiso_queue_get_instance_private (self);
+  return priv->workers;
+}
+
+/**
+ * osiiso_queue_set_workers: (set-property workers)
+ * @self: a queue
+ * @workers: the number, up to 65536; 0 leaves it to the backend
+ *
+ * Sets how many tasks run at a time, also while the queue works.
+ *
+ * With a smaller number what is running runs on, and no task begins until there
+ * is room.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_workers (OsiisoQueue *self,
+                          guint        workers)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+  g_return_if_fail (workers <= 65536);
+
+  priv = osiiso_queue_get_instance_private (self);
+  if (priv->workers == workers)
+    return;
+  priv->workers = workers;
+  if (priv->scheduler->backend != NULL)
+    {
+      osiiso_backend_set_workers (priv->backend, workers);
+      osiiso_scheduler_set_limit (priv->scheduler, osiiso_backend_get_workers (priv->backend));
+    }
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_WORKERS]);
+}
+
+/**
+ * osiiso_queue_get_timeout: (get-property timeout)
+ * @self: a queue
+ *
+ * Gets how long a run may take.
+ *
+ * Returns: seconds; 0 for as long as it takes
+ *
+ * Since: 1.0
+ */
+double
+osiiso_queue_get_timeout (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+
+  priv = osiiso_queue_get_instance_private (self);
+  return priv->timeout;
+}
+
+/**
+ * osiiso_queue_set_timeout: (set-property timeout)
+ * @self: a queue
+ * @timeout: seconds; 0 for as long as it takes
+ *
+ * Sets how long a run may take. It counts for runs that begin afterwards.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_timeout (OsiisoQueue *self,
+                          double       timeout)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  priv = osiiso_queue_get_instance_private (self);
+  if (priv->timeout == timeout)
+    return;
+  priv->timeout = timeout;
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_TIMEOUT]);
+}
+
+/**
+ * osiiso_queue_get_mode: (get-property mode)
+ * @self: a queue
+ *
+ * Gets when a run ends.
+ *
+ * Returns: the mode
+ *
+ * Since: 1.0
+ */
+OsiisoMode
+osiiso_queue_get_mode (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), OSIISO_MODE_FINITE);
+
+  priv = osiiso_queue_get_instance_private (self);
+  return priv->mode;
+}
+
+/**
+ * osiiso_queue_set_mode: (set-property mode)
+ * @self: a queue
+ * @mode: the mode
+ *
+ * Sets when a run ends. It counts for runs that begin afterwards.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_mode (OsiisoQueue *self,
+                       OsiisoMode   mode)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  priv = osiiso_queue_get_instance_private (self);
+  if (priv->mode == mode)
+    return;
+  priv->mode = mode;
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_MODE]);
+}
+
+/**
+ * osiiso_queue_get_fail_policy: (get-property fail-policy)
+ * @self: a queue
+ *
+ * Gets what the failure of one task means for the rest.
+ *
+ * Returns: the policy
+ *
+ * Since: 1.0
+ */
+OsiisoFailPolicy
+osiiso_queue_get_fail_policy (OsiisoQueue *self)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), OSIISO_FAIL_POLICY_CONTINUE);
+
+  return (OsiisoFailPolicy) atomic_load (&osiiso_queue_get_scheduler (self)->fail_policy);
+}
+
+/**
+ * osiiso_queue_set_fail_policy: (set-property fail-policy)
+ * @self: a queue
+ * @policy: the policy
+ *
+ * Sets what the failure of one task means for the rest.
+ *
+ * A queue that a failure has halted refuses tasks until the run is over, or
+ * until [method@Osiiso.Queue.start] when there is no run.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_fail_policy (OsiisoQueue     *self,
+                              OsiisoFailPolicy policy)
+{
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  if ((OsiisoFailPolicy) atomic_exchange (&osiiso_queue_get_scheduler (self)->fail_policy, (int) policy) != policy)
+    g_object_notify_by_pspec (G_OBJECT (self), props[PROP_FAIL_POLICY]);
+}
+
+/**
+ * osiiso_queue_get_on_timeout: (get-property on-timeout)
+ * @self: a queue
+ *
+ * Gets what happens to unfinished tasks when the time of a run is over.
+ *
+ * Returns: the policy
+ *
+ * Since: 1.0
+ */
+OsiisoTimeoutPolicy
+osiiso_queue_get_on_timeout (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), OSIISO_TIMEOUT_POLICY_COMPLETE);
+
+  priv = osiiso_queue_get_instance_private (self);
+  return priv->on_timeout;
+}
+
+/**
+ * osiiso_queue_set_on_timeout: (set-property on-timeout)
+ * @self: a queue
+ * @policy: the policy
+ *
+ * Sets what happens to unfinished tasks when the time of a run is over.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_on_timeout (OsiisoQueue        *self,
+                             OsiisoTimeoutPolicy policy)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  priv = osiiso_queue_get_instance_private (self);
+  if (priv->on_timeout == policy)
+    return;
+  priv->on_timeout = policy;
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ON_TIMEOUT]);
+}
+
+/**
+ * osiiso_queue_get_keep_results: (get-property keep-results)
+ * @self: a queue
+ *
+ * Gets whether results are kept for summaries.
+ *
+ * Returns: whether they are
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_get_keep_results (OsiisoQueue *self)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+
+  return atomic_load (&osiiso_queue_get_scheduler (self)->keep_results);
+}
+
+/**
+ * osiiso_queue_set_keep_results: (set-property keep-results)
+ * @self: a queue
+ * @keep_results: whether to keep them
+ *
+ * Sets whether results are kept for summaries.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_keep_results (OsiisoQueue *self,
+                               gboolean     keep_results)
+{
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  keep_results = !!keep_results;
+  if (atomic_exchange (&osiiso_queue_get_scheduler (self)->keep_results, keep_results) != keep_results)
+    g_object_notify_by_pspec (G_OBJECT (self), props[PROP_KEEP_RESULTS]);
+}
+
+/**
+ * osiiso_queue_get_paused: (get-property paused)
+ * @self: a queue
+ *
+ * Gets whether no task begins for the time being. Any thread.
+ *
+ * Returns: whether the queue is paused
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_get_paused (OsiisoQueue *self)
+{
+  OsiisoScheduler *scheduler;
+  gboolean paused;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  pthread_mutex_lock (&scheduler->ready_lock);
+  paused = scheduler->paused;
+  pthread_mutex_unlock (&scheduler->ready_lock);
+  return paused;
+}
+
+static void
+notify_paused (gpointer data)
+{
+  g_object_notify_by_pspec (data, props[PROP_PAUSED]);
+  g_object_unref (data);
+}
+
+static void
+set_paused (OsiisoQueue *self,
+            gboolean     paused)
+{
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+
+  if (osiiso_queue_get_paused (self) == paused)
+    return;
+  osiiso_scheduler_set_paused (scheduler, paused);
+  osiiso_scheduler_destroy_in_owner (scheduler, notify_paused, g_object_ref (self));
+}
+
+/**
+ * osiiso_queue_pause:
+ * @self: a queue
+ *
+ * Lets no further attempt begin until [method@Osiiso.Queue.resume]. What is
+ * running runs on. Any thread.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_pause (OsiisoQueue *self)
+{
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  set_paused (self, TRUE);
+}
+
+/**
+ * osiiso_queue_resume:
+ * @self: a queue
+ *
+ * Lets attempts begin again. Any thread.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_resume (OsiisoQueue *self)
+{
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  set_paused (self, FALSE);
+}
+
+/**
+ * osiiso_queue_get_closed: (get-property closed)
+ * @self: a queue
+ *
+ * Gets whether the queue has been shut down, with all work over. Any thread.
+ *
+ * Returns: whether it has
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_get_closed (OsiisoQueue *self)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+
+  return osiiso_scheduler_is_closed (osiiso_queue_get_scheduler (self));
+}
+
+/**
+ * osiiso_queue_get_active_count: (get-property active-count)
+ * @self: a queue
+ *
+ * Gets how many attempts are running. Any thread.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_get_active_count (OsiisoQueue *self)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+
+  return atomic_load (&osiiso_queue_get_scheduler (self)->n_active);
+}
+
+/**
+ * osiiso_queue_get_pending_count: (get-property pending-count)
+ * @self: a queue
+ *
+ * Gets how many tasks wait, those that wait for a delay or a retry included. Any
+ * thread.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_get_pending_count (OsiisoQueue *self)
+{
+  OsiisoScheduler *scheduler;
+  guint64 outstanding;
+  guint64 active;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  active = atomic_load (&scheduler->n_active);
+  outstanding = atomic_load (&scheduler->n_outstanding);
+  /* Two looks at a moving target may not fit each other. */
+  return outstanding > active ? outstanding - active : 0;
+}
+
+/**
+ * osiiso_queue_get_scheduled_count: (get-property scheduled-count)
+ * @self: a queue
+ *
+ * Gets how many tasks wait for a delay or a retry. Any thread.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_get_scheduled_count (OsiisoQueue *self)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+
+  return atomic_load (&osiiso_queue_get_scheduler (self)->n_scheduled);
+}
+
+/**
+ * osiiso_queue_get_completed_count: (get-property completed-count)
+ * @self: a queue
+ *
+ * Gets how many tasks have finished, however they finished. Any thread.
+ *
+ * Returns: the number
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_get_completed_count (OsiisoQueue *self)
+{
+  OsiisoScheduler *scheduler;
+  guint64 n;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  pthread_mutex_lock (&scheduler->view_lock);
+  n = scheduler->n_completed;
+  pthread_mutex_unlock (&scheduler->view_lock);
+  return n;
+}
+
+/* The queue has a backend, or the data are released and there is an error. */
+static gboolean
+may_submit (OsiisoQueue            *self,
+            const OsiisoSubmission *submission,
+            GError                **error)
+{
+  if (osiiso_queue_check_backend (self, error))
+    return TRUE;
+  if (submission->destroy != NULL)
+    osiiso_scheduler_destroy_in_owner (osiiso_queue_get_scheduler (self), submission->destroy, submission->data);
+  return FALSE;
+}
+
+/**
+ * osiiso_queue_submit:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when the task is over; also when this call fails
+ * @options: (nullable): how to run it; %NULL for the defaults. Later changes to
+ *   the object do not touch the task
+ * @error: return location for an error
+ *
+ * Submits a task. Any thread.
+ *
+ * Fails with %OSIISO_QUEUE_ERROR_CLOSED when the queue does not accept tasks, with
+ * %OSIISO_QUEUE_ERROR_INVALID when an option has a value that makes no sense, with
+ * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when the backend cannot run @func, with
+ * %OSIISO_QUEUE_ERROR_FAILED when the system has no memory or no thread left, and
+ * with the error of [func@Osiiso.Backend.create] when the queue has no backend.
+ *
+ * Returns: (transfer full): the handle of the task
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_queue_submit (OsiisoQueue       *self,
+                     OsiisoTaskFunc     func,
+                     gpointer           user_data,
+                     GDestroyNotify     user_data_destroy,
+                     OsiisoTaskOptions *options,
+                     GError           **error)
+{
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
+  OsiisoHandle *handle = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (may_submit (self, &submission, error))
+    osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), &handle, NULL, error);
+  return handle;
+}
+
+/**
+ * osiiso_queue_push:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when the task is over; also when this call fails
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @error: return location for an error
+ *
+ * Submits a task without making a handle, which is the cheapest way in. Any
+ * thread.
+ *
+ * A summary counts the task, but has its result only if it failed or was
+ * cancelled. Fails like [method@Osiiso.Queue.submit].
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_push (OsiisoQueue       *self,
+                   OsiisoTaskFunc     func,
+                   gpointer           user_data,
+                   GDestroyNotify     user_data_destroy,
+                   OsiisoTaskOptions *options,
+                   GError           **error)
+{
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
+  guint64 id = 0;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (func != NULL, 0);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), 0);
+  g_return_val_if_fail (error == NULL || *error == NULL, 0);
+
+  if (!may_submit (self, &submission, error) ||
+      !osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
+    return 0;
+  return id;
+}
+
+static OsiisoBatch *
+new_batch (OsiisoQueue *self,
+           const char  *group_id)
+{
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+  g_autofree char *made_up = NULL;
+
+  if (group_id == NULL)
+    {
+      made_up = g_strdup_printf ("group-%" G_GUINT64_FORMAT, (guint64) atomic_fetch_add (&scheduler->n_groups, 1) + 1);
+      group_id = made_up;
+    }
+  return osiiso_batch_new (scheduler, group_id);
+}
+
+/**
+ * osiiso_queue_map:
+ * @self: a queue
+ * @n: how many tasks
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the
+ *   work; [method@Osiiso.Attempt.get_index] tells it which of the tasks it is
+ * @user_data: (nullable): data for @func, shared by all calls
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when all tasks are over; also when this call fails
+ * @options: (nullable): how to run them; %NULL for the defaults
+ * @error: return location for an error
+ *
+ * Submits a group of tasks that run the same function. Any thread.
+ *
+ * The group has the id that the options say, or a made up one. Either all tasks
+ * are submitted or none. Fails like [method@Osiiso.Queue.submit].
+ *
+ * Returns: (transfer full): the group
+ *
+ * Since: 1.0
+ */
+OsiisoGroup *
+osiiso_queue_map (OsiisoQueue       *self,
+                  guint              n,
+                  OsiisoTaskFunc     func,
+                  gpointer           user_data,
+                  GDestroyNotify     user_data_destroy,
+                  OsiisoTaskOptions *options,
+                  GError           **error)
+{
+  OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
+  g_autoptr (OsiisoBatch) batch = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (!may_submit (self, &submission, error))
+    return NULL;
+  batch = new_batch (self, options != NULL ? osiiso_task_options_get_group_id (options) : NULL);
+  submission.batch = batch;
+  if (!osiiso_submission_map (&submission, osiiso_queue_get_scheduler (self), n, error))
+    return NULL;
+  return osiiso_group_new (batch);
+}
+
+/**
+ * osiiso_queue_new_group:
+ * @self: a queue
+ * @group_id: (nullable): the id of the group; %NULL to make one up
+ *
+ * Makes an empty group, to submit tasks into.
+ *
+ * Returns: (transfer full): the group
+ *
+ * Since: 1.0
+ */
+OsiisoGroup *
+osiiso_queue_new_group (OsiisoQueue *self,
+                        const char  *group_id)
+{
+  g_autoptr (OsiisoBatch) batch = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  batch = new_batch (self, group_id);
+  return osiiso_group_new (batch);
+}
+
+/**
+ * osiiso_queue_lookup:
+ * @self: a queue
+ * @task_id: the id of a task
+ *
+ * Finds a task by its id, as long as it has not finished or something keeps its
+ * result: a summary, a group, the queue. Any thread.
+ *
+ * Returns: (transfer full) (nullable): a handle of the task
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_queue_lookup (OsiisoQueue *self,
+                     guint64      task_id)
+{
+  OsiisoScheduler *scheduler;
+  OsiisoRecord *record;
+  OsiisoHandle *handle;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  record = osiiso_scheduler_lookup (scheduler, task_id);
+  if (record == NULL)
+    return NULL;
+  handle = osiiso_handle_get_for_record (scheduler, record);
+  osiiso_record_unref (record);
+  return handle;
+}
+
+/**
+ * osiiso_queue_clear_results:
+ * @self: a queue
+ *
+ * Forgets the results of the tasks that have finished so far. A run in progress
+ * does not have them in its summary then, but counts them. Any thread.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_clear_results (OsiisoQueue *self)
+{
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  osiiso_scheduler_clear_results (osiiso_queue_get_scheduler (self));
+}
+
+/**
+ * osiiso_queue_dup_summary:
+ * @self: a queue
+ *
+ * Sums up all tasks that have finished since the queue was made, without
+ * detached ones. Any thread.
+ *
+ * Returns: (transfer full): a summary of what there is now
+ *
+ * Since: 1.0
+ */
+OsiisoRunSummary *
+osiiso_queue_dup_summary (OsiisoQueue *self)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  return osiiso_scheduler_dup_summary (osiiso_queue_get_scheduler (self));
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "osiiso-deadline-heap-private.h"
+#include "osiiso-task-params-private.h"
+#include "osiiso-types.h"
+
+G_BEGIN_DECLS
+
+typedef struct _OsiisoBatch     OsiisoBatch;
+typedef struct _OsiisoRecord    OsiisoRecord;
+typedef struct _OsiisoScheduler OsiisoScheduler;
+
+/* A link of a circular list with a sentinel: removal needs no list head. */
+typedef struct _OsiisoLink OsiisoLink;
+struct _OsiisoLink
+{
+  OsiisoLink *next;
+  OsiisoLink *prev;
+};
+
+/* What a task ended with; written once, before the final status is published. */
+typedef struct
+{
+  GValue  value; /* G_VALUE_INIT for none */
+  GError *error; /* (nullable) */
+} OsiisoOutcome;
+
+/* Progress of a task, replaced whole at each report. */
+typedef struct
+{
+  double fraction;
+  char  *status_text; /* (nullable) */
+} OsiisoProgress;
+
+/*
+ * OsiisoRecordExt: the rare half of a record, made with it when somebody may
+ * ask for what is in here, or when the task ends with a value or an error.
+ *
+ * Set before the record is visible to others, then constant: params, batch,
+ * index, created, scheduled_for.
+ * Guarded by the scheduler's view lock: handle, waiters, progress.
+ * Guarded by the scheduler's ready lock: timer.
+ * Written by whoever ended the task, before the final status is published:
+ * outcome, finished.
+ */
+typedef struct
+{
+  OsiisoRecord     *record;   /* the other half */
+  OsiisoTaskParams *params;   /* (nullable) */
+  OsiisoBatch      *batch;    /* (nullable), owned */
+  OsiisoOutcome    *outcome;  /* (nullable) */
+  OsiisoProgress   *progress; /* (nullable) */
+  OsiisoHandle     *handle;   /* (nullable), not owned; cleared by its dispose */
+  GSList           *waiters;  /* of GTask, owned */
+  OsiisoHeapNode    timer;
+  gint64            created;  /* microseconds of the scheduler's clock, 0: not asked for */
+  gint64            scheduled_for;
+  _Atomic gint64    started;
+  gint64            finished;
+  _Atomic guint32   attempts;
+  guint32           index;
+  _Atomic guint32   payload_holds; /* 1 for the task, 1 for each attempt that may outlive it */
+} OsiisoRecordExt;
+
+/* The payload that all elements of a map share; freed with the last of them. */
+typedef struct
+{
+  gatomicrefcount ref_count;
+  OsiisoTaskFunc  func;
+  gpointer        data;
+  GDestroyNotify  destroy;
+} OsiisoMapPayload;
+
+/* Flags of a record, in the same word as its status: one read-modify-write
+ * changes the status and shows who has to be told. */
+enum
+{
+  OSIISO_RECORD_STARTED        = 1 << 8,  /* an attempt began once */
+  OSIISO_RECORD_MAP            = 1 << 9,  /* data is an OsiisoMapPayload, index is valid */
+  OSIISO_RECORD_WAITED         = 1 << 10, /* a thread blocks, or a GTask waits, for the end */
+  OSIISO_RECORD_KEEP           = 1 << 11, /* a success is kept for summaries too */
+  OSIISO_RECORD_MUST_COMPLETE  = 1 << 12,
+  OSIISO_RECORD_DETACHED       = 1 << 13,
+  OSIISO_RECORD_HANDLED        = 1 << 14, /* the core holds a reference on ext->handle */
+  OSIISO_RECORD_SCHEDULED      = 1 << 15, /* waits in the timer heap */
+  OSIISO_RECORD_RETURNED       = 1 << 16, /* waits in the return heap */
+  OSIISO_RECORD_NOTIFY_PENDING = 1 << 17, /* a progress event is on its way */
+  OSIISO_RECORD_CANCEL_ASKED   = 1 << 18, /* no further attempt */
+};
+#define OSIISO_RECORD_STATUS_MASK    0x7u
+#define OSIISO_RECORD_PRIORITY_SHIFT 24
+
+/*
+ * OsiisoRecord: a task. 64 bytes, one cache line; the truth that handles and
+ * results are views of. Never a GObject, so that worker threads may touch it.
+ *
+ * link: guarded by the lock of the list that it is in (see the scheduler).
+ * link.next is the running attempt while the status is RUNNING (ready lock).
+ * func, data, destroy: set at submit, cleared by whoever ends the task.
+ * ext: published once, with release.
+ * word: status (3 bits), flags, priority (the top 8 bits, signed).
+ */
+struct _OsiisoRecord
+{
+  OsiisoLink link;
+  OsiisoTaskFunc func;
+  gpointer data;
+  union
+  {
+    GDestroyNotify destroy;
+    gsize          index; /* with OSIISO_RECORD_MAP */
+  };
+  _Atomic (OsiisoRecordExt *) ext;
+  guint32 generation;
+  guint32 seq;
+  _Atomic guint32 word;
+  _Atomic guint32 ref_count;
+};
+
+G_STATIC_ASSERT (GLIB_SIZEOF_VOID_P != 8 || sizeof (OsiisoRecord) == 64);
+
+#define OSIISO_RECORD_FROM_LINK(l) ((OsiisoRecord *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoRecord, link)))
+
+static inline OsiisoStatus
+osiiso_word_get_status (guint32 word)
+{
+  return (OsiisoStatus) (word & OSIISO_RECORD_STATUS_MASK);
+}
+
+static inline int
+osiiso_word_get_priority (guint32 word)
+{
+  return (gint8) (word >> OSIISO_RECORD_PRIORITY_SHIFT);
+}
+
+static inline gboolean
+osiiso_status_is_final (OsiisoStatus status)
+{
+  return status >= OSIISO_STATUS_SUCCEEDED;
+}
+
+static inline guint32
+osiiso_record_get_word (OsiisoRecord *self)
+{
+  return atomic_load_explicit (&self->word, memory_order_acquire);
+}
+
+static inline OsiisoRecordExt *
+osiiso_record_get_ext (OsiisoRecord *self)
+{
+  return atomic_load_explicit (&self->ext, memory_order_acquire);
+}
+
+static inline OsiisoStatus
+osiiso_record_get_status (OsiisoRecord *self)
+{
+  return osiiso_word_get_status (osiiso_record_get_word (self));
+}
+
+/* References; the last one gives the record back to its pool. Any thread. */
+OsiisoRecord    *osiiso_record_ref        (OsiisoRecord *self);
+void             osiiso_record_unref      (OsiisoRecord *self);
+
+OsiisoRecordExt *osiiso_record_ensure_ext (OsiisoRecord *self);
+guint32          osiiso_record_set_flags  (OsiisoRecord *self,
+                                           guint32       set,
+                                           guint32       clear);
+guint32          osiiso_record_set_status (OsiisoRecord *self,
+                                           OsiisoStatus  status,
+                                           guint32       set,
+                                           guint32       clear);
+
+/* What the views show; any thread. Times are seconds, 0 for none. The value and
+ * the error are NULL until the status is final and constant afterwards. */
+guint64          osiiso_record_get_id            (OsiisoRecord *self);
+char            *osiiso_record_dup_name          (OsiisoRecord *self);
+guint            osiiso_record_get_attempts      (OsiisoRecord *self);
+int              osiiso_record_get_priority      (OsiisoRecord *self);
+gboolean         osiiso_record_get_must_complete (OsiisoRecord *self);
+gboolean         osiiso_record_get_detached      (OsiisoRecord *self);
+const char      *osiiso_record_get_group_id      (OsiisoRecord *self);
+guint            osiiso_record_get_index         (OsiisoRecord *self);
+GVariant        *osiiso_record_get_metadata      (OsiisoRecord *self);
+double           osiiso_record_get_scheduled_for (OsiisoRecord *self);
+double           osiiso_record_get_created       (OsiisoRecord *self);
+double           osiiso_record_get_started       (OsiisoRecord *self);
+double           osiiso_record_get_finished      (OsiisoRecord *self);
+double           osiiso_record_get_duration      (OsiisoRecord *self);
+const GValue    *osiiso_record_get_value         (OsiisoRecord *self);
+const GError    *osiiso_record_get_error         (OsiisoRecord *self);
+
+void             osiiso_map_payload_unref        (OsiisoMapPayload *self);
+
+G_END_DECLS

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-batch-private.h"
+#include "osiiso-clock-private.h"
+#include "osiiso-record-pool-private.h"
+#include "osiiso-record-private.h"
+#include "osiiso-scheduler-private.h"
+
+OsiisoRecord *
+osiiso_record_ref (OsiisoRecord *self)
+{
+  atomic_fetch_add_explicit (&self->ref_count, 1, memory_order_relaxed);
+  return self;
+}
+
+/* Values that any thread may free: all that are not somebody's object. */
+static gboolean
+value_is_plain (const GValue *value)
+{
+  switch (G_TYPE_FUNDAMENTAL (G_VALUE_TYPE (value)))
+    {
+    case G_TYPE_INVALID:
+    case G_TYPE_CHAR:
+    case G_TYPE_UCHAR:
+    case G_TYPE_BOOLEAN:
+    case G_TYPE_INT:
+    case G_TYPE_UINT:
+    case G_TYPE_LONG:
+    case G_TYPE_ULONG:
+    case G_TYPE_INT64:
+    case G_TYPE_UINT64:
+    case G_TYPE_ENUM:
+    case G_TYPE_FLAGS:
+    case G_TYPE_FLOAT:
+    case G_TYPE_DOUBLE:
+    case G_TYPE_STRING:
+    case G_TYPE_VARIANT:
+      return TRUE;
+    default:
+      return G_VALUE_TYPE (value) == G_TYPE_BYTES || G_VALUE_TYPE (value) == G_TYPE_STRV;
+    }
+}
+
+static void
+outcome_free (gpointer data)
+{
+  OsiisoOutcome *outcome = data;
+
+  if (G_IS_VALUE (&outcome->value))
+    g_value_unset (&outcome->value);
+  g_clear_error (&outcome->error);
+  g_free (outcome);
+}
+
+static void
+record_free (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = atomic_load_explicit (&self->ext, memory_order_acquire);
+
+  if (ext != NULL)
+    {
+      g_assert (ext->handle == NULL);
+      g_assert (ext->waiters == NULL);
+
+      g_clear_pointer (&ext->params, osiiso_task_params_unref);
+      g_clear_pointer (&ext->batch, osiiso_batch_unref);
+      if (ext->outcome != NULL)
+        {
+          /* What a user put into a value is dropped where the user lives. */
+          if (!G_IS_VALUE (&ext->outcome->value) || value_is_plain (&ext->outcome->value))
+            outcome_free (ext->outcome);
+          else
+            osiiso_scheduler_destroy_in_owner (osiiso_record_pool_get_owner (self),
+                                               outcome_free, ext->outcome);
+        }
+      if (ext->progress != NULL)
+        {
+          g_free (ext->progress->status_text);
+          g_free (ext->progress);
+        }
+      g_free (ext);
+    }
+  osiiso_record_pool_return (self);
+}
+
+void
+osiiso_record_unref (OsiisoRecord *self)
+{
+  if (atomic_fetch_sub_explicit (&self->ref_count, 1, memory_order_acq_rel) == 1)
+    record_free (self);
+}
+
+OsiisoRecordExt *
+osiiso_record_ensure_ext (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+  OsiisoRecordExt *made;
+
+  if (ext != NULL)
+    return ext;
+
+  made = g_new0 (OsiisoRecordExt, 1);
+  made->record = self;
+  atomic_init (&made->payload_holds, 1);
+  if (atomic_compare_exchange_strong_explicit (&self->ext, &ext, made,
+                                               memory_order_acq_rel, memory_order_acquire))
+    return made;
+  g_free (made);
+  return ext;
+}
+
+guint32
+osiiso_record_set_flags (OsiisoRecord *self,
+                         guint32       set,
+                         guint32       clear)
+{
+  guint32 old = atomic_load_explicit (&self->word, memory_order_relaxed);
+
+  while (!atomic_compare_exchange_weak_explicit (&self->word, &old, (old & ~clear) | set,
+                                                 memory_order_acq_rel, memory_order_relaxed))
+    ;
+  return old;
+}
+
+guint32
+osiiso_record_set_status (OsiisoRecord *self,
+                          OsiisoStatus  status,
+                          guint32       set,
+                          guint32       clear)
+{
+  return osiiso_record_set_flags (self, set | status, clear | (OSIISO_RECORD_STATUS_MASK & ~(guint32) status));
+}
+
+guint64
+osiiso_record_get_id (OsiisoRecord *self)
+{
+  return osiiso_record_pool_get_id (self);
+}
+
+char *
+osiiso_record_dup_name (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  if (ext != NULL && ext->params != NULL && ext->params->name != NULL)
+    return g_strdup (ext->params->name);
+  if (osiiso_record_get_word (self) & OSIISO_RECORD_MAP)
+    return g_strdup_printf ("%s[%u]", osiiso_record_get_group_id (self), osiiso_record_get_index (self));
+  return g_strdup_printf ("task-%u", self->seq + 1);
+}
+
+guint
+osiiso_record_get_attempts (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+  guint attempts = ext != NULL ? atomic_load_explicit (&ext->attempts, memory_order_acquire) : 0;
+
+  /* A task that may run only once does not count. */
+  if (attempts == 0 && (osiiso_record_get_word (self) & OSIISO_RECORD_STARTED))
+    return 1;
+  return attempts;
+}
+
+int
+osiiso_record_get_priority (OsiisoRecord *self)
+{
+  return osiiso_word_get_priority (osiiso_record_get_word (self));
+}
+
+gboolean
+osiiso_record_get_must_complete (OsiisoRecord *self)
+{
+  return (osiiso_record_get_word (self) & OSIISO_RECORD_MUST_COMPLETE) != 0;
+}
+
+gboolean
+osiiso_record_get_detached (OsiisoRecord *self)
+{
+  return (osiiso_record_get_word (self) & OSIISO_RECORD_DETACHED) != 0;
+}
+
+const char *
+osiiso_record_get_group_id (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL && ext->params != NULL ? ext->params->group_id : NULL;
+}
+
+guint
+osiiso_record_get_index (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL ? ext->index : 0;
+}
+
+GVariant *
+osiiso_record_get_metadata (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL && ext->params != NULL ? ext->params->metadata : NULL;
+}
+
+double
+osiiso_record_get_scheduled_for (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL ? osiiso_clock_to_seconds (ext->scheduled_for) : 0;
+}
+
+double
+osiiso_record_get_created (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL ? osiiso_clock_to_seconds (ext->created) : 0;
+}
+
+double
+osiiso_record_get_started (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL ? osiiso_clock_to_seconds (atomic_load (&ext->started)) : 0;
+}
+
+static gint64
+finished_us (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  /* Written before the final status, so the status says whether it is there. */
+  if (ext == NULL || !osiiso_status_is_final (osiiso_record_get_status (self)))
+    return 0;
+  return ext->finished;
+}
+
+double
+osiiso_record_get_finished (OsiisoRecord *self)
+{
+  return osiiso_clock_to_seconds (finished_us (self));
+}
+
+double
+osiiso_record_get_duration (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+  gint64 finished = finished_us (self);
+  gint64 started = ext != NULL ? atomic_load (&ext->started) : 0;
+
+  return finished != 0 && started != 0 ? osiiso_clock_to_seconds (finished - started) : 0;
+}
+
+static OsiisoOutcome *
+get_outcome (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext;
+
+  if (!osiiso_status_is_final (osiiso_record_get_status (self)))
+    return NULL;
+  ext = osiiso_record_get_ext (self);
+  return ext != NULL ? ext->outcome : NULL;
+}
+
+const GValue *
+osiiso_record_get_value (OsiisoRecord *self)
+{
+  OsiisoOutcome *outcome = get_outcome (self);
+
+  return outcome != NULL && G_IS_VALUE (&outcome->value) ? &outcome->value : NULL;
+}
+
+const GError *
+osiiso_record_get_error (OsiisoRecord *self)
+{
+  OsiisoOutcome *outcome = get_outcome (self);
+
+  return outcome != NULL ? outcome->error : NULL;
+}
+
+void
+osiiso_map_payload_unref (OsiisoMapPayload *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  if (self->destroy != NULL)
+    self->destroy (self->data);
+  g_free (self);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-backend-private.h"
+#include "osiiso-error.h"
+#include "osiiso-scheduler-private.h"
+
+/* How a queue starts, drains and closes. The backend's slots are called by the
+ * thread that made the transition, with no lock held; the life cycle in
+ * view_lock makes sure that this is exactly one. */
+
+void
+osiiso_scheduler_set_backend (OsiisoScheduler *self,
+                              OsiisoBackend   *backend)
+{
+  OsiisoBackend *old;
+
+  if (backend != NULL)
+    g_object_ref (backend);
+  pthread_mutex_lock (&self->inbox_lock);
+  old = g_steal_pointer (&self->backend);
+  self->backend = backend;
+  pthread_mutex_unlock (&self->inbox_lock);
+  if (backend != NULL)
+    self->capabilities = osiiso_backend_get_capabilities (backend);
+  if (old != NULL)
+    {
+      osiiso_backend_unbind (old, self);
+      g_object_unref (old);
+    }
+}
+
+OsiisoBackend *
+osiiso_scheduler_dup_backend (OsiisoScheduler *self)
+{
+  OsiisoBackend *backend = NULL;
+
+  pthread_mutex_lock (&self->inbox_lock);
+  if (self->backend != NULL)
+    backend = g_object_ref (self->backend);
+  pthread_mutex_unlock (&self->inbox_lock);
+  return backend;
+}
+
+static void
+set_open (OsiisoScheduler *self,
+          gboolean         open)
+{
+  pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->inbox_lock);
+  self->open = open;
+  self->stopping = !open;
+  /* A new backend has not asked yet; the first wake makes it ask. */
+  self->parked = open;
+  if (!open)
+    pthread_cond_broadcast (&self->inbox_cond);
+  pthread_mutex_unlock (&self->inbox_lock);
+  pthread_mutex_unlock (&self->ready_lock);
+}
+
+static gboolean
+set_error_closed (GError **error)
+{
+  g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED, "the queue has been shut down");
+  return FALSE;
+}
+
+static gboolean
+begin_start (OsiisoScheduler *self,
+             gboolean        *already,
+             GError         **error)
+{
+  gboolean closed;
+
+  pthread_mutex_lock (&self->view_lock);
+  while (self->life == OSIISO_LIFE_STARTING)
+    pthread_cond_wait (&self->view_cond, &self->view_lock);
+  *already = self->life == OSIISO_LIFE_STARTED || self->life == OSIISO_LIFE_DRAINING;
+  closed = self->life > OSIISO_LIFE_DRAINING;
+  if (self->life == OSIISO_LIFE_NEW)
+    self->life = OSIISO_LIFE_STARTING;
+  pthread_mutex_unlock (&self->view_lock);
+  return closed ? set_error_closed (error) : TRUE;
+}
+
+gboolean
+osiiso_scheduler_start (OsiisoScheduler *self,
+                        GError         **error)
+{
+  g_autoptr (OsiisoBackend) backend = NULL;
+  gboolean already;
+  gboolean ok;
+
+  if (!begin_start (self, &already, error))
+    return FALSE;
+  if (already)
+    {
+      gboolean running;
+
+      pthread_mutex_lock (&self->view_lock);
+      running = self->run.active;
+      pthread_mutex_unlock (&self->view_lock);
+      /* A queue that a failure halted outside a run goes on. */
+      if (!running)
+        osiiso_scheduler_set_halted (self, FALSE);
+      return TRUE;
+    }
+
+  backend = osiiso_scheduler_dup_backend (self);
+  if (backend == NULL)
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND, "the queue has no backend");
+      ok = FALSE;
+    }
+  else
+    {
+      set_open (self, TRUE);
+      ok = osiiso_backend_open (backend, error);
+      if (!ok)
+        set_open (self, FALSE);
+    }
+
+  pthread_mutex_lock (&self->view_lock);
+  self->life = ok ? OSIISO_LIFE_STARTED : OSIISO_LIFE_NEW;
+  atomic_store (&self->started, ok);
+  pthread_cond_broadcast (&self->view_cond);
+  pthread_mutex_unlock (&self->view_lock);
+
+  if (ok)
+    {
+      osiiso_scheduler_set_halted (self, FALSE);
+      if (self->n_outstanding > 0)
+        osiiso_outbox_hold (&self->outbox);
+      /* What was submitted before is announced now. */
+      osiiso_scheduler_set_limit (self, osiiso_backend_get_workers (backend));
+    }
+  return ok;
+}
+
+static void
+close_backend (OsiisoScheduler *self)
+{
+  g_autoptr (OsiisoBackend) backend = osiiso_scheduler_dup_backend (self);
+
+  set_open (self, FALSE);
+  osiiso_timer_service_disarm (&self->client);
+  if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->close != NULL)
+    OSIISO_BACKEND_GET_CLASS (backend)->close (backend, TRUE);
+  else
+    osiiso_scheduler_backend_closed (self);
+}
+
+/* Returns the asynchronous calls that waited for what has come. */
+static void
+settle (OsiisoScheduler *self)
+{
+  GSList *done = NULL;
+
+  pthread_mutex_lock (&self->view_lock);
+  if (self->run.task != NULL && osiiso_scheduler_run_is_over (self))
+    done = g_slist_prepend (done, g_steal_pointer (&self->run.task));
+  if (self->n_outstanding == 0)
+    done = g_slist_concat (done, g_slist_reverse (g_steal_pointer (&self->join_tasks)));
+  if (self->life == OSIISO_LIFE_CLOSED)
+    done = g_slist_concat (done, g_slist_reverse (g_steal_pointer (&self->shutdown_tasks)));
+  pthread_mutex_unlock (&self->view_lock);
+
+  while (done != NULL)
+    {
+      osiiso_scheduler_complete_task (self, done->data);
+      done = g_slist_delete_link (done, done);
+    }
+  osiiso_outbox_post (&self->outbox, OSIISO_EVENT_SETTLE, NULL, NULL, NULL, NULL);
+}
+
+void
+osiiso_scheduler_check_idle (OsiisoScheduler *self)
+{
+  gboolean close_now;
+
+  pthread_mutex_lock (&self->view_lock);
+  close_now = self->life == OSIISO_LIFE_DRAINING && self->n_outstanding == 0;
+  if (close_now)
+    self->life = OSIISO_LIFE_CLOSING;
+  pthread_cond_broadcast (&self->view_cond);
+  pthread_mutex_unlock (&self->view_lock);
+
+  settle (self);
+  if (close_now)
+    close_backend (self);
+}
+
+void
+osiiso_scheduler_backend_closed (OsiisoScheduler *self)
+{
+  pthread_mutex_lock (&self->view_lock);
+  if (self->life == OSIISO_LIFE_CLOSING)
+    self->life = OSIISO_LIFE_CLOSED;
+  pthread_cond_broadcast (&self->view_cond);
+  pthread_mutex_unlock (&self->view_lock);
+  settle (self);
+}
+
+gboolean
+osiiso_scheduler_is_closed (OsiisoScheduler *self)
+{
+  gboolean closed;
+
+  pthread_mutex_lock (&self->view_lock);
+  closed = self->life == OSIISO_LIFE_CLOSED;
+  pthread_mutex_unlock (&self->view_lock);
+  return closed;
+}
+
+void
+osiiso_scheduler_shutdown (OsiisoScheduler *self,
+                           gboolean         force)
+{
+  gboolean was_new;
+
+  pthread_mutex_lock (&self->inbox_lock);
+  self->accepting = FALSE;
+  pthread_mutex_unlock (&self->inbox_lock);
+
+  if (force)
+    osiiso_scheduler_abort (self, TRUE);
+  else if (self->n_outstanding > 0 && !osiiso_scheduler_start (self, NULL))
+    /* Work that cannot be started cannot be waited for either. */
+    osiiso_scheduler_abort (self, TRUE);
+
+  pthread_mutex_lock (&self->view_lock);
+  while (self->life == OSIISO_LIFE_STARTING)
+    pthread_cond_wait (&self->view_cond, &self->view_lock);
+  was_new = self->life == OSIISO_LIFE_NEW;
+  if (was_new)
+    self->life = OSIISO_LIFE_CLOSING;
+  else if (self->life == OSIISO_LIFE_STARTED)
+    self->life = OSIISO_LIFE_DRAINING;
+  pthread_mutex_unlock (&self->view_lock);
+
+  if (was_new)
+    /* The backend was never opened. */
+    osiiso_scheduler_backend_closed (self);
+  else
+    osiiso_scheduler_check_idle (self);
+}
+
+void
+osiiso_scheduler_add_task (OsiisoScheduler *self,
+                           GSList         **list,
+                           GTask           *task)
+{
+  pthread_mutex_lock (&self->view_lock);
+  *list = g_slist_prepend (*list, task);
+  pthread_mutex_unlock (&self->view_lock);
+}
+
+gboolean
+osiiso_scheduler_remove_task (OsiisoScheduler *self,
+                              GSList         **list,
+                              GTask           *task)
+{
+  GSList *link;
+
+  pthread_mutex_lock (&self->view_lock);
+  link = g_slist_find (*list, task);
+  if (link != NULL)
+    *list = g_slist_delete_link (*list, link);
+  pthread_mutex_unlock (&self->view_lock);
+  return link != NULL;
+}

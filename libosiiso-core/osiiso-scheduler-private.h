@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <pthread.h>
+
+#include "osiiso-outbox-private.h"
+#include "osiiso-ready-list-private.h"
+#include "osiiso-record-pool-private.h"
+#include "osiiso-record-private.h"
+#include "osiiso-run-summary-private.h"
+#include "osiiso-timer-service-private.h"
+
+G_BEGIN_DECLS
+
+/* Who has to be told about runnable tasks; decided under locks, acted upon
+ * after they are released. */
+typedef struct
+{
+  gboolean signal;  /* one thread in take_wait() */
+  guint    backend; /* the backend, about that many tasks */
+} OsiisoWake;
+
+typedef enum
+{
+  OSIISO_LIFE_NEW,      /* accepts tasks, none runs */
+  OSIISO_LIFE_STARTING, /* a thread is in the backend's open() */
+  OSIISO_LIFE_STARTED,
+  OSIISO_LIFE_DRAINING, /* started, accepts nothing, ends when no work is left */
+  OSIISO_LIFE_CLOSING,  /* the backend was told to close */
+  OSIISO_LIFE_CLOSED,
+} OsiisoLife;
+
+/* A run in progress; see osiiso-queue-run.c. */
+typedef struct
+{
+  gboolean            active;
+  gboolean            infinite;
+  gboolean            timed_out;
+  OsiisoTimeoutPolicy on_timeout;
+  gint64              started;
+  guint               first_result;
+  OsiisoRunCounts     counts; /* at its start */
+  GTask              *task;   /* (nullable) (owned), of run_async() */
+} OsiisoRun;
+
+/*
+ * OsiisoScheduler: decides what runs and when. Private, reference counted, and
+ * apart from the OsiisoQueue, so that worker threads and views of tasks never
+ * touch the public object.
+ *
+ * Four locks, taken in this order, none held while calling out:
+ *
+ *   ready_lock  what a backend takes from, timers, running attempts, limits
+ *   inbox_lock  what submits touch, and who sleeps
+ *   view_lock   handles, waiters, results, the life cycle and the run
+ *   outbox.lock see OsiisoOutbox
+ *
+ * Wake-ups. A puller that finds nothing registers itself (sleepers, parked)
+ * while it holds both the ready and the inbox lock, after it looked at both
+ * lists. A submit appends under the inbox lock and looks there for somebody to
+ * wake. So either the puller saw the task or the submit sees the puller. At
+ * most one thread is being woken at a time (waking); that thread clears the
+ * flag under the inbox lock when it arrives, looks at both lists, and wakes the
+ * next one if it leaves something behind. A task that cannot be taken because
+ * of the limit or a pause is announced again by whoever lifts that, under the
+ * same two locks.
+ */
+struct _OsiisoScheduler
+{
+  gatomicrefcount    ref_count;
+  OsiisoOutbox       outbox;
+  OsiisoTimerClient  client;
+  OsiisoBackendCapabilities capabilities; /* constant once there is a backend */
+
+  /* ready_lock */
+  pthread_mutex_t    ready_lock;
+  OsiisoReadyList    ready;
+  OsiisoDeadlineHeap returned;  /* runnable again after a delay: (priority, seq) */
+  OsiisoDeadlineHeap delays;    /* of records that wait for a time: (time, seq) */
+  OsiisoDeadlineHeap timeouts;  /* of attempts: (time, seq) */
+  gint64             run_deadline; /* 0: none */
+  OsiisoLink         running;   /* attempts that are open */
+  guint              limit;     /* attempts at a time */
+  gboolean           paused;
+  gboolean           open;      /* between the backend's open() and close() */
+
+  /* inbox_lock */
+  pthread_mutex_t    inbox_lock;
+  pthread_cond_t     inbox_cond;
+  OsiisoReadyList    inbox;
+  OsiisoRecordPool   pool;
+  guint32            next_seq;
+  guint              sleepers;  /* threads in take_wait() that wait */
+  guint              tokens;    /* of them, how many may leave */
+  gboolean           waking;    /* one of them is on its way */
+  gboolean           parked;    /* take() returned NULL since the last wake */
+  gboolean           stopping;  /* take_wait() returns NULL */
+  gboolean           accepting;
+  OsiisoBackend     *backend;   /* (nullable) (owned), dropped with the queue */
+
+  /* written under the lock that is named, read anywhere */
+  _Atomic gboolean   halted;       /* ready_lock and inbox_lock: a run was aborted, no new work */
+  _Atomic gboolean   inbox_dirty;   /* inbox_lock: something may be in the inbox */
+  _Atomic guint      n_active;      /* ready_lock */
+  _Atomic guint      n_scheduled;   /* ready_lock */
+  _Atomic guint64    n_outstanding; /* none: submitted and not ended */
+  _Atomic guint      n_blocked;     /* none: tasks of this queue that wait for others */
+  _Atomic gboolean   started;       /* view_lock: the backend was opened */
+  _Atomic gboolean   keep_results;
+  _Atomic int        fail_policy;
+  _Atomic guint64    n_groups;
+
+  /* view_lock; signalled when work or the life cycle ends */
+  pthread_mutex_t    view_lock;
+  pthread_cond_t     view_cond;
+  OsiisoLife         life;
+  GPtrArray         *results;   /* of OsiisoRecord, owned; in the order of completion */
+  OsiisoRunCounts    counts;    /* without detached tasks */
+  guint64            n_completed;
+  OsiisoRun          run;
+  GSList            *join_tasks;     /* of GTask, owned */
+  GSList            *shutdown_tasks; /* of GTask, owned */
+};
+
+OsiisoScheduler *osiiso_scheduler_new          (OsiisoQueue     *queue);
+OsiisoScheduler *osiiso_scheduler_ref          (OsiisoScheduler *self);
+void             osiiso_scheduler_unref        (OsiisoScheduler *self);
+void             osiiso_scheduler_set_backend  (OsiisoScheduler *self,
+                                                OsiisoBackend   *backend);
+OsiisoBackend   *osiiso_scheduler_dup_backend  (OsiisoScheduler *self);
+
+/* Into the queue. The records are the caller's, the scheduler takes over one
+ * reference on each; refused whole with CLOSED. */
+OsiisoRecord    *osiiso_scheduler_new_record   (OsiisoScheduler  *self,
+                                                OsiisoTaskParams *params,
+                                                guint32           flags,
+                                                GError          **error);
+gboolean         osiiso_scheduler_push         (OsiisoScheduler *self,
+                                                OsiisoRecord   **records,
+                                                guint            n,
+                                                OsiisoWake      *wake,
+                                                GError         **error);
+void             osiiso_scheduler_act          (OsiisoScheduler  *self,
+                                                const OsiisoWake *wake);
+OsiisoRecord    *osiiso_scheduler_lookup       (OsiisoScheduler *self,
+                                                guint64          id);
+
+/* Out of it, for backends. */
+OsiisoAttempt   *osiiso_scheduler_take         (OsiisoScheduler *self,
+                                                gboolean         wait);
+
+/* The end of an attempt that the caller has claimed. Takes over @outcome. With
+ * @retry_after >= 0 that is the delay of a retry instead of what the options
+ * say, in microseconds. */
+void             osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
+                                                 OsiisoAttempt   *attempt,
+                                                 OsiisoStatus     status,
+                                                 OsiisoOutcome   *outcome,
+                                                 gint64           retry_after);
+
+gboolean         osiiso_scheduler_cancel       (OsiisoScheduler *self,
+                                                OsiisoRecord    *record);
+gboolean         osiiso_scheduler_set_priority (OsiisoScheduler *self,
+                                                OsiisoRecord    *record,
+                                                int              priority);
+void             osiiso_scheduler_abort        (OsiisoScheduler *self,
+                                                gboolean         must_complete_too);
+void             osiiso_scheduler_set_limit    (OsiisoScheduler *self,
+                                                guint            limit);
+void             osiiso_scheduler_set_paused   (OsiisoScheduler *self,
+                                                gboolean         paused);
+
+/* Drops one claim on the user data of a task; the last one destroys it. */
+void             osiiso_scheduler_drop_payload (OsiisoScheduler *self,
+                                                OsiisoRecord    *record);
+
+/* The life cycle; see osiiso-scheduler-life.c. */
+gboolean         osiiso_scheduler_start        (OsiisoScheduler *self,
+                                                GError         **error);
+void             osiiso_scheduler_shutdown     (OsiisoScheduler *self,
+                                                gboolean         force);
+void             osiiso_scheduler_check_idle   (OsiisoScheduler *self);
+void             osiiso_scheduler_backend_closed (OsiisoScheduler *self);
+void             osiiso_scheduler_set_halted   (OsiisoScheduler *self,
+                                                gboolean         halted);
+void             osiiso_scheduler_set_run_deadline (OsiisoScheduler *self,
+                                                    gint64           when);
+/* Adds a GTask of a queue's asynchronous call to one of the two lists. */
+void             osiiso_scheduler_add_task     (OsiisoScheduler *self,
+                                                GSList         **list,
+                                                GTask           *task);
+gboolean         osiiso_scheduler_remove_task  (OsiisoScheduler *self,
+                                                GSList         **list,
+                                                GTask           *task);
+gboolean         osiiso_scheduler_is_closed    (OsiisoScheduler *self);
+
+/* Runs; see osiiso-scheduler-run.c. */
+gboolean         osiiso_scheduler_begin_run    (OsiisoScheduler     *self,
+                                                double               timeout,
+                                                OsiisoTimeoutPolicy  on_timeout,
+                                                gboolean             infinite,
+                                                GError             **error);
+gboolean         osiiso_scheduler_run_is_over  (OsiisoScheduler *self);
+OsiisoRunSummary *osiiso_scheduler_end_run     (OsiisoScheduler *self);
+void             osiiso_scheduler_run_timed_out (OsiisoScheduler *self);
+OsiisoRunSummary *osiiso_scheduler_dup_summary (OsiisoScheduler *self);
+void             osiiso_scheduler_clear_results (OsiisoScheduler *self);
+
+/* Waiting; see osiiso-scheduler-wait.c. */
+typedef gboolean (*OsiisoPredicate) (OsiisoScheduler *self,
+                                     gpointer         data);
+
+/* Waits until @over, which is called with the view lock held, says so. Iterates
+ * the owner's context when called in the owner's thread and @iterate. */
+gboolean         osiiso_scheduler_wait_until   (OsiisoScheduler *self,
+                                                OsiisoPredicate  over,
+                                                gpointer         data,
+                                                gboolean         iterate,
+                                                double           timeout,
+                                                GCancellable    *cancellable,
+                                                GError         **error);
+gboolean         osiiso_scheduler_wait_record  (OsiisoScheduler *self,
+                                                OsiisoRecord    *record,
+                                                double           timeout,
+                                                GCancellable    *cancellable,
+                                                GError         **error);
+/* FALSE with WOULD_DEADLOCK if blocking in this thread until other tasks end
+ * could keep them from ending. */
+gboolean         osiiso_scheduler_may_block    (OsiisoScheduler *self,
+                                                GError         **error);
+void             osiiso_scheduler_enter_blocked (OsiisoScheduler *self);
+void             osiiso_scheduler_leave_blocked (OsiisoScheduler *self);
+/* In a task of this scheduler? */
+gboolean         osiiso_scheduler_is_inside    (OsiisoScheduler *self);
+void             osiiso_scheduler_add_waiter   (OsiisoScheduler *self,
+                                                OsiisoRecord    *record,
+                                                GTask           *task);
+gboolean         osiiso_scheduler_remove_waiter (OsiisoScheduler *self,
+                                                 OsiisoRecord    *record,
+                                                 GTask           *task);
+void             osiiso_scheduler_wake_waiters (OsiisoScheduler *self,
+                                                OsiisoRecord    *record);
+/* Returns a GTask that waited, in the context that it belongs to; takes it. */
+void             osiiso_scheduler_complete_task (OsiisoScheduler *self,
+                                                 GTask           *task);
+void             osiiso_scheduler_destroy_in_owner (OsiisoScheduler *self,
+                                                    GDestroyNotify   destroy,
+                                                    gpointer         data);
+
+G_END_DECLS

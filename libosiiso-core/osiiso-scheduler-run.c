@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-clock-private.h"
+#include "osiiso-error.h"
+#include "osiiso-scheduler-private.h"
+
+/* Runs: a window over the results, with an end and a time limit. */
+
+gboolean
+osiiso_scheduler_begin_run (OsiisoScheduler    *self,
+                            double              timeout,
+                            OsiisoTimeoutPolicy on_timeout,
+                            gboolean            infinite,
+                            GError            **error)
+{
+  gboolean busy;
+
+  if (timeout > 0 && !osiiso_timer_service_prepare (error))
+    return FALSE;
+  if (!osiiso_scheduler_start (self, error))
+    return FALSE;
+
+  pthread_mutex_lock (&self->view_lock);
+  busy = self->run.active;
+  if (!busy)
+    {
+      self->run = (OsiisoRun) {
+        .active = TRUE,
+        .infinite = infinite,
+        .on_timeout = on_timeout,
+        .started = osiiso_clock_now (),
+        .first_result = self->results->len,
+        .counts = self->counts,
+      };
+    }
+  pthread_mutex_unlock (&self->view_lock);
+  if (busy)
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY, "a run is already in progress");
+      return FALSE;
+    }
+
+  if (timeout > 0)
+    osiiso_scheduler_set_run_deadline (self, osiiso_clock_now () + osiiso_clock_from_seconds (timeout));
+  return TRUE;
+}
+
+void
+osiiso_scheduler_run_timed_out (OsiisoScheduler *self)
+{
+  OsiisoTimeoutPolicy policy;
+  gboolean active;
+
+  pthread_mutex_lock (&self->view_lock);
+  active = self->run.active;
+  if (active)
+    self->run.timed_out = TRUE;
+  policy = self->run.on_timeout;
+  pthread_mutex_unlock (&self->view_lock);
+  if (!active)
+    return;
+
+  osiiso_scheduler_abort (self, policy == OSIISO_TIMEOUT_POLICY_CANCEL);
+  /* There may have been nothing left to end. */
+  osiiso_scheduler_check_idle (self);
+}
+
+/* With the view lock held. */
+gboolean
+osiiso_scheduler_run_is_over (OsiisoScheduler *self)
+{
+  if (!self->run.active)
+    return TRUE;
+  if (self->n_outstanding > 0)
+    return FALSE;
+  /* A halted queue refuses work, so there is nothing more to wait for. */
+  return !self->run.infinite || self->run.timed_out || self->halted || self->life == OSIISO_LIFE_CLOSED;
+}
+
+/* The results from @first on, and the counts since @before. */
+static GPtrArray *
+copy_results_locked (OsiisoScheduler       *self,
+                     guint                  first,
+                     const OsiisoRunCounts *before,
+                     OsiisoRunCounts       *counts)
+{
+  GPtrArray *records = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
+
+  for (guint i = first; i < self->results->len; i++)
+    g_ptr_array_add (records, osiiso_record_ref (g_ptr_array_index (self->results, i)));
+  *counts = (OsiisoRunCounts) {
+    .succeeded = self->counts.succeeded - before->succeeded,
+    .failed = self->counts.failed - before->failed,
+    .cancelled = self->counts.cancelled - before->cancelled,
+  };
+  return records;
+}
+
+OsiisoRunSummary *
+osiiso_scheduler_end_run (OsiisoScheduler *self)
+{
+  OsiisoRunCounts counts;
+  GPtrArray *records;
+  gboolean timed_out;
+  double duration;
+
+  osiiso_scheduler_set_run_deadline (self, 0);
+  /* Open again for the next run. */
+  osiiso_scheduler_set_halted (self, FALSE);
+
+  pthread_mutex_lock (&self->view_lock);
+  timed_out = self->run.timed_out;
+  duration = osiiso_clock_to_seconds (osiiso_clock_now () - self->run.started);
+  records = copy_results_locked (self, self->run.first_result, &self->run.counts, &counts);
+  self->run.active = FALSE;
+  pthread_mutex_unlock (&self->view_lock);
+
+  return osiiso_run_summary_new (self, records, &counts, timed_out, duration);
+}
+
+OsiisoRunSummary *
+osiiso_scheduler_dup_summary (OsiisoScheduler *self)
+{
+  static const OsiisoRunCounts none = { 0, };
+  OsiisoRunCounts counts;
+  GPtrArray *records;
+  gboolean timed_out;
+  double duration;
+
+  pthread_mutex_lock (&self->view_lock);
+  timed_out = self->run.active && self->run.timed_out;
+  duration = self->run.active ? osiiso_clock_to_seconds (osiiso_clock_now () - self->run.started) : 0;
+  records = copy_results_locked (self, 0, &none, &counts);
+  pthread_mutex_unlock (&self->view_lock);
+
+  return osiiso_run_summary_new (self, records, &counts, timed_out, duration);
+}
+
+void
+osiiso_scheduler_clear_results (OsiisoScheduler *self)
+{
+  g_autoptr (GPtrArray) dropped = NULL;
+
+  pthread_mutex_lock (&self->view_lock);
+  dropped = g_steal_pointer (&self->results);
+  self->results = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
+  self->run.first_result = 0;
+  pthread_mutex_unlock (&self->view_lock);
+}

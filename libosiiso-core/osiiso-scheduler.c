@@ -1,0 +1,842 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <math.h>
+
+#include "osiiso-attempt-private.h"
+#include "osiiso-backend.h"
+#include "osiiso-batch-private.h"
+#include "osiiso-clock-private.h"
+#include "osiiso-error.h"
+#include "osiiso-scheduler-private.h"
+#include "osiiso-task-options.h"
+
+static void
+client_ref (OsiisoTimerClient *client)
+{
+  osiiso_scheduler_ref ((OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client)));
+}
+
+static void
+client_unref (OsiisoTimerClient *client)
+{
+  osiiso_scheduler_unref ((OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client)));
+}
+
+static void client_tick (OsiisoTimerClient *client);
+
+OsiisoScheduler *
+osiiso_scheduler_new (OsiisoQueue *queue)
+{
+  OsiisoScheduler *self = g_new0 (OsiisoScheduler, 1);
+  pthread_condattr_t attr;
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->client.ref = client_ref;
+  self->client.unref = client_unref;
+  self->client.tick = client_tick;
+
+  pthread_mutex_init (&self->ready_lock, NULL);
+  osiiso_ready_list_init (&self->ready);
+  osiiso_deadline_heap_init (&self->returned);
+  osiiso_deadline_heap_init (&self->delays);
+  osiiso_deadline_heap_init (&self->timeouts);
+  self->running.next = self->running.prev = &self->running;
+  self->limit = 1;
+
+  pthread_mutex_init (&self->inbox_lock, NULL);
+  pthread_condattr_init (&attr);
+  pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
+  pthread_cond_init (&self->inbox_cond, &attr);
+  osiiso_ready_list_init (&self->inbox);
+  osiiso_record_pool_init (&self->pool, self);
+  self->accepting = TRUE;
+
+  pthread_mutex_init (&self->view_lock, NULL);
+  pthread_cond_init (&self->view_cond, &attr);
+  pthread_condattr_destroy (&attr);
+  self->results = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
+  atomic_init (&self->keep_results, TRUE);
+
+  osiiso_outbox_init (&self->outbox, self, queue);
+  return self;
+}
+
+OsiisoScheduler *
+osiiso_scheduler_ref (OsiisoScheduler *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+osiiso_scheduler_unref (OsiisoScheduler *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_assert (self->backend == NULL);
+  g_assert (self->join_tasks == NULL && self->shutdown_tasks == NULL && self->run.task == NULL);
+  g_clear_pointer (&self->results, g_ptr_array_unref);
+  osiiso_outbox_clear (&self->outbox);
+  osiiso_deadline_heap_clear (&self->returned);
+  osiiso_deadline_heap_clear (&self->delays);
+  osiiso_deadline_heap_clear (&self->timeouts);
+  osiiso_record_pool_clear (&self->pool);
+  pthread_cond_destroy (&self->inbox_cond);
+  pthread_cond_destroy (&self->view_cond);
+  pthread_mutex_destroy (&self->ready_lock);
+  pthread_mutex_destroy (&self->inbox_lock);
+  pthread_mutex_destroy (&self->view_lock);
+  g_free (self);
+}
+
+void
+osiiso_scheduler_destroy_in_owner (OsiisoScheduler *self,
+                                   GDestroyNotify   destroy,
+                                   gpointer         data)
+{
+  osiiso_outbox_post (&self->outbox, OSIISO_EVENT_DESTROY, NULL, NULL, data, destroy);
+}
+
+void
+osiiso_scheduler_drop_payload (OsiisoScheduler *self,
+                               OsiisoRecord    *record)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+
+  if (ext != NULL && atomic_fetch_sub_explicit (&ext->payload_holds, 1, memory_order_acq_rel) != 1)
+    return;
+
+  if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
+    {
+      OsiisoMapPayload *payload = record->data;
+
+      if (g_atomic_ref_count_dec (&payload->ref_count))
+        {
+          if (payload->destroy != NULL)
+            osiiso_scheduler_destroy_in_owner (self, payload->destroy, payload->data);
+          g_free (payload);
+        }
+    }
+  else if (record->destroy != NULL)
+    {
+      osiiso_scheduler_destroy_in_owner (self, record->destroy, record->data);
+    }
+  record->func = NULL;
+  record->data = NULL;
+}
+
+/* Who to tell that @n tasks are runnable; with both locks, or with the inbox
+ * lock only when the tasks are new and nothing but the inbox has changed. */
+static void
+decide_wake_locked (OsiisoScheduler *self,
+                    guint            n,
+                    OsiisoWake      *wake)
+{
+  if (self->sleepers > 0 && !self->waking)
+    {
+      self->waking = TRUE;
+      self->tokens++;
+      wake->signal = TRUE;
+    }
+  if (self->parked)
+    {
+      self->parked = FALSE;
+      wake->backend = n;
+    }
+}
+
+static gboolean
+may_take_locked (OsiisoScheduler *self)
+{
+  return self->open && !self->paused && atomic_load_explicit (&self->n_active, memory_order_relaxed) < self->limit;
+}
+
+/* The next record to run, still in its list. */
+static OsiisoRecord *
+peek_ready_locked (OsiisoScheduler *self)
+{
+  OsiisoRecord *record = osiiso_ready_list_peek (&self->ready);
+  OsiisoHeapNode *node = osiiso_deadline_heap_peek (&self->returned);
+  OsiisoRecordExt *ext;
+  OsiisoRecord *back;
+  int priority;
+
+  if (node == NULL)
+    return record;
+  ext = (OsiisoRecordExt *) (void *) ((char *) node - G_STRUCT_OFFSET (OsiisoRecordExt, timer));
+  back = ext->record;
+  if (record == NULL)
+    return back;
+
+  /* Equal priorities run in the order of submission, also after a delay. */
+  priority = osiiso_record_get_priority (record);
+  if (node->key != priority)
+    return node->key < priority ? back : record;
+  return (gint32) (node->tie - record->seq) < 0 ? back : record;
+}
+
+static void
+remove_ready_locked (OsiisoScheduler *self,
+                     OsiisoRecord    *record)
+{
+  if (osiiso_record_get_word (record) & OSIISO_RECORD_RETURNED)
+    {
+      osiiso_deadline_heap_remove (&self->returned, &osiiso_record_get_ext (record)->timer);
+      osiiso_record_set_flags (record, 0, OSIISO_RECORD_RETURNED);
+    }
+  else
+    {
+      osiiso_ready_list_remove (record);
+    }
+}
+
+static void
+splice_inbox_locked (OsiisoScheduler *self)
+{
+  osiiso_ready_list_splice (&self->ready, &self->inbox);
+  atomic_store_explicit (&self->inbox_dirty, FALSE, memory_order_relaxed);
+}
+
+/* Announces what is left to take, after something made room for it. */
+static void
+announce_locked (OsiisoScheduler *self,
+                 OsiisoWake      *wake)
+{
+  if (!may_take_locked (self))
+    return;
+  pthread_mutex_lock (&self->inbox_lock);
+  if (self->inbox_dirty)
+    splice_inbox_locked (self);
+  if ((self->sleepers > 0 || self->parked) && peek_ready_locked (self) != NULL)
+    decide_wake_locked (self, 1, wake);
+  pthread_mutex_unlock (&self->inbox_lock);
+}
+
+void
+osiiso_scheduler_act (OsiisoScheduler  *self,
+                      const OsiisoWake *wake)
+{
+  if (wake->signal)
+    pthread_cond_signal (&self->inbox_cond);
+  if (wake->backend > 0)
+    {
+      g_autoptr (OsiisoBackend) backend = osiiso_scheduler_dup_backend (self);
+
+      if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->wake != NULL)
+        OSIISO_BACKEND_GET_CLASS (backend)->wake (backend, wake->backend);
+    }
+}
+
+static void
+arm_timers_locked (OsiisoScheduler *self)
+{
+  OsiisoHeapNode *delay = osiiso_deadline_heap_peek (&self->delays);
+  OsiisoHeapNode *timeout = osiiso_deadline_heap_peek (&self->timeouts);
+  gint64 when = G_MAXINT64;
+
+  if (delay != NULL)
+    when = MIN (when, delay->key);
+  if (timeout != NULL)
+    when = MIN (when, timeout->key);
+  if (self->run_deadline != 0)
+    when = MIN (when, self->run_deadline);
+  if (when != G_MAXINT64)
+    osiiso_timer_service_arm (&self->client, when);
+}
+
+static void
+make_runnable_locked (OsiisoScheduler *self,
+                      OsiisoRecord    *record)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+
+  osiiso_record_set_flags (record, OSIISO_RECORD_RETURNED, 0);
+  osiiso_deadline_heap_insert (&self->returned, &ext->timer,
+                               osiiso_record_get_priority (record), record->seq);
+}
+
+static void
+schedule_locked (OsiisoScheduler *self,
+                 OsiisoRecord    *record,
+                 gint64           when)
+{
+  osiiso_record_set_flags (record, OSIISO_RECORD_SCHEDULED, 0);
+  osiiso_deadline_heap_insert (&self->delays, &osiiso_record_get_ext (record)->timer, when, record->seq);
+  atomic_fetch_add_explicit (&self->n_scheduled, 1, memory_order_relaxed);
+  arm_timers_locked (self);
+}
+
+static void
+client_tick (OsiisoTimerClient *client)
+{
+  OsiisoScheduler *self = (OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client));
+  g_autoptr (GPtrArray) late = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
+  OsiisoWake wake = { 0 };
+  OsiisoHeapNode *node;
+  gboolean run_is_late = FALSE;
+  gint64 now = osiiso_clock_now ();
+
+  pthread_mutex_lock (&self->ready_lock);
+  while ((node = osiiso_deadline_heap_peek (&self->delays)) != NULL && node->key <= now)
+    {
+      OsiisoRecordExt *ext = (OsiisoRecordExt *) (void *) ((char *) node - G_STRUCT_OFFSET (OsiisoRecordExt, timer));
+
+      osiiso_deadline_heap_remove (&self->delays, node);
+      atomic_fetch_sub_explicit (&self->n_scheduled, 1, memory_order_relaxed);
+      osiiso_record_set_flags (ext->record, 0, OSIISO_RECORD_SCHEDULED);
+      make_runnable_locked (self, ext->record);
+    }
+  while ((node = osiiso_deadline_heap_peek (&self->timeouts)) != NULL && node->key <= now)
+    {
+      OsiisoAttempt *attempt = OSIISO_ATTEMPT_FROM_TIMER (node);
+
+      osiiso_deadline_heap_remove (&self->timeouts, node);
+      if (osiiso_attempt_try_ref (attempt))
+        g_ptr_array_add (late, attempt);
+    }
+  if (self->run_deadline != 0 && self->run_deadline <= now)
+    {
+      self->run_deadline = 0;
+      run_is_late = TRUE;
+    }
+  announce_locked (self, &wake);
+  arm_timers_locked (self);
+  pthread_mutex_unlock (&self->ready_lock);
+
+  osiiso_scheduler_act (self, &wake);
+  for (guint i = 0; i < late->len; i++)
+    osiiso_attempt_interrupt (g_ptr_array_index (late, i), OSIISO_INTERRUPT_REASON_TIMED_OUT);
+  if (run_is_late)
+    osiiso_scheduler_run_timed_out (self);
+}
+
+void
+osiiso_scheduler_set_run_deadline (OsiisoScheduler *self,
+                                   gint64           when)
+{
+  pthread_mutex_lock (&self->ready_lock);
+  self->run_deadline = when;
+  arm_timers_locked (self);
+  pthread_mutex_unlock (&self->ready_lock);
+}
+
+OsiisoRecord *
+osiiso_scheduler_new_record (OsiisoScheduler  *self,
+                             OsiisoTaskParams *params,
+                             guint32           flags,
+                             GError          **error)
+{
+  OsiisoRecord *record;
+  int priority = params != NULL ? params->priority : OSIISO_PRIORITY_DEFAULT;
+
+  pthread_mutex_lock (&self->inbox_lock);
+  record = osiiso_record_pool_alloc (&self->pool);
+  if (record != NULL)
+    record->seq = self->next_seq++;
+  pthread_mutex_unlock (&self->inbox_lock);
+  if (record == NULL)
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED, "no memory for one more task");
+      return NULL;
+    }
+
+  if (params != NULL)
+    {
+      OsiisoRecordExt *ext = osiiso_record_ensure_ext (record);
+
+      ext->params = osiiso_task_params_ref (params);
+      if (params->must_complete)
+        flags |= OSIISO_RECORD_MUST_COMPLETE;
+      if (params->detached)
+        flags |= OSIISO_RECORD_DETACHED;
+    }
+  atomic_store_explicit (&record->word,
+                         (guint32) (guint8) (gint8) priority << OSIISO_RECORD_PRIORITY_SHIFT | flags | OSIISO_STATUS_PENDING,
+                         memory_order_relaxed);
+  return record;
+}
+
+gboolean
+osiiso_scheduler_push (OsiisoScheduler *self,
+                       OsiisoRecord   **records,
+                       guint            n,
+                       OsiisoWake      *wake,
+                       GError         **error)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (records[0]);
+  gboolean delayed = ext != NULL && ext->scheduled_for != 0;
+  gboolean accepted;
+
+  /* Delayed tasks go into the heap of the other lock, which comes first. */
+  if (delayed)
+    pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->inbox_lock);
+  accepted = self->accepting && !self->halted;
+  if (accepted)
+    {
+      /* Work keeps the scheduler alive, in whose memory the records are. */
+      if (atomic_fetch_add_explicit (&self->n_outstanding, n, memory_order_seq_cst) == 0)
+        osiiso_scheduler_ref (self);
+      for (guint i = 0; i < n; i++)
+        {
+          if (delayed)
+            schedule_locked (self, records[i], osiiso_record_get_ext (records[i])->scheduled_for);
+          else
+            osiiso_ready_list_append (&self->inbox, records[i]);
+        }
+      if (!delayed)
+        {
+          atomic_store_explicit (&self->inbox_dirty, TRUE, memory_order_relaxed);
+          decide_wake_locked (self, n, wake);
+        }
+    }
+  pthread_mutex_unlock (&self->inbox_lock);
+  if (delayed)
+    pthread_mutex_unlock (&self->ready_lock);
+
+  if (!accepted)
+    g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED, "the queue is not accepting tasks");
+  return accepted;
+}
+
+OsiisoRecord *
+osiiso_scheduler_lookup (OsiisoScheduler *self,
+                         guint64          id)
+{
+  OsiisoRecord *record;
+
+  pthread_mutex_lock (&self->inbox_lock);
+  record = osiiso_record_pool_lookup (&self->pool, id);
+  pthread_mutex_unlock (&self->inbox_lock);
+  return record;
+}
+
+static OsiisoAttempt *
+begin_attempt_locked (OsiisoScheduler *self,
+                      OsiisoRecord    *record)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  OsiisoAttempt *attempt;
+  guint number = 1;
+
+  remove_ready_locked (self, record);
+  if (ext != NULL && ext->params != NULL)
+    number = 1 + atomic_fetch_add_explicit (&ext->attempts, 1, memory_order_acq_rel);
+  attempt = osiiso_attempt_new (self, record, number);
+
+  attempt->link.next = &self->running;
+  attempt->link.prev = self->running.prev;
+  self->running.prev->next = &attempt->link;
+  self->running.prev = &attempt->link;
+  record->link.next = &attempt->link;
+  atomic_fetch_add_explicit (&self->n_active, 1, memory_order_relaxed);
+
+  if (ext != NULL && (ext->created != 0 || (ext->params != NULL && ext->params->timeout > 0)))
+    {
+      gint64 now = osiiso_clock_now ();
+
+      if (ext->created != 0 && atomic_load (&ext->started) == 0)
+        atomic_store (&ext->started, now);
+      if (ext->params != NULL && ext->params->timeout > 0)
+        {
+          osiiso_deadline_heap_insert (&self->timeouts, &attempt->timer,
+                                       now + osiiso_clock_from_seconds (ext->params->timeout), record->seq);
+          arm_timers_locked (self);
+        }
+    }
+  osiiso_record_set_status (record, OSIISO_STATUS_RUNNING, OSIISO_RECORD_STARTED, 0);
+
+  /* Posted before anybody else can see the attempt, so that nothing that
+   * happens to it is told earlier. */
+  osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_START, record, NULL, FALSE);
+  return attempt;
+}
+
+OsiisoAttempt *
+osiiso_scheduler_take (OsiisoScheduler *self,
+                       gboolean         wait)
+{
+  gboolean woken = FALSE;
+
+  for (;;)
+    {
+      OsiisoRecord *record;
+      OsiisoAttempt *attempt;
+      OsiisoWake wake = { 0 };
+
+      pthread_mutex_lock (&self->ready_lock);
+      if (woken || atomic_load_explicit (&self->inbox_dirty, memory_order_relaxed))
+        {
+          pthread_mutex_lock (&self->inbox_lock);
+          splice_inbox_locked (self);
+          if (woken)
+            self->waking = woken = FALSE;
+          pthread_mutex_unlock (&self->inbox_lock);
+        }
+
+      if (may_take_locked (self) && (record = peek_ready_locked (self)) != NULL)
+        {
+          attempt = begin_attempt_locked (self, record);
+          /* Something is left: the next sleeper comes too. */
+          announce_locked (self, &wake);
+          pthread_mutex_unlock (&self->ready_lock);
+          osiiso_scheduler_act (self, &wake);
+          return attempt;
+        }
+
+      pthread_mutex_lock (&self->inbox_lock);
+      if (self->inbox_dirty && may_take_locked (self))
+        {
+          pthread_mutex_unlock (&self->inbox_lock);
+          pthread_mutex_unlock (&self->ready_lock);
+          continue;
+        }
+      if (!wait || self->stopping)
+        {
+          self->parked = !wait;
+          pthread_mutex_unlock (&self->inbox_lock);
+          pthread_mutex_unlock (&self->ready_lock);
+          return NULL;
+        }
+      self->sleepers++;
+      pthread_mutex_unlock (&self->ready_lock);
+      while (self->tokens == 0 && !self->stopping)
+        pthread_cond_wait (&self->inbox_cond, &self->inbox_lock);
+      self->sleepers--;
+      if (self->tokens > 0)
+        {
+          self->tokens--;
+          woken = TRUE;
+        }
+      pthread_mutex_unlock (&self->inbox_lock);
+    }
+}
+
+/* Everything that follows from the end of a task; the final status is visible.
+ * @word is what the record's word was before. The caller has a reference on the
+ * scheduler. */
+static void
+record_ended (OsiisoScheduler *self,
+              OsiisoRecord    *record,
+              guint32          word,
+              OsiisoStatus     status)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  gboolean keep = (word & OSIISO_RECORD_KEEP) || status != OSIISO_STATUS_SUCCEEDED;
+  g_autoptr (OsiisoBatch) batch = NULL;
+
+  osiiso_scheduler_drop_payload (self, record);
+
+  pthread_mutex_lock (&self->view_lock);
+  self->n_completed++;
+  if (!(word & OSIISO_RECORD_DETACHED))
+    {
+      if (status == OSIISO_STATUS_SUCCEEDED)
+        self->counts.succeeded++;
+      else if (status == OSIISO_STATUS_FAILED)
+        self->counts.failed++;
+      else
+        self->counts.cancelled++;
+      if (keep && atomic_load_explicit (&self->keep_results, memory_order_relaxed))
+        g_ptr_array_add (self->results, osiiso_record_ref (record));
+    }
+  pthread_mutex_unlock (&self->view_lock);
+
+  if (ext != NULL && ext->batch != NULL)
+    {
+      batch = g_steal_pointer (&ext->batch);
+      osiiso_batch_member_ended (batch, record);
+    }
+
+  if (status == OSIISO_STATUS_FAILED &&
+      atomic_load_explicit (&self->fail_policy, memory_order_relaxed) == OSIISO_FAIL_POLICY_FAIL_FIRST)
+    osiiso_scheduler_abort (self, FALSE);
+
+  osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL,
+                             (word & OSIISO_RECORD_HANDLED) != 0);
+
+  if (atomic_fetch_sub_explicit (&self->n_outstanding, 1, memory_order_seq_cst) == 1)
+    {
+      osiiso_scheduler_check_idle (self);
+      osiiso_scheduler_unref (self);
+    }
+
+  /* Last, so that who waited for this task finds the queue knowing about it. The
+   * flag may have come after the status; that waiter has seen the status. */
+  if (batch != NULL)
+    osiiso_batch_wake (batch);
+  if (word & OSIISO_RECORD_WAITED)
+    osiiso_scheduler_wake_waiters (self, record);
+  osiiso_record_unref (record);
+}
+
+static gint64
+retry_delay (OsiisoTaskParams *params,
+             guint             failed_attempt)
+{
+  double seconds = params->retry_delay * pow (params->backoff, failed_attempt - 1);
+
+  if (params->jitter > 0)
+    seconds *= 1 + params->jitter * g_random_double_range (-1, 1);
+  if (params->max_retry_delay > 0)
+    seconds = MIN (seconds, params->max_retry_delay);
+  return osiiso_clock_from_seconds (seconds);
+}
+
+void
+osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
+                                OsiisoAttempt   *attempt,
+                                OsiisoStatus     status,
+                                OsiisoOutcome   *outcome,
+                                gint64           retry_after)
+{
+  OsiisoRecord *record = attempt->record;
+  OsiisoRecordExt *ext = outcome != NULL ? osiiso_record_ensure_ext (record) : osiiso_record_get_ext (record);
+  OsiisoTaskParams *params = ext != NULL ? ext->params : NULL;
+  gboolean retry = status == OSIISO_STATUS_FAILED && params != NULL && attempt->number <= params->retries;
+  gint64 now = ext != NULL && (ext->created != 0 || retry) ? osiiso_clock_now () : 0;
+  OsiisoWake wake = { 0 };
+  guint32 word;
+
+  if (retry && retry_after < 0)
+    retry_after = retry_delay (params, attempt->number);
+
+  pthread_mutex_lock (&self->ready_lock);
+  attempt->link.prev->next = attempt->link.next;
+  attempt->link.next->prev = attempt->link.prev;
+  osiiso_deadline_heap_remove (&self->timeouts, &attempt->timer);
+  record->link.next = NULL;
+  atomic_fetch_sub_explicit (&self->n_active, 1, memory_order_relaxed);
+
+  word = osiiso_record_get_word (record);
+  if (word & OSIISO_RECORD_CANCEL_ASKED || (self->halted && !(word & OSIISO_RECORD_MUST_COMPLETE)))
+    retry = FALSE;
+  if (retry)
+    {
+      osiiso_record_set_status (record, OSIISO_STATUS_RETRYING, 0, 0);
+      osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_RETRY, record, outcome->error, FALSE);
+      if (retry_after > 0)
+        schedule_locked (self, record, now + retry_after);
+      else
+        make_runnable_locked (self, record);
+    }
+  else
+    {
+      if (status == OSIISO_STATUS_FAILED && (word & OSIISO_RECORD_CANCEL_ASKED))
+        {
+          status = OSIISO_STATUS_CANCELLED;
+          osiiso_outcome_free (outcome);
+          outcome = osiiso_outcome_new_error (g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled"));
+        }
+      if (ext != NULL)
+        {
+          ext->outcome = g_steal_pointer (&outcome);
+          ext->finished = now;
+        }
+      word = osiiso_record_set_status (record, status, 0, 0);
+    }
+  announce_locked (self, &wake);
+  pthread_mutex_unlock (&self->ready_lock);
+
+  osiiso_scheduler_act (self, &wake);
+  if (retry)
+    osiiso_outcome_free (outcome);
+  else
+    record_ended (self, record, word, status);
+}
+
+/* Takes a task that waits out of whatever it waits in. */
+static void
+unqueue_locked (OsiisoScheduler *self,
+                OsiisoRecord    *record)
+{
+  if (osiiso_record_get_word (record) & OSIISO_RECORD_SCHEDULED)
+    {
+      osiiso_deadline_heap_remove (&self->delays, &osiiso_record_get_ext (record)->timer);
+      osiiso_record_set_flags (record, 0, OSIISO_RECORD_SCHEDULED);
+      atomic_fetch_sub_explicit (&self->n_scheduled, 1, memory_order_relaxed);
+    }
+  else
+    {
+      /* It may still be in the inbox. */
+      pthread_mutex_lock (&self->inbox_lock);
+      remove_ready_locked (self, record);
+      pthread_mutex_unlock (&self->inbox_lock);
+    }
+}
+
+gboolean
+osiiso_scheduler_cancel (OsiisoScheduler *self,
+                         OsiisoRecord    *record)
+{
+  OsiisoOutcome *outcome;
+  OsiisoRecordExt *ext;
+  OsiisoStatus status;
+  guint32 word;
+
+  if (osiiso_status_is_final (osiiso_record_get_status (record)))
+    return FALSE;
+
+  outcome = osiiso_outcome_new_error (g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                                                           "cancelled before execution"));
+  ext = osiiso_record_ensure_ext (record);
+
+  pthread_mutex_lock (&self->ready_lock);
+  status = osiiso_record_get_status (record);
+  if (status == OSIISO_STATUS_RUNNING)
+    {
+      OsiisoAttempt *attempt = OSIISO_ATTEMPT_FROM_LINK (record->link.next);
+
+      /* From here on no attempt follows, whoever ends this one. */
+      osiiso_record_set_flags (record, OSIISO_RECORD_CANCEL_ASKED, 0);
+      if (!osiiso_attempt_try_ref (attempt))
+        attempt = NULL;
+      pthread_mutex_unlock (&self->ready_lock);
+      osiiso_outcome_free (outcome);
+      if (attempt != NULL)
+        {
+          osiiso_attempt_interrupt (attempt, OSIISO_INTERRUPT_REASON_CANCELLED);
+          osiiso_attempt_unref (attempt);
+        }
+      return TRUE;
+    }
+  if (osiiso_status_is_final (status))
+    {
+      pthread_mutex_unlock (&self->ready_lock);
+      osiiso_outcome_free (outcome);
+      return FALSE;
+    }
+
+  unqueue_locked (self, record);
+  ext->outcome = outcome;
+  if (ext->created != 0)
+    ext->finished = osiiso_clock_now ();
+  word = osiiso_record_set_status (record, OSIISO_STATUS_CANCELLED, 0, 0);
+  pthread_mutex_unlock (&self->ready_lock);
+
+  record_ended (self, record, word, OSIISO_STATUS_CANCELLED);
+  return TRUE;
+}
+
+gboolean
+osiiso_scheduler_set_priority (OsiisoScheduler *self,
+                               OsiisoRecord    *record,
+                               int              priority)
+{
+  const guint32 mask = 0xffu << OSIISO_RECORD_PRIORITY_SHIFT;
+  const guint32 bits = (guint32) (guint8) (gint8) priority << OSIISO_RECORD_PRIORITY_SHIFT;
+  OsiisoStatus status;
+  gboolean waits;
+
+  pthread_mutex_lock (&self->ready_lock);
+  status = osiiso_record_get_status (record);
+  waits = status == OSIISO_STATUS_PENDING || status == OSIISO_STATUS_RETRYING;
+  if (waits && (osiiso_record_get_word (record) & OSIISO_RECORD_SCHEDULED))
+    {
+      osiiso_record_set_flags (record, bits, mask & ~bits);
+    }
+  else if (waits)
+    {
+      /* It keeps its turn among the tasks of its new priority, so it goes into
+       * the heap that knows the order of submission. */
+      osiiso_record_ensure_ext (record);
+      unqueue_locked (self, record);
+      osiiso_record_set_flags (record, bits, mask & ~bits);
+      make_runnable_locked (self, record);
+    }
+  pthread_mutex_unlock (&self->ready_lock);
+  return waits;
+}
+
+static void
+collect (GPtrArray    *found,
+         OsiisoRecord *record,
+         gboolean      must_complete_too)
+{
+  if (must_complete_too || !osiiso_record_get_must_complete (record))
+    g_ptr_array_add (found, osiiso_record_ref (record));
+}
+
+static void
+collect_list (GPtrArray       *found,
+              OsiisoReadyList *list,
+              gboolean         must_complete_too)
+{
+  for (guint i = 0; i < OSIISO_N_LEVELS; i++)
+    for (OsiisoLink *l = list->levels[i].next; l != &list->levels[i]; l = l->next)
+      collect (found, OSIISO_RECORD_FROM_LINK (l), must_complete_too);
+}
+
+static void
+collect_heap (GPtrArray          *found,
+              OsiisoDeadlineHeap *heap,
+              gboolean            must_complete_too)
+{
+  for (guint i = 0; i < heap->n_nodes; i++)
+    {
+      OsiisoRecordExt *ext = (OsiisoRecordExt *) (void *) ((char *) heap->nodes[i] - G_STRUCT_OFFSET (OsiisoRecordExt, timer));
+
+      collect (found, ext->record, must_complete_too);
+    }
+}
+
+void
+osiiso_scheduler_set_halted (OsiisoScheduler *self,
+                             gboolean         halted)
+{
+  pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->inbox_lock);
+  self->halted = halted;
+  pthread_mutex_unlock (&self->inbox_lock);
+  pthread_mutex_unlock (&self->ready_lock);
+}
+
+void
+osiiso_scheduler_abort (OsiisoScheduler *self,
+                        gboolean         must_complete_too)
+{
+  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
+
+  pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->inbox_lock);
+  self->halted = TRUE;
+  collect_list (found, &self->ready, must_complete_too);
+  collect_list (found, &self->inbox, must_complete_too);
+  pthread_mutex_unlock (&self->inbox_lock);
+  collect_heap (found, &self->returned, must_complete_too);
+  collect_heap (found, &self->delays, must_complete_too);
+  for (OsiisoLink *l = self->running.next; l != &self->running; l = l->next)
+    collect (found, OSIISO_ATTEMPT_FROM_LINK (l)->record, must_complete_too);
+  pthread_mutex_unlock (&self->ready_lock);
+
+  for (guint i = 0; i < found->len; i++)
+    osiiso_scheduler_cancel (self, g_ptr_array_index (found, i));
+}
+
+void
+osiiso_scheduler_set_limit (OsiisoScheduler *self,
+                            guint            limit)
+{
+  OsiisoWake wake = { 0 };
+
+  pthread_mutex_lock (&self->ready_lock);
+  self->limit = limit;
+  announce_locked (self, &wake);
+  pthread_mutex_unlock (&self->ready_lock);
+  osiiso_scheduler_act (self, &wake);
+}
+
+void
+osiiso_scheduler_set_paused (OsiisoScheduler *self,
+                             gboolean         paused)
+{
+  OsiisoWake wake = { 0 };
+
+  pthread_mutex_lock (&self->ready_lock);
+  self->paused = paused;
+  announce_locked (self, &wake);
+  pthread_mutex_unlock (&self->ready_lock);
+  osiiso_scheduler_act (self, &wake);
+}

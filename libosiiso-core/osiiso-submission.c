@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-clock-private.h"
+#include "osiiso-error.h"
+#include "osiiso-foreign-private.h"
+#include "osiiso-handle-private.h"
+#include "osiiso-submission-private.h"
+
+static gboolean
+check_backend (const OsiisoSubmission *self,
+               OsiisoScheduler        *scheduler,
+               GError                **error)
+{
+  if (!(scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_FUNCTIONS))
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
+                           "the backend of this queue does not run functions of this process");
+      return FALSE;
+    }
+  if (!(scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
+      osiiso_foreign_is_thread_bound (self->destroy))
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
+                           "JavaScript functions cannot run in other threads; use the backend 'main-loop', or 'subprocess' for parallel work");
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+needs_timer (OsiisoTaskParams *params)
+{
+  return params != NULL && (params->delay > 0 || params->run_at > 0 || params->timeout > 0 || params->retries > 0);
+}
+
+/* The params of the task, with the id of the group that it goes into. */
+static gboolean
+get_params (const OsiisoSubmission *self,
+            OsiisoTaskParams      **params,
+            GError                **error)
+{
+  g_autoptr (OsiisoTaskParams) snapshot = NULL;
+
+  *params = NULL;
+  if (!osiiso_task_options_snapshot (self->options, &snapshot, error))
+    return FALSE;
+  if (needs_timer (snapshot) && !osiiso_timer_service_prepare (error))
+    return FALSE;
+  *params = self->batch != NULL ? osiiso_task_params_with_group (snapshot, self->batch->group_id)
+                                : g_steal_pointer (&snapshot);
+  return TRUE;
+}
+
+/* When the first attempt may begin; 0 for at once. */
+static gint64
+due_time (OsiisoTaskParams *params,
+          gint64            now)
+{
+  gint64 delay = 0;
+
+  if (params == NULL)
+    return 0;
+  if (params->delay > 0)
+    delay = osiiso_clock_from_seconds (params->delay);
+  else if (params->run_at > 0)
+    delay = osiiso_clock_from_seconds (params->run_at - (double) g_get_real_time () / G_USEC_PER_SEC);
+  return delay > 0 ? now + delay : 0;
+}
+
+static OsiisoRecord *
+new_record (OsiisoScheduler  *scheduler,
+            OsiisoTaskParams *params,
+            guint32           flags,
+            gboolean          with_times,
+            GError          **error)
+{
+  OsiisoRecord *record = osiiso_scheduler_new_record (scheduler, params, flags, error);
+
+  if (record != NULL && (params != NULL || with_times))
+    {
+      OsiisoRecordExt *ext = osiiso_record_ensure_ext (record);
+      gint64 now = osiiso_clock_now ();
+
+      if (with_times)
+        ext->created = now;
+      ext->scheduled_for = due_time (params, now);
+    }
+  return record;
+}
+
+static gboolean
+push (OsiisoScheduler *scheduler,
+      OsiisoBatch     *batch,
+      OsiisoRecord   **records,
+      guint            n,
+      GError         **error)
+{
+  OsiisoWake wake = { 0 };
+  gboolean ok;
+
+  if (batch != NULL)
+    ok = osiiso_batch_push_all (batch, records, n, &wake, error);
+  else
+    ok = osiiso_scheduler_push (scheduler, records, n, &wake, error);
+  if (!ok)
+    return FALSE;
+
+  osiiso_scheduler_act (scheduler, &wake);
+  /* A queue that works stays alive until it has nothing left to do. */
+  if (atomic_load (&scheduler->started) && !atomic_load (&scheduler->outbox.held))
+    osiiso_outbox_hold (&scheduler->outbox);
+  return TRUE;
+}
+
+gboolean
+osiiso_submission_submit (const OsiisoSubmission *self,
+                          OsiisoScheduler        *scheduler,
+                          OsiisoHandle          **handle,
+                          guint64                *id,
+                          GError                **error)
+{
+  g_autoptr (OsiisoTaskParams) params = NULL;
+  g_autoptr (OsiisoHandle) made = NULL;
+  OsiisoRecord *record = NULL;
+
+  if (check_backend (self, scheduler, error) && get_params (self, &params, error))
+    record = new_record (scheduler, params, handle != NULL ? OSIISO_RECORD_KEEP : 0, handle != NULL, error);
+  if (record == NULL)
+    goto failed;
+
+  record->func = self->func;
+  record->data = self->data;
+  record->destroy = self->destroy;
+  if (self->batch != NULL)
+    osiiso_record_ensure_ext (record)->batch = osiiso_batch_ref (self->batch);
+  if (id != NULL)
+    *id = osiiso_record_get_id (record);
+  /* Before the task can run, so that nobody else makes it. */
+  if (handle != NULL)
+    made = osiiso_handle_get_for_record (scheduler, record);
+
+  if (!push (scheduler, self->batch, &record, 1, error))
+    {
+      if (made != NULL)
+        osiiso_handle_release_for_record (scheduler, record);
+      osiiso_record_unref (record);
+      goto failed;
+    }
+  if (handle != NULL)
+    *handle = g_steal_pointer (&made);
+  return TRUE;
+
+failed:
+  if (self->destroy != NULL)
+    osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
+  return FALSE;
+}
+
+gboolean
+osiiso_submission_map (const OsiisoSubmission *self,
+                       OsiisoScheduler        *scheduler,
+                       guint                   n,
+                       GError                **error)
+{
+  g_autoptr (OsiisoTaskParams) params = NULL;
+  g_autofree OsiisoRecord **records = NULL;
+  OsiisoMapPayload *payload;
+  guint n_made = 0;
+  gboolean ok;
+
+  ok = check_backend (self, scheduler, error) && get_params (self, &params, error);
+  if (!ok || n == 0)
+    {
+      if (self->destroy != NULL)
+        osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
+      return ok;
+    }
+
+  payload = g_new (OsiisoMapPayload, 1);
+  *payload = (OsiisoMapPayload) { .func = self->func, .data = self->data, .destroy = self->destroy };
+  g_atomic_ref_count_init (&payload->ref_count);
+
+  records = g_new (OsiisoRecord *, n);
+  for (n_made = 0; n_made < n; n_made++)
+    {
+      OsiisoRecord *record = new_record (scheduler, params, OSIISO_RECORD_KEEP | OSIISO_RECORD_MAP, TRUE, error);
+
+      if (record == NULL)
+        break;
+      g_atomic_ref_count_inc (&payload->ref_count);
+      record->data = payload;
+      osiiso_record_get_ext (record)->batch = osiiso_batch_ref (self->batch);
+      records[n_made] = record;
+    }
+
+  ok = n_made == n && push (scheduler, self->batch, records, n, error);
+  if (!ok)
+    {
+      for (guint i = 0; i < n_made; i++)
+        {
+          osiiso_scheduler_drop_payload (scheduler, records[i]);
+          osiiso_record_unref (records[i]);
+        }
+    }
+  if (g_atomic_ref_count_dec (&payload->ref_count))
+    {
+      if (payload->destroy != NULL)
+        osiiso_scheduler_destroy_in_owner (scheduler, payload->destroy, payload->data);
+      g_free (payload);
+    }
+  return ok;
+}

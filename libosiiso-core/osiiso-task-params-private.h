@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "osiiso-types.h"
+
+G_BEGIN_DECLS
+
+/*
+ * OsiisoTaskParams: what a submit keeps of the options, immutable and shared by
+ * all tasks that were submitted with the same unchanged OsiisoTaskOptions.
+ * Reference counted with atomics; any thread.
+ *
+ * Times are seconds as in the public API; 0 means none.
+ */
+typedef struct
+{
+  gatomicrefcount ref_count;
+
+  int       priority;
+  guint     must_complete : 1;
+  guint     detached : 1;
+  guint     retries;
+  double    timeout;
+  double    retry_delay;
+  double    backoff;
+  double    max_retry_delay;
+  double    jitter;
+  double    delay;
+  double    run_at;
+  char     *name;      /* (nullable), a GRefString */
+  char     *group_id;  /* (nullable), a GRefString */
+  GVariant *metadata;  /* (nullable) */
+} OsiisoTaskParams;
+
+OsiisoTaskParams *osiiso_task_params_ref      (OsiisoTaskParams *self);
+void              osiiso_task_params_unref    (OsiisoTaskParams *self);
+
+/* The params equal to these but for the group id; takes nothing. */
+OsiisoTaskParams *osiiso_task_params_with_group (OsiisoTaskParams *self,
+                                                 const char       *group_id);
+
+/*
+ * A snapshot of @options: validated, else NULL with INVALID. NULL @options give
+ * NULL without an error, which stands for the defaults, and so do options that
+ * are equal to the defaults.
+ */
+gboolean          osiiso_task_options_snapshot (OsiisoTaskOptions *options,
+                                                OsiisoTaskParams **params,
+                                                GError           **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (OsiisoTaskParams, osiiso_task_params_unref)
+
+G_END_DECLS

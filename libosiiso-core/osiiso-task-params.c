@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-task-params-private.h"
+
+#include "osiiso-task-options.h"
+
+/* The count is changed with the atomic operations that the compiler expands
+ * here, not with the functions of GLib, and the strings are shared with no other
+ * params: race detectors see only the former when GLib was not built for them. */
+
+OsiisoTaskParams *
+osiiso_task_params_ref (OsiisoTaskParams *self)
+{
+  g_atomic_int_inc (&self->ref_count);
+
+  return self;
+}
+
+void
+osiiso_task_params_unref (OsiisoTaskParams *self)
+{
+  if (!g_atomic_int_dec_and_test (&self->ref_count))
+    return;
+
+  g_clear_pointer (&self->name, g_ref_string_release);
+  g_clear_pointer (&self->group_id, g_ref_string_release);
+  g_clear_pointer (&self->metadata, g_variant_unref);
+  g_free (self);
+}
+
+/* @self may be NULL, which stands for the defaults; so may the return value, for
+ * the defaults without a group id. */
+OsiisoTaskParams *
+osiiso_task_params_with_group (OsiisoTaskParams *self,
+                               const char       *group_id)
+{
+  OsiisoTaskParams *copy;
+
+  if (self == NULL && group_id == NULL)
+    return NULL;
+  if (self != NULL && g_strcmp0 (self->group_id, group_id) == 0)
+    return osiiso_task_params_ref (self);
+
+  copy = g_new0 (OsiisoTaskParams, 1);
+  g_atomic_ref_count_init (&copy->ref_count);
+  copy->priority = OSIISO_PRIORITY_DEFAULT;
+  copy->backoff = 1.0;
+  copy->group_id = group_id != NULL ? g_ref_string_new (group_id) : NULL;
+
+  /* Field by field: another thread may be changing the count of @self. */
+  if (self != NULL)
+    {
+      copy->priority = self->priority;
+      copy->must_complete = self->must_complete;
+      copy->detached = self->detached;
+      copy->retries = self->retries;
+      copy->timeout = self->timeout;
+      copy->retry_delay = self->retry_delay;
+      copy->backoff = self->backoff;
+      copy->max_retry_delay = self->max_retry_delay;
+      copy->jitter = self->jitter;
+      copy->delay = self->delay;
+      copy->run_at = self->run_at;
+      copy->name = self->name != NULL ? g_ref_string_new (self->name) : NULL;
+      copy->metadata = self->metadata != NULL ? g_variant_ref (self->metadata) : NULL;
+    }
+
+  return copy;
+}

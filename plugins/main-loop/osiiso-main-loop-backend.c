@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <pthread.h>
+
+#include "osiiso-main-loop-backend.h"
+
+/*
+ * Runs tasks in the context that owns the queue, one after the other, in slices
+ * so that other sources get their turn. A task that defers its attempt goes on
+ * by itself; the queue sees to it that not too many do so at a time.
+ *
+ * lock guards source. It is never held while calling into the queue.
+ */
+struct _OsiisoMainLoopBackend
+{
+  OsiisoBackend   parent_instance;
+
+  pthread_mutex_t lock;
+  GSource        *source; /* (nullable) (owned), between open and close */
+  double          slice;  /* seconds; owner's thread */
+};
+
+G_DEFINE_FINAL_TYPE (OsiisoMainLoopBackend, osiiso_main_loop_backend, OSIISO_TYPE_BACKEND)
+
+typedef enum
+{
+  PROP_SLICE = 1,
+} OsiisoMainLoopBackendProperty;
+
+static GParamSpec *props[PROP_SLICE + 1];
+
+typedef struct
+{
+  GSource                source;
+  OsiisoMainLoopBackend *backend; /* not owned: it destroys the source before it goes */
+} BackendSource;
+
+static gboolean
+backend_source_dispatch (GSource    *source,
+                         GSourceFunc callback,
+                         gpointer    user_data)
+{
+  g_autoptr (OsiisoMainLoopBackend) self = g_object_ref (((BackendSource *) source)->backend);
+  const gint64 until = g_get_monotonic_time () + (gint64) (self->slice * G_USEC_PER_SEC);
+  OsiisoAttempt *attempt;
+
+  /* Before the first take: a wake that comes from now on dispatches again. */
+  g_source_set_ready_time (source, -1);
+  while ((attempt = osiiso_backend_take (OSIISO_BACKEND (self))) != NULL)
+    {
+      osiiso_attempt_run (attempt);
+      osiiso_attempt_unref (attempt);
+      if (g_source_is_destroyed (source))
+        break;
+      if (g_get_monotonic_time () >= until)
+        {
+          g_source_set_ready_time (source, 0);
+          break;
+        }
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs backend_source_funcs = {
+  .dispatch = backend_source_dispatch,
+};
+
+static OsiisoBackendCapabilities
+osiiso_main_loop_backend_get_capabilities (OsiisoBackend *backend)
+{
+  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_CLOSURES |
+         OSIISO_BACKEND_CAPABILITIES_ASYNC;
+}
+
+static gboolean
+osiiso_main_loop_backend_open (OsiisoBackend *backend,
+                               GError       **error)
+{
+  OsiisoMainLoopBackend *self = OSIISO_MAIN_LOOP_BACKEND (backend);
+  GSource *source = g_source_new (&backend_source_funcs, sizeof (BackendSource));
+
+  ((BackendSource *) source)->backend = self;
+  g_source_set_name (source, "OsiisoMainLoopBackend");
+  /* A task may iterate the context, and other tasks go on meanwhile. */
+  g_source_set_can_recurse (source, TRUE);
+  g_source_attach (source, osiiso_backend_get_context (backend));
+
+  pthread_mutex_lock (&self->lock);
+  self->source = source;
+  pthread_mutex_unlock (&self->lock);
+  return TRUE;
+}
+
+static void
+osiiso_main_loop_backend_wake (OsiisoBackend *backend,
+                               guint          n)
+{
+  OsiisoMainLoopBackend *self = OSIISO_MAIN_LOOP_BACKEND (backend);
+
+  pthread_mutex_lock (&self->lock);
+  if (self->source != NULL)
+    g_source_set_ready_time (self->source, 0);
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+destroy_source (OsiisoMainLoopBackend *self)
+{
+  GSource *source;
+
+  pthread_mutex_lock (&self->lock);
+  source = g_steal_pointer (&self->source);
+  pthread_mutex_unlock (&self->lock);
+  if (source != NULL)
+    {
+      g_source_destroy (source);
+      g_source_unref (source);
+    }
+}
+
+static void
+osiiso_main_loop_backend_close (OsiisoBackend *backend,
+                                gboolean       force)
+{
+  destroy_source (OSIISO_MAIN_LOOP_BACKEND (backend));
+  osiiso_backend_closed (backend);
+}
+
+static void
+osiiso_main_loop_backend_get_property (GObject    *object,
+                                       guint       property_id,
+                                       GValue     *value,
+                                       GParamSpec *pspec)
+{
+  switch ((OsiisoMainLoopBackendProperty) property_id)
+    {
+    case PROP_SLICE:
+      g_value_set_double (value, OSIISO_MAIN_LOOP_BACKEND (object)->slice);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+osiiso_main_loop_backend_set_property (GObject      *object,
+                                       guint         property_id,
+                                       const GValue *value,
+                                       GParamSpec   *pspec)
+{
+  OsiisoMainLoopBackend *self = OSIISO_MAIN_LOOP_BACKEND (object);
+
+  switch ((OsiisoMainLoopBackendProperty) property_id)
+    {
+    case PROP_SLICE:
+      if (self->slice != g_value_get_double (value))
+        {
+          self->slice = g_value_get_double (value);
+          g_object_notify_by_pspec (object, pspec);
+        }
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+}
+
+static void
+osiiso_main_loop_backend_finalize (GObject *object)
+{
+  OsiisoMainLoopBackend *self = OSIISO_MAIN_LOOP_BACKEND (object);
+
+  destroy_source (self);
+  pthread_mutex_destroy (&self->lock);
+
+  G_OBJECT_CLASS (osiiso_main_loop_backend_parent_class)->finalize (object);
+}
+
+static void
+osiiso_main_loop_backend_class_init (OsiisoMainLoopBackendClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  OsiisoBackendClass *backend_class = OSIISO_BACKEND_CLASS (klass);
+
+  object_class->get_property = osiiso_main_loop_backend_get_property;
+  object_class->set_property = osiiso_main_loop_backend_set_property;
+  object_class->finalize = osiiso_main_loop_backend_finalize;
+
+  backend_class->get_capabilities = osiiso_main_loop_backend_get_capabilities;
+  backend_class->open = osiiso_main_loop_backend_open;
+  backend_class->wake = osiiso_main_loop_backend_wake;
+  backend_class->close = osiiso_main_loop_backend_close;
+
+  /* For how long tasks are run, in seconds, before other sources of the context
+   * get their turn. */
+  props[PROP_SLICE] = g_param_spec_double ("slice", NULL, NULL, 0, 3600, 0.001,
+                                           G_PARAM_READWRITE | G_PARAM_CONSTRUCT |
+                                           G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
+}
+
+static void
+osiiso_main_loop_backend_init (OsiisoMainLoopBackend *self)
+{
+  pthread_mutex_init (&self->lock, NULL);
+}
