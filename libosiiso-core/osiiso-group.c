@@ -414,13 +414,14 @@ osiiso_group_wait (OsiisoGroup  *self,
   return make_summary (self->batch, since);
 }
 
-static void
+static gboolean
 wait_finish (GTask *task)
 {
   OsiisoGroup *self = g_task_get_source_object (task);
   gint64 *since = g_object_get_data (G_OBJECT (task), "osiiso-since");
 
   g_task_return_pointer (task, make_summary (self->batch, *since), g_object_unref);
+  return TRUE;
 }
 
 static gboolean
@@ -528,13 +529,14 @@ osiiso_group_wait_finish (OsiisoGroup  *self,
   return g_task_propagate_pointer (G_TASK (result), error);
 }
 
-static void
+static gboolean
 next_finish (GTask *task)
 {
   OsiisoGroup *self = g_task_get_source_object (task);
   guint index = osiiso_waiter_get (task)->index;
 
   g_task_return_pointer (task, index != G_MAXUINT ? osiiso_group_get_handle (self, index) : NULL, g_object_unref);
+  return TRUE;
 }
 
 static gboolean

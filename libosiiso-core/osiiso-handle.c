@@ -949,10 +949,11 @@ osiiso_handle_wait (OsiisoHandle *self,
   return osiiso_scheduler_wait_record (self->scheduler, self->record, timeout, cancellable, error);
 }
 
-static void
+static gboolean
 wait_finish (GTask *task)
 {
   g_task_return_boolean (task, TRUE);
+  return TRUE;
 }
 
 static gboolean

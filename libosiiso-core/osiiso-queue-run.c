@@ -123,12 +123,23 @@ osiiso_queue_run (OsiisoQueue  *self,
   return over ? g_steal_pointer (&summary) : NULL;
 }
 
-static void
+static gboolean
 run_finish (GTask *task)
 {
   OsiisoQueue *self = g_task_get_source_object (task);
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+  gboolean over;
 
-  g_task_return_pointer (task, osiiso_scheduler_end_run (osiiso_queue_get_scheduler (self)), g_object_unref);
+  /* A handler of on-complete may have submitted more, which belongs to the run. */
+  pthread_mutex_lock (&scheduler->view_lock);
+  over = osiiso_scheduler_run_is_over (scheduler);
+  if (!over)
+    scheduler->run.task = task;
+  pthread_mutex_unlock (&scheduler->view_lock);
+
+  if (over)
+    g_task_return_pointer (task, osiiso_scheduler_end_run (scheduler), g_object_unref);
+  return over;
 }
 
 static gboolean
@@ -270,10 +281,11 @@ osiiso_queue_join (OsiisoQueue  *self,
          osiiso_scheduler_wait_until (scheduler, work_is_over, NULL, TRUE, -1, cancellable, error);
 }
 
-static void
+static gboolean
 return_true (GTask *task)
 {
   g_task_return_boolean (task, TRUE);
+  return TRUE;
 }
 
 static gboolean

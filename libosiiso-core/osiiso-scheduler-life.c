@@ -103,6 +103,7 @@ osiiso_scheduler_start (OsiisoScheduler *self,
       /* A queue that a failure halted outside a run goes on. */
       if (!running)
         osiiso_scheduler_set_halted (self, FALSE);
+      osiiso_scheduler_set_resting (self, FALSE);
       return TRUE;
     }
 
@@ -122,17 +123,14 @@ osiiso_scheduler_start (OsiisoScheduler *self,
 
   pthread_mutex_lock (&self->view_lock);
   self->life = ok ? OSIISO_LIFE_STARTED : OSIISO_LIFE_NEW;
-  atomic_store (&self->started, ok);
   pthread_cond_broadcast (&self->view_cond);
   pthread_mutex_unlock (&self->view_lock);
 
   if (ok)
     {
-      osiiso_scheduler_set_halted (self, FALSE);
-      if (self->n_outstanding > 0)
-        osiiso_outbox_hold (&self->outbox);
-      /* What was submitted before is announced now. */
       osiiso_scheduler_set_limit (self, osiiso_backend_get_workers (backend));
+      /* What was submitted before is announced now. */
+      osiiso_scheduler_set_resting (self, FALSE);
     }
   return ok;
 }

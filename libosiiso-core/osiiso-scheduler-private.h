@@ -82,6 +82,7 @@ struct _OsiisoScheduler
   OsiisoLink         running;   /* attempts that are open */
   guint              limit;     /* attempts at a time */
   gboolean           paused;
+  gboolean           resting;   /* not started, or not started again after a run */
   gboolean           open;      /* between the backend's open() and close() */
 
   /* inbox_lock */
@@ -105,7 +106,7 @@ struct _OsiisoScheduler
   _Atomic guint      n_scheduled;   /* ready_lock */
   _Atomic guint64    n_outstanding; /* none: submitted and not ended */
   _Atomic guint      n_blocked;     /* none: tasks of this queue that wait for others */
-  _Atomic gboolean   started;       /* view_lock: the backend was opened */
+  _Atomic gboolean   started;      /* ready_lock: not resting */
   _Atomic gboolean   keep_results;
   _Atomic int        fail_policy;
   _Atomic guint64    n_groups;
@@ -167,6 +168,8 @@ void             osiiso_scheduler_abort        (OsiisoScheduler *self,
                                                 gboolean         must_complete_too);
 void             osiiso_scheduler_set_limit    (OsiisoScheduler *self,
                                                 guint            limit);
+void             osiiso_scheduler_set_resting  (OsiisoScheduler *self,
+                                                gboolean         resting);
 void             osiiso_scheduler_set_paused   (OsiisoScheduler *self,
                                                 gboolean         paused);
 

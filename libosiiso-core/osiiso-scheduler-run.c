@@ -18,9 +18,8 @@ osiiso_scheduler_begin_run (OsiisoScheduler    *self,
 
   if (timeout > 0 && !osiiso_timer_service_prepare (error))
     return FALSE;
-  if (!osiiso_scheduler_start (self, error))
-    return FALSE;
 
+  /* The window opens before the first task can end in it. */
   pthread_mutex_lock (&self->view_lock);
   busy = self->run.active;
   if (!busy)
@@ -41,6 +40,14 @@ osiiso_scheduler_begin_run (OsiisoScheduler    *self,
       return FALSE;
     }
 
+  osiiso_scheduler_set_halted (self, FALSE);
+  if (!osiiso_scheduler_start (self, error))
+    {
+      pthread_mutex_lock (&self->view_lock);
+      self->run.active = FALSE;
+      pthread_mutex_unlock (&self->view_lock);
+      return FALSE;
+    }
   if (timeout > 0)
     osiiso_scheduler_set_run_deadline (self, osiiso_clock_now () + osiiso_clock_from_seconds (timeout));
   return TRUE;
@@ -103,19 +110,25 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
   OsiisoRunCounts counts;
   GPtrArray *records;
   gboolean timed_out;
+  gboolean over;
   double duration;
 
   osiiso_scheduler_set_run_deadline (self, 0);
-  /* Open again for the next run. */
-  osiiso_scheduler_set_halted (self, FALSE);
 
   pthread_mutex_lock (&self->view_lock);
+  over = osiiso_scheduler_run_is_over (self);
   timed_out = self->run.timed_out;
   duration = osiiso_clock_to_seconds (osiiso_clock_now () - self->run.started);
   records = copy_results_locked (self, self->run.first_result, &self->run.counts, &counts);
   self->run.active = FALSE;
   pthread_mutex_unlock (&self->view_lock);
 
+  /* Tasks that are submitted from here on belong to the next run and wait for
+   * it. A run that was only not waited for any longer leaves its tasks running. */
+  if (over)
+    osiiso_scheduler_set_resting (self, TRUE);
+  /* Open again. */
+  osiiso_scheduler_set_halted (self, FALSE);
   return osiiso_run_summary_new (self, records, &counts, timed_out, duration);
 }
 

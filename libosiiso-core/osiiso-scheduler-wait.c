@@ -82,13 +82,21 @@ iterate_until (OsiisoScheduler *self,
       pthread_mutex_lock (&self->view_lock);
       is_over = over (self, data);
       pthread_mutex_unlock (&self->view_lock);
+      if (is_over)
+        {
+          /* What belongs to the work is delivered before the wait ends, and may
+           * lead to more of it. */
+          osiiso_outbox_drain (&self->outbox);
+          pthread_mutex_lock (&self->view_lock);
+          is_over = over (self, data);
+          pthread_mutex_unlock (&self->view_lock);
+          if (!is_over)
+            continue;
+        }
       if (is_over || g_cancellable_is_cancelled (cancellable) || g_get_monotonic_time () >= deadline)
         break;
       g_main_context_iteration (self->outbox.context, TRUE);
     }
-  /* What belongs to the work that was waited for is delivered, too. */
-  osiiso_outbox_drain (&self->outbox);
-
   if (timer != NULL)
     g_source_destroy (timer);
   return is_over;

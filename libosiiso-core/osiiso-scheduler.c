@@ -43,6 +43,7 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   osiiso_deadline_heap_init (&self->timeouts);
   self->running.next = self->running.prev = &self->running;
   self->limit = 1;
+  self->resting = TRUE;
 
   pthread_mutex_init (&self->inbox_lock, NULL);
   pthread_condattr_init (&attr);
@@ -150,7 +151,7 @@ decide_wake_locked (OsiisoScheduler *self,
 static gboolean
 may_take_locked (OsiisoScheduler *self)
 {
-  return self->open && !self->paused && atomic_load_explicit (&self->n_active, memory_order_relaxed) < self->limit;
+  return self->open && !self->resting && !self->paused && atomic_load_explicit (&self->n_active, memory_order_relaxed) < self->limit;
 }
 
 /* The next record to run, still in its list. */
@@ -839,4 +840,22 @@ osiiso_scheduler_set_paused (OsiisoScheduler *self,
   announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
   osiiso_scheduler_act (self, &wake);
+}
+
+void
+osiiso_scheduler_set_resting (OsiisoScheduler *self,
+                              gboolean         resting)
+{
+  OsiisoWake wake = { 0 };
+
+  pthread_mutex_lock (&self->ready_lock);
+  self->resting = resting;
+  atomic_store (&self->started, !resting);
+  announce_locked (self, &wake);
+  pthread_mutex_unlock (&self->ready_lock);
+  osiiso_scheduler_act (self, &wake);
+
+  /* A submit counts its task first and looks at started then. */
+  if (!resting)
+    osiiso_outbox_hold (&self->outbox);
 }

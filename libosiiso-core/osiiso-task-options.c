@@ -349,7 +349,7 @@ osiiso_task_options_class_init (OsiisoTaskOptionsClass *klass)
    * of a run is over or when another task failed.
    *
    * See [enum@Osiiso.TimeoutPolicy] and [enum@Osiiso.FailPolicy]. It does not
-   * protect from being cancelled by itself, or by a forced shutdown.
+   * protect from [method@Osiiso.Handle.cancel] or from a forced shutdown.
    *
    * Since: 1.0
    */
@@ -398,7 +398,7 @@ osiiso_task_options_class_init (OsiisoTaskOptionsClass *klass)
    * By what each wait between attempts is longer than the one before; above 0.
    *
    * The wait before attempt number *k*, from 2 on, is the retry delay times the
-   * backoff to the power of *k* − 2.
+   * backoff to the power of *k* - 2.
    *
    * Since: 1.0
    */

@@ -14,8 +14,9 @@ G_BEGIN_DECLS
  */
 typedef struct _OsiisoWaiter OsiisoWaiter;
 
-/* Returns the task with what was waited for; in the task's context. */
-typedef void     (*OsiisoWaiterFinish) (GTask *task);
+/* Returns the task with what was waited for; in the task's context. FALSE when
+ * it has to wait on after all and is in its list again. */
+typedef gboolean (*OsiisoWaiterFinish) (GTask *task);
 /* TRUE when the task was still in its list and has been taken out. */
 typedef gboolean (*OsiisoWaiterRemove) (GTask *task);
 

@@ -59,9 +59,10 @@ void
 osiiso_waiter_complete (GTask *task)
 {
   OsiisoWaiter *self = osiiso_waiter_get (task);
-
+  /* A task that is in no list cannot cancel itself. */
+  if (!self->finish (task))
+    return;
   if (self->cancel_source != NULL)
     g_source_destroy (self->cancel_source);
-  self->finish (task);
   g_object_unref (task);
 }

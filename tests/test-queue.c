@@ -1,0 +1,722 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test-utils.h"
+
+/* The life of a queue: runs, joins, shutdowns, and when it goes. */
+
+static void
+count_destroy (gpointer counter)
+{
+  g_atomic_int_inc ((int *) counter);
+}
+
+static void
+test_run_twice (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoRunSummary) first = NULL;
+  g_autoptr (OsiisoRunSummary) second = NULL;
+  g_autoptr (OsiisoRunSummary) all = NULL;
+  g_autoptr (OsiisoRunSummary) none = NULL;
+
+  g_test_summary ("A queue runs again and again, and each summary has the tasks of its run");
+
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  first = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_total_submitted (first), ==, 1);
+
+  for (int i = 0; i < 10; i++)
+    test_submit_and_drop (queue, i % 2 ? test_task_none : test_task_fail, NULL, NULL);
+  second = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (second), ==, 5);
+  g_assert_cmpuint (osiiso_run_summary_get_failed (second), ==, 5);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (second)), ==, 10);
+
+  none = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_total_submitted (none), ==, 0);
+  g_assert_true (osiiso_run_summary_get_ok (none));
+
+  all = osiiso_queue_dup_summary (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_total_submitted (all), ==, 11);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 11);
+  test_queue_free (queue);
+}
+
+static void
+test_push (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (GError) error = NULL;
+  guint64 ids[4];
+  int n_destroyed = 0;
+
+  g_test_summary ("Pushed tasks are counted; only failures are kept");
+
+  for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+    {
+      ids[i] = osiiso_queue_push (queue, i == 2 ? test_task_fail : test_task_none, &n_destroyed, count_destroy, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (ids[i], !=, 0);
+    }
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 3);
+  g_assert_cmpuint (osiiso_run_summary_get_failed (summary), ==, 1);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (summary)), ==, 1);
+  g_assert_cmpint (n_destroyed, ==, 4);
+
+  g_assert_null (osiiso_queue_lookup (queue, ids[1]));
+  {
+    g_autoptr (OsiisoHandle) failed = osiiso_queue_lookup (queue, ids[2]);
+
+    g_assert_cmpint (osiiso_handle_get_status (failed), ==, OSIISO_STATUS_FAILED);
+    g_assert_cmpuint (osiiso_handle_get_task_id (failed), ==, ids[2]);
+  }
+  test_queue_free (queue);
+}
+
+static void
+test_keep_results (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (OsiisoRunSummary) cleared = NULL;
+
+  g_test_summary ("Results can be forgotten, at once or later; counts stay");
+
+  osiiso_queue_set_keep_results (queue, FALSE);
+  test_submit_and_drop (queue, test_task_fail, NULL, NULL);
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_failed (summary), ==, 1);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (summary)), ==, 0);
+
+  osiiso_queue_set_keep_results (queue, TRUE);
+  test_submit_and_drop (queue, test_task_fail, NULL, NULL);
+  test_run_all (queue);
+  osiiso_queue_clear_results (queue);
+  cleared = osiiso_queue_dup_summary (queue);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (cleared)), ==, 0);
+  g_assert_cmpuint (osiiso_run_summary_get_failed (cleared), ==, 2);
+  test_queue_free (queue);
+}
+
+static void
+test_priority (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  static const int priorities[] = { 9, 3, 1, 3, 127, -128, 1 };
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (GString) order = g_string_new (NULL);
+
+  g_test_summary ("With one worker tasks run by priority, and equal ones as they were submitted");
+
+  osiiso_queue_set_workers (queue, 1);
+  for (guint i = 0; i < G_N_ELEMENTS (priorities); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%u", i);
+      g_autoptr (OsiisoTaskOptions) options = test_options_new ("priority", priorities[i], "name", name, NULL);
+
+      test_submit_and_drop (queue, test_task_none, NULL, options);
+    }
+  summary = test_run (queue);
+  for (guint i = 0; i < G_N_ELEMENTS (priorities); i++)
+    {
+      g_autoptr (OsiisoTaskResult) result = g_list_model_get_item (G_LIST_MODEL (summary), i);
+
+      g_string_append (order, osiiso_task_result_get_name (result));
+    }
+  g_assert_cmpstr (order->str, ==, "5261304");
+  test_queue_free (queue);
+}
+
+static void
+test_urgent_while_busy (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoTaskOptions) urgent = test_options_new ("priority", 0, "name", "urgent", NULL);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (OsiisoTaskResult) second = NULL;
+  TestGate gate;
+
+  g_test_summary ("What is submitted urgently while others wait runs next");
+
+  test_gate_init (&gate);
+  osiiso_queue_set_workers (queue, 1);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_submit_and_drop (queue, test_task_gate, &gate, NULL);
+  test_gate_await (&gate, 1);
+  for (int i = 0; i < 100; i++)
+    test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  test_submit_and_drop (queue, test_task_none, NULL, urgent);
+  test_gate_open (&gate);
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  summary = osiiso_queue_dup_summary (queue);
+  second = g_list_model_get_item (G_LIST_MODEL (summary), 1);
+  g_assert_cmpstr (osiiso_task_result_get_name (second), ==, "urgent");
+  test_queue_free (queue);
+  test_gate_clear (&gate);
+}
+
+static void
+test_workers (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = NULL;
+  TestGate gate;
+
+  g_test_summary ("No more tasks run at a time than there are workers, and more do when there are more");
+
+  test_gate_init (&gate);
+  osiiso_queue_set_workers (queue, 2);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  group = osiiso_queue_map (queue, 20, test_task_gate, &gate, NULL, NULL, NULL);
+  test_gate_await (&gate, 2);
+  g_assert_cmpuint (osiiso_queue_get_active_count (queue), ==, 2);
+  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 18);
+  osiiso_queue_set_workers (queue, 7);
+  test_gate_await (&gate, 7);
+  g_assert_cmpuint (osiiso_queue_get_active_count (queue), ==, 7);
+  osiiso_queue_set_workers (queue, 1);
+  test_gate_open (&gate);
+  test_run_all (queue);
+  g_assert_cmpuint (osiiso_group_get_n_finished (group), ==, 20);
+  test_queue_free (queue);
+  test_gate_clear (&gate);
+}
+
+static void
+test_pause (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  int notified = 0;
+
+  g_test_summary ("A paused queue begins nothing, and goes on when it is resumed");
+
+  g_signal_connect_swapped (queue, "notify::paused", G_CALLBACK (count_destroy), &notified);
+  osiiso_queue_pause (queue);
+  g_assert_true (osiiso_queue_get_paused (queue));
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  handle = test_submit (queue, test_task_none, NULL, NULL);
+  for (int i = 0; i < 20; i++)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_PENDING);
+  osiiso_queue_resume (queue);
+  test_run_all (queue);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (notified, ==, 2);
+  test_queue_free (queue);
+}
+
+static void
+test_fail_first (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoTaskOptions) must = test_options_new ("must-complete", TRUE, NULL);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (OsiisoHandle) spared = NULL;
+
+  g_test_summary ("With fail-first the first failure cancels all that need not complete");
+
+  osiiso_queue_set_workers (queue, 1);
+  osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  for (int i = 0; i < 5; i++)
+    test_submit_and_drop (queue, i == 1 ? test_task_fail : test_task_none, NULL, NULL);
+  spared = test_submit (queue, test_task_none, NULL, must);
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 2);
+  g_assert_cmpuint (osiiso_run_summary_get_failed (summary), ==, 1);
+  g_assert_cmpuint (osiiso_run_summary_get_cancelled (summary), ==, 3);
+  g_assert_cmpint (osiiso_handle_get_status (spared), ==, OSIISO_STATUS_SUCCEEDED);
+
+  /* The queue is open again. */
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  test_run_all (queue);
+  test_queue_free (queue);
+}
+
+static void
+store_result (GObject      *source,
+              GAsyncResult *result,
+              gpointer      location)
+{
+  g_atomic_pointer_set ((GAsyncResult **) location, g_object_ref (result));
+}
+
+static void
+iterate_until_set (GAsyncResult **location)
+{
+  while (*location == NULL)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_infinite (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (GAsyncResult) run = NULL;
+  g_autoptr (GAsyncResult) shutdown = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("In infinite mode a run goes on through idleness until the queue is shut down");
+
+  osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
+  osiiso_queue_run_async (queue, NULL, store_result, &run);
+  for (int i = 0; i < 3; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_none, NULL, NULL);
+
+      test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+      g_assert_null (run);
+    }
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &shutdown);
+  iterate_until_set (&run);
+  iterate_until_set (&shutdown);
+  summary = osiiso_queue_run_finish (queue, run, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 3);
+  g_assert_true (osiiso_queue_shutdown_finish (queue, shutdown, &error));
+  g_assert_no_error (error);
+  g_clear_object (&run);
+  g_clear_object (&shutdown);
+  test_queue_free (queue);
+}
+
+static void
+test_shutdown (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 0.01, NULL);
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_none, NULL, delayed);
+  g_autoptr (GError) error = NULL;
+  int notified = 0;
+
+  g_test_summary ("A shutdown lets all work finish, also work that was never started, and refuses more");
+
+  g_signal_connect_swapped (queue, "notify::closed", G_CALLBACK (count_destroy), &notified);
+  g_assert_false (osiiso_queue_get_closed (queue));
+  g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_true (osiiso_queue_get_closed (queue));
+  g_assert_cmpint (notified, ==, 1);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+
+  g_assert_null (osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+  g_clear_error (&error);
+  g_assert_null (osiiso_queue_run (queue, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+  g_clear_error (&error);
+  g_assert_false (osiiso_queue_start (queue, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+  g_clear_error (&error);
+  g_assert_true (osiiso_queue_join (queue, NULL, &error));
+  g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, &error));
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, &error));
+  test_queue_free (queue);
+}
+
+static void
+test_shutdown_force (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoTaskOptions) must = test_options_new ("must-complete", TRUE, NULL);
+  g_autoptr (OsiisoHandle) running = NULL;
+  g_autoptr (OsiisoHandle) waiting = NULL;
+  g_autoptr (GError) error = NULL;
+  TestGate gate;
+  int n_destroyed = 0;
+
+  g_test_summary ("A forced shutdown does not wait for what runs, and the data of that live until it returns");
+
+  test_gate_init (&gate);
+  osiiso_queue_set_workers (queue, 1);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  running = osiiso_queue_submit (queue, test_task_gate, &gate, NULL, must, &error);
+  waiting = osiiso_queue_submit (queue, test_task_none, &n_destroyed, count_destroy, must, &error);
+  test_gate_await (&gate, 1);
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (osiiso_handle_get_status (running), ==, OSIISO_STATUS_CANCELLED);
+  g_assert_cmpint (osiiso_handle_get_status (waiting), ==, OSIISO_STATUS_CANCELLED);
+  g_assert_cmpint (n_destroyed, ==, 1);
+  test_gate_open (&gate);
+  test_queue_free (queue);
+  test_gate_clear (&gate);
+}
+
+static void
+test_dropped_unstarted (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 1000.0, NULL);
+  int n_destroyed = 0;
+
+  g_test_summary ("A queue that was never started goes with its tasks, and handles outlive it");
+
+  handle = osiiso_queue_submit (queue, test_task_none, &n_destroyed, count_destroy, NULL, NULL);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, delayed, NULL), !=, 0);
+  test_queue_free (queue);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
+  g_assert_cmpint (n_destroyed, ==, 2);
+}
+
+static void
+test_dropped_working (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoHandle) handle = NULL;
+
+  g_test_summary ("A queue that has work lives until the work is done");
+
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  handle = test_submit (queue, test_task_int, GINT_TO_POINTER (7), NULL);
+  test_queue_free (queue);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, 7);
+}
+
+static void
+test_many_dropped (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  int n_destroyed = 0;
+
+  g_test_summary ("Dropping a queue with many tasks releases the data of each once");
+
+  for (int i = 0; i < 20000; i++)
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, NULL, NULL), !=, 0);
+  test_queue_free (queue);
+  g_assert_cmpint (n_destroyed, ==, 20000);
+}
+
+typedef struct
+{
+  OsiisoQueue  *queue;
+  OsiisoTaskFunc func;
+  guint         n;
+} Producer;
+
+static gpointer
+producer_thread (gpointer data)
+{
+  Producer *producer = data;
+
+  for (guint i = 0; i < producer->n; i++)
+    g_assert_cmpuint (osiiso_queue_push (producer->queue, producer->func, NULL, NULL, NULL, NULL), !=, 0);
+  return NULL;
+}
+
+static void
+test_producers (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  Producer producer = { queue, test_task_none, 5000 };
+  GThread *threads[4];
+
+  g_test_summary ("Many threads submit into a queue that works, and nothing is lost");
+
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("producer", producer_thread, &producer);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 20000);
+  test_queue_free (queue);
+}
+
+static gpointer
+run_thread (gpointer queue)
+{
+  return test_run (queue);
+}
+
+static void
+test_run_elsewhere (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("A run in a thread that does not own the queue blocks there, and needs nobody to iterate");
+
+  for (int i = 0; i < 100; i++)
+    test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  summary = g_thread_join (g_thread_new ("run", run_thread, queue));
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 100);
+  test_queue_free (queue);
+}
+
+static void
+test_run_cancelled (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 1000.0, NULL);
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_none, NULL, delayed);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Cancelling a run ends the run and not the tasks, and another run may follow");
+
+  g_cancellable_cancel (cancellable);
+  g_assert_null (osiiso_queue_run (queue, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+
+  g_cancellable_reset (cancellable);
+  osiiso_queue_run_async (queue, cancellable, store_result, &result);
+  g_main_context_iteration (NULL, FALSE);
+  g_cancellable_cancel (cancellable);
+  iterate_until_set (&result);
+  g_assert_null (osiiso_queue_run_finish (queue, result, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_clear_object (&result);
+
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_PENDING);
+  g_assert_false (osiiso_queue_join (queue, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  osiiso_handle_cancel (handle);
+  test_run_all (queue);
+  test_queue_free (queue);
+}
+
+static void
+submit_another (OsiisoAttempt *attempt,
+                gpointer       queue)
+{
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL), !=, 0);
+}
+
+static void
+test_submit_inside (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("A task may submit into its own queue, and the run includes that");
+
+  for (int i = 0; i < 50; i++)
+    test_submit_and_drop (queue, submit_another, queue, NULL);
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 100);
+  test_queue_free (queue);
+}
+
+static void
+cancel_queue (OsiisoAttempt *attempt,
+              gpointer       queue)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (osiiso_queue_shutdown (queue, TRUE, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+  g_clear_error (&error);
+  g_assert_null (osiiso_queue_run (queue, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+  g_clear_error (&error);
+  g_assert_false (osiiso_queue_join (queue, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+  osiiso_queue_cancel (queue);
+}
+
+static void
+test_cancel_inside (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("A task may cancel its queue, but not wait for it");
+
+  osiiso_queue_set_workers (queue, 1);
+  test_submit_and_drop (queue, cancel_queue, queue, NULL);
+  for (int i = 0; i < 10; i++)
+    test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_cancelled (summary), ==, 11);
+  g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, NULL));
+  test_queue_free (queue);
+}
+
+static void
+test_busy (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (OsiisoHandle) handle = NULL;
+  TestGate gate;
+
+  g_test_summary ("A second run at the same time is refused, and the first one does not notice");
+
+  test_gate_init (&gate);
+  handle = test_submit (queue, test_task_gate, &gate, NULL);
+  osiiso_queue_run_async (queue, NULL, store_result, &result);
+  g_assert_null (osiiso_queue_run (queue, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY);
+  g_clear_error (&error);
+  test_gate_open (&gate);
+  iterate_until_set (&result);
+  {
+    g_autoptr (OsiisoRunSummary) summary = osiiso_queue_run_finish (queue, result, &error);
+
+    g_assert_no_error (error);
+    g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
+  }
+  g_clear_object (&result);
+  test_queue_free (queue);
+  test_gate_clear (&gate);
+}
+
+static void
+test_join_async (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 100, test_task_none, NULL, NULL, NULL, NULL);
+
+  g_test_summary ("join_async starts the queue and returns when no work is left");
+
+  osiiso_queue_join_async (queue, NULL, store_result, &result);
+  iterate_until_set (&result);
+  g_assert_true (osiiso_queue_join_finish (queue, result, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (osiiso_group_get_n_finished (group), ==, 100);
+  g_clear_object (&result);
+  test_queue_free (queue);
+}
+
+static void
+test_own_context (void)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  OsiisoQueue *queue;
+  OsiisoRunSummary *summary;
+
+  g_test_summary ("A queue belongs to the thread-default context of its maker");
+
+  g_main_context_push_thread_default (context);
+  queue = test_queue_new ("main-loop");
+  g_assert_true (osiiso_queue_get_context (queue) == context);
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  summary = test_run (queue);
+  g_assert_true (osiiso_run_summary_get_ok (summary));
+  g_object_unref (summary);
+  g_object_unref (queue);
+  while (g_main_context_iteration (context, FALSE))
+    ;
+  g_main_context_pop_thread_default (context);
+}
+
+static void
+test_properties (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoBackend) backend = NULL;
+  guint workers;
+  double timeout;
+  OsiisoMode mode;
+  OsiisoFailPolicy fail_policy;
+  OsiisoTimeoutPolicy on_timeout;
+  gboolean keep_results, paused, closed;
+  guint64 active, pending, scheduled, completed;
+
+  g_test_summary ("Properties are what was set, and defaults are the model's");
+
+  g_object_get (queue, "backend", &backend, "workers", &workers, "timeout", &timeout, "mode", &mode,
+                "fail-policy", &fail_policy, "on-timeout", &on_timeout, "keep-results", &keep_results,
+                "paused", &paused, "closed", &closed, "active-count", &active, "pending-count", &pending,
+                "scheduled-count", &scheduled, "completed-count", &completed, NULL);
+  g_assert_true (OSIISO_IS_BACKEND (backend));
+  g_assert_cmpuint (workers, ==, 0);
+  g_assert_cmpfloat (timeout, ==, 0);
+  g_assert_cmpint (mode, ==, OSIISO_MODE_FINITE);
+  g_assert_cmpint (fail_policy, ==, OSIISO_FAIL_POLICY_CONTINUE);
+  g_assert_cmpint (on_timeout, ==, OSIISO_TIMEOUT_POLICY_COMPLETE);
+  g_assert_true (keep_results);
+  g_assert_false (paused);
+  g_assert_false (closed);
+  g_assert_cmpuint (active + pending + scheduled + completed, ==, 0);
+
+  g_object_set (queue, "workers", 3, "timeout", 1.5, "mode", OSIISO_MODE_INFINITE,
+                "fail-policy", OSIISO_FAIL_POLICY_FAIL_FIRST, "on-timeout", OSIISO_TIMEOUT_POLICY_CANCEL,
+                "keep-results", FALSE, NULL);
+  g_assert_cmpuint (osiiso_queue_get_workers (queue), ==, 3);
+  g_assert_cmpuint (osiiso_backend_get_workers (backend), ==, 3);
+  g_assert_cmpfloat (osiiso_queue_get_timeout (queue), ==, 1.5);
+  g_assert_cmpint (osiiso_queue_get_mode (queue), ==, OSIISO_MODE_INFINITE);
+  g_assert_cmpint (osiiso_queue_get_fail_policy (queue), ==, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  g_assert_cmpint (osiiso_queue_get_on_timeout (queue), ==, OSIISO_TIMEOUT_POLICY_CANCEL);
+  g_assert_false (osiiso_queue_get_keep_results (queue));
+  g_clear_object (&backend);
+  test_queue_free (queue);
+}
+
+static void
+test_detached (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoTaskOptions) detached = test_options_new ("detached", TRUE, NULL);
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_int, GINT_TO_POINTER (1), detached);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("A run waits for a detached task and leaves it out of its summary");
+
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_total_submitted (summary), ==, 1);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  test_queue_free (queue);
+}
+
+static void
+add_for_backends (const char       *path,
+                  GTestDataFunc     func)
+{
+  static const char *backends[] = { "main-loop", "thread-pool" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
+    {
+      g_autofree char *full = g_strdup_printf ("/queue/%s/%s", backends[i], path);
+
+      g_test_add_data_func (full, backends[i], func);
+    }
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  add_for_backends ("run-twice", test_run_twice);
+  g_test_add_func ("/queue/push", test_push);
+  g_test_add_func ("/queue/keep-results", test_keep_results);
+  add_for_backends ("priority", test_priority);
+  g_test_add_func ("/queue/urgent-while-busy", test_urgent_while_busy);
+  g_test_add_func ("/queue/workers", test_workers);
+  add_for_backends ("pause", test_pause);
+  add_for_backends ("fail-first", test_fail_first);
+  add_for_backends ("infinite", test_infinite);
+  add_for_backends ("shutdown", test_shutdown);
+  g_test_add_func ("/queue/shutdown-force", test_shutdown_force);
+  add_for_backends ("dropped-unstarted", test_dropped_unstarted);
+  add_for_backends ("dropped-working", test_dropped_working);
+  add_for_backends ("many-dropped", test_many_dropped);
+  add_for_backends ("producers", test_producers);
+  g_test_add_func ("/queue/run-elsewhere", test_run_elsewhere);
+  add_for_backends ("run-cancelled", test_run_cancelled);
+  add_for_backends ("submit-inside", test_submit_inside);
+  add_for_backends ("cancel-inside", test_cancel_inside);
+  g_test_add_func ("/queue/busy", test_busy);
+  add_for_backends ("join-async", test_join_async);
+  g_test_add_func ("/queue/own-context", test_own_context);
+  g_test_add_func ("/queue/properties", test_properties);
+  g_test_add_func ("/queue/detached", test_detached);
+
+  return g_test_run ();
+}
