@@ -80,15 +80,12 @@ rearm (OsiisoOutbox *self)
   gboolean finished;
 
   pthread_mutex_lock (&self->lock);
-  if (self->first != NULL)
-    {
-      self->armed = TRUE;
-      ready_time = 0;
-    }
+  /* Whatever was posted during the delivery has armed it and may be delivered. */
+  self->armed = self->first != NULL;
+  if (self->armed)
+    ready_time = 0;
   else if (self->late != NULL)
-    {
-      ready_time = self->late_at;
-    }
+    ready_time = self->late_at;
   finished = self->closed && self->first == NULL && self->late == NULL;
   g_source_set_ready_time (self->source, ready_time);
   pthread_mutex_unlock (&self->lock);

@@ -260,6 +260,44 @@ test_cancel_in_handler (void)
   test_queue_free (queue);
 }
 
+static void
+cancel_next (OsiisoQueue  *queue,
+             OsiisoHandle *handle,
+             gpointer      location)
+{
+  OsiisoHandle **next = location;
+
+  if (*next != NULL)
+    osiiso_handle_cancel (*next);
+  g_clear_object (next);
+}
+
+static void
+test_event_in_handler (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoHandle) first = test_submit (queue, test_task_none, NULL, NULL);
+  g_autoptr (OsiisoHandle) third = NULL;
+  OsiisoHandle *second = test_submit (queue, test_task_none, NULL, NULL);
+  int n = 0;
+
+  g_test_summary ("What a handler makes happen is told, and so is what happens after that");
+
+  g_signal_connect (queue, "on-complete", G_CALLBACK (cancel_next), &second);
+  g_signal_connect_swapped (queue, "on-complete", G_CALLBACK (count), &n);
+  osiiso_handle_cancel (first);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (n, ==, 2);
+
+  third = test_submit (queue, test_task_none, NULL, NULL);
+  osiiso_handle_cancel (third);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (n, ==, 3);
+  test_queue_free (queue);
+}
+
 /* A queue with class handlers. */
 typedef struct
 {
@@ -353,6 +391,7 @@ main (int   argc,
   add_for_backends ("submit-in-handler", test_submit_in_handler);
   add_for_backends ("drop-in-handler", test_drop_in_handler);
   g_test_add_func ("/signals/cancel-in-handler", test_cancel_in_handler);
+  g_test_add_func ("/signals/event-in-handler", test_event_in_handler);
   g_test_add_func ("/signals/class-handlers", test_class_handlers);
 
   return g_test_run ();

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test-utils.h"
+
+/* Groups: members, list model, waiting and the order of completion. */
+
+static void
+return_index (OsiisoAttempt *attempt,
+              gpointer       unused)
+{
+  osiiso_attempt_return_int (attempt, osiiso_attempt_get_index (attempt));
+}
+
+static void
+test_map (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("group-id", "numbers", "name", "number", NULL);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 1000, return_index, NULL, NULL, options, NULL);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (GListModel) by_group = NULL;
+  g_autoptr (GListModel) by_name = NULL;
+
+  g_test_summary ("The members of a map know their place, and the group lists them in that order");
+
+  g_assert_cmpstr (osiiso_group_get_group_id (group), ==, "numbers");
+  g_assert_true (g_list_model_get_item_type (G_LIST_MODEL (group)) == OSIISO_TYPE_HANDLE);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (group)), ==, 1000);
+  g_assert_null (g_list_model_get_item (G_LIST_MODEL (group), 1000));
+  summary = test_run (queue);
+  for (guint i = 0; i < 1000; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = g_list_model_get_item (G_LIST_MODEL (group), i);
+      g_autoptr (OsiisoHandle) again = osiiso_group_get_handle (group, i);
+
+      g_assert_true (handle == again);
+      g_assert_cmpuint (osiiso_handle_get_index (handle), ==, i);
+      g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, i);
+    }
+  g_assert_cmpuint (osiiso_group_get_n_finished (group), ==, 1000);
+  by_group = osiiso_run_summary_by_group (summary, "numbers");
+  by_name = osiiso_run_summary_by_name (summary, "number");
+  g_assert_cmpuint (g_list_model_get_n_items (by_group), ==, 1000);
+  g_assert_cmpuint (g_list_model_get_n_items (by_name), ==, 1000);
+  test_queue_free (queue);
+}
+
+static void
+count_destroy (gpointer counter)
+{
+  (*(int *) counter)++;
+}
+
+static void
+test_map_data (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = NULL;
+  g_autoptr (OsiisoGroup) empty = NULL;
+  g_autoptr (GError) error = NULL;
+  int n_destroyed = 0;
+
+  g_test_summary ("The data of a map are released once, after the last member, also when there is none or the call fails");
+
+  group = osiiso_queue_map (queue, 100, test_task_none, &n_destroyed, count_destroy, NULL, NULL);
+  test_run_all (queue);
+  g_assert_cmpint (n_destroyed, ==, 1);
+
+  empty = osiiso_queue_map (queue, 0, test_task_none, &n_destroyed, count_destroy, NULL, NULL);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (empty)), ==, 0);
+  test_run_all (queue);
+  g_assert_cmpint (n_destroyed, ==, 2);
+
+  g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, NULL));
+  g_assert_null (osiiso_queue_map (queue, 10, test_task_none, &n_destroyed, count_destroy, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (n_destroyed, ==, 3);
+  test_queue_free (queue);
+}
+
+static void
+note_change (GListModel *model,
+             guint       position,
+             guint       removed,
+             guint       added,
+             gpointer    log)
+{
+  g_assert_cmpuint (g_list_model_get_n_items (model), ==, position + added);
+  test_log_add (log, "%u-%u+%u", position, removed, added);
+}
+
+static gpointer
+submit_thread (gpointer group)
+{
+  for (int i = 0; i < 3; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = osiiso_group_submit (group, test_task_none, NULL, NULL, NULL, NULL);
+
+      g_assert_true (OSIISO_IS_HANDLE (handle));
+    }
+  return NULL;
+}
+
+static void
+test_group_submit (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("group-id", "ignored", NULL);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (OsiisoGroup) other = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autofree char *text = NULL;
+  TestLog log;
+
+  g_test_summary ("Tasks are submitted into a group one by one, and the list model tells, in the owner's context only");
+
+  test_log_init (&log);
+  g_signal_connect (group, "items-changed", G_CALLBACK (note_change), &log);
+  g_assert_cmpstr (osiiso_group_get_group_id (group), !=, osiiso_group_get_group_id (other));
+  handle = osiiso_group_submit (group, test_task_none, NULL, NULL, options, NULL);
+  g_assert_cmpstr (osiiso_handle_get_group_id (handle), ==, osiiso_group_get_group_id (group));
+  text = test_log_steal (&log);
+  g_assert_cmpstr (text, ==, "0-0+1");
+  g_free (text);
+
+  g_thread_join (g_thread_new ("submit", submit_thread, group));
+  text = test_log_steal (&log);
+  g_assert_cmpstr (text, ==, "");
+  g_free (text);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (group)), ==, 1);
+  test_run_all (queue);
+  text = test_log_steal (&log);
+  g_assert_cmpstr (text, ==, "1-0+3");
+  g_assert_cmpuint (osiiso_group_get_n_finished (group), ==, 4);
+  test_queue_free (queue);
+  test_log_clear (&log);
+}
+
+static void
+test_wait (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, "mixed");
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (OsiisoRunSummary) empty_summary = NULL;
+  g_autoptr (OsiisoGroup) empty = osiiso_queue_new_group (queue, "empty");
+  g_autoptr (GError) error = NULL;
+  TestGate gate;
+
+  g_test_summary ("Waiting for a group gives the results in the order of submission");
+
+  test_gate_init (&gate);
+  osiiso_queue_set_workers (queue, 4);
+  g_object_unref (osiiso_group_submit (group, test_task_gate, &gate, NULL, NULL, NULL));
+  g_object_unref (osiiso_group_submit (group, test_task_fail, NULL, NULL, NULL, NULL));
+  g_object_unref (osiiso_group_submit (group, return_index, NULL, NULL, NULL, NULL));
+  g_assert_null (osiiso_group_wait (group, 0.001, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  test_gate_open (&gate);
+  summary = osiiso_group_wait (group, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 2);
+  g_assert_cmpuint (osiiso_run_summary_get_failed (summary), ==, 1);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (OsiisoTaskResult) result = g_list_model_get_item (G_LIST_MODEL (summary), i);
+
+      g_assert_cmpuint (osiiso_task_result_get_index (result), ==, i);
+    }
+  empty_summary = osiiso_group_wait (empty, -1, NULL, &error);
+  g_assert_true (osiiso_run_summary_get_ok (empty_summary));
+  test_queue_free (queue);
+  test_gate_clear (&gate);
+}
+
+static void
+store_result (GObject      *source,
+              GAsyncResult *result,
+              gpointer      location)
+{
+  *(GAsyncResult **) location = g_object_ref (result);
+}
+
+static GAsyncResult *
+await (GAsyncResult **result)
+{
+  while (*result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return *result;
+}
+
+static void
+test_wait_async (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 10, test_task_none, NULL, NULL, NULL, NULL);
+  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 1000.0, NULL);
+  g_autoptr (OsiisoGroup) never = osiiso_queue_map (queue, 2, test_task_none, NULL, NULL, delayed, NULL);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GAsyncResult) cancelled = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("An asynchronous wait for a group ends with the group or with its cancellable");
+
+  osiiso_group_wait_async (group, NULL, store_result, &result);
+  osiiso_group_wait_async (never, cancellable, store_result, &cancelled);
+  summary = osiiso_group_wait_finish (group, await (&result), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 10);
+  g_cancellable_cancel (cancellable);
+  g_assert_null (osiiso_group_wait_finish (never, await (&cancelled), &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (osiiso_group_cancel (never), ==, 2);
+  g_assert_cmpuint (osiiso_group_cancel (never), ==, 0);
+  test_run_all (queue);
+  g_clear_object (&result);
+  g_clear_object (&cancelled);
+  test_queue_free (queue);
+}
+
+static void
+test_next_completed (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  static const int priorities[] = { 3, 1, 2 };
+  static const guint expected[] = { 1, 2, 0 };
+  g_autoptr (GError) error = NULL;
+  GAsyncResult *results[5] = { NULL };
+
+  g_test_summary ("Members are given out in the order of completion, once each, and then there is none");
+
+  osiiso_queue_set_workers (queue, 1);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (OsiisoTaskOptions) options = test_options_new ("priority", priorities[i], NULL);
+
+      g_object_unref (osiiso_group_submit (group, test_task_none, NULL, NULL, options, NULL));
+    }
+  /* More than there are members, and before any of them has finished. */
+  for (guint i = 0; i < 4; i++)
+    osiiso_group_next_completed_async (group, NULL, store_result, &results[i]);
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = osiiso_group_next_completed_finish (group, await (&results[i]), &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (osiiso_handle_get_index (handle), ==, expected[i]);
+    }
+  g_assert_null (osiiso_group_next_completed_finish (group, await (&results[3]), &error));
+  g_assert_no_error (error);
+  osiiso_group_next_completed_async (group, NULL, store_result, &results[4]);
+  g_assert_null (osiiso_group_next_completed_finish (group, await (&results[4]), &error));
+  g_assert_no_error (error);
+  for (guint i = 0; i < 5; i++)
+    g_object_unref (results[i]);
+  test_run_all (queue);
+  test_queue_free (queue);
+}
+
+static void
+test_outlives_queue (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 5, return_index, NULL, NULL, NULL, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A group keeps its results when its queue is gone, and takes no more tasks");
+
+  test_run_all (queue);
+  test_queue_free (queue);
+  handle = osiiso_group_get_handle (group, 4);
+  g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, 4);
+  summary = osiiso_group_wait (group, -1, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_null (osiiso_group_submit (group, test_task_none, NULL, NULL, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+}
+
+static void
+add_for_backends (const char   *path,
+                  GTestDataFunc func)
+{
+  static const char *backends[] = { "main-loop", "thread-pool" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
+    {
+      g_autofree char *full = g_strdup_printf ("/group/%s/%s", backends[i], path);
+
+      g_test_add_data_func (full, backends[i], func);
+    }
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  add_for_backends ("map", test_map);
+  g_test_add_func ("/group/map-data", test_map_data);
+  g_test_add_func ("/group/submit", test_group_submit);
+  g_test_add_func ("/group/wait", test_wait);
+  add_for_backends ("wait-async", test_wait_async);
+  g_test_add_func ("/group/next-completed", test_next_completed);
+  g_test_add_func ("/group/outlives-queue", test_outlives_queue);
+
+  return g_test_run ();
+}
