@@ -93,6 +93,9 @@ void     osiiso_outbox_post_signal   (OsiisoOutbox    *self,
  * that blocking in it keeps the context from being iterated. */
 gboolean osiiso_outbox_is_owner_thread (OsiisoOutbox  *self);
 
+/* Whether everything that was posted, but for progress, has been delivered. */
+gboolean osiiso_outbox_is_empty      (OsiisoOutbox    *self);
+
 /* Delivers what there is, if the calling thread may: it is the owner thread and
  * nobody else has the context. */
 void     osiiso_outbox_drain         (OsiisoOutbox    *self);

@@ -321,6 +321,17 @@ osiiso_outbox_is_owner_thread (OsiisoOutbox *self)
   return g_main_context_is_owner (self->context) || self->thread == g_thread_self ();
 }
 
+gboolean
+osiiso_outbox_is_empty (OsiisoOutbox *self)
+{
+  gboolean empty;
+
+  pthread_mutex_lock (&self->lock);
+  empty = self->first == NULL;
+  pthread_mutex_unlock (&self->lock);
+  return empty;
+}
+
 void
 osiiso_outbox_drain (OsiisoOutbox *self)
 {

@@ -130,7 +130,13 @@ run_finish (GTask *task)
   OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
   gboolean over;
 
-  /* A handler of on-complete may have submitted more, which belongs to the run. */
+  /* A handler of on-complete may have submitted more, which belongs to the run;
+   * so may one that has not been called yet. */
+  if (g_task_get_context (task) == scheduler->outbox.context && !osiiso_outbox_is_empty (&scheduler->outbox))
+    {
+      osiiso_scheduler_complete_task (scheduler, task);
+      return FALSE;
+    }
   pthread_mutex_lock (&scheduler->view_lock);
   over = osiiso_scheduler_run_is_over (scheduler);
   if (!over)

@@ -85,12 +85,13 @@ iterate_until (OsiisoScheduler *self,
       if (is_over)
         {
           /* What belongs to the work is delivered before the wait ends, and may
-           * lead to more of it. */
+           * lead to more of it. The end of a task is posted before it is
+           * counted, so when both agree nothing is left. */
           osiiso_outbox_drain (&self->outbox);
           pthread_mutex_lock (&self->view_lock);
           is_over = over (self, data);
           pthread_mutex_unlock (&self->view_lock);
-          if (!is_over)
+          if (!is_over || !osiiso_outbox_is_empty (&self->outbox))
             continue;
         }
       if (is_over || g_cancellable_is_cancelled (cancellable) || g_get_monotonic_time () >= deadline)

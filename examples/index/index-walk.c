@@ -27,8 +27,8 @@ struct _IndexWalk
   guint              n_listings; /* all, whether parked or not */
 };
 
-/* What a folder task is given. It is the queue's, and may be gone as soon as
- * the task is over. */
+/* What a folder task is given. It is the queue's, which frees it when the task
+ * is over and no attempt at it is left. */
 typedef struct
 {
   IndexWalk *walk;
@@ -36,15 +36,13 @@ typedef struct
   guint      depth;
 } Folder;
 
-/* What a deferred attempt needs until its last callback. That can be later than
- * the end of the task, which a cancellation brings about at once, so a listing
- * keeps nothing of the Folder. */
+/* A deferred attempt, until its last callback. That can be later than the end
+ * of the task, which a cancellation brings about at once; but as long as there
+ * is the attempt, there is the folder. */
 typedef struct
 {
-  IndexWalk       *walk;
   OsiisoAttempt   *attempt;
-  char            *path;
-  guint            depth;
+  Folder          *folder;
   GFileEnumerator *enumerator;
 } Listing;
 
@@ -56,11 +54,9 @@ listing_new (Folder        *folder,
 {
   Listing *self = g_new0 (Listing, 1);
 
-  self->walk = folder->walk;
-  self->walk->n_listings++;
   self->attempt = osiiso_attempt_defer (attempt);
-  self->path = g_strdup (folder->path);
-  self->depth = folder->depth;
+  self->folder = folder;
+  folder->walk->n_listings++;
 
   return self;
 }
@@ -68,10 +64,9 @@ listing_new (Folder        *folder,
 static void
 listing_free (Listing *self)
 {
-  self->walk->n_listings--;
+  self->folder->walk->n_listings--;
   g_clear_object (&self->enumerator);
-  g_free (self->path);
-  /* If this was not returned on, the task would end with ABANDONED. */
+  /* If nothing had been returned on it, the task would fail with ABANDONED. */
   osiiso_attempt_unref (self->attempt);
   g_free (self);
 }
@@ -95,12 +90,12 @@ listing_add_entry (Listing   *self,
                    GFileInfo *info,
                    GError   **error)
 {
-  IndexWalk *walk = self->walk;
-  g_autofree char *path = g_build_filename (self->path, g_file_info_get_name (info), NULL);
+  IndexWalk *walk = self->folder->walk;
+  g_autofree char *path = g_build_filename (self->folder->path, g_file_info_get_name (info), NULL);
   GFileType type = g_file_info_get_file_type (info);
 
   if (type == G_FILE_TYPE_DIRECTORY)
-    return index_walk_push_folder (walk, path, self->depth + 1, error);
+    return index_walk_push_folder (walk, path, self->folder->depth + 1, error);
   if (type == G_FILE_TYPE_REGULAR)
     return walk->func (INDEX_ENTRY_FILE, path, g_file_info_get_size (info), walk->user_data, error);
   if (type == G_FILE_TYPE_SYMBOLIC_LINK)
@@ -134,6 +129,7 @@ on_next_files (GObject      *source,
                gpointer      user_data)
 {
   Listing *self = user_data;
+  IndexWalk *walk = self->folder->walk;
   GError *error = NULL;
   GList *infos = g_file_enumerator_next_files_finish (G_FILE_ENUMERATOR (source), result, &error);
   gboolean more = infos != NULL && listing_add_entries (self, infos, &error);
@@ -142,8 +138,8 @@ on_next_files (GObject      *source,
 
   if (!more)
     listing_finish (self, error);
-  else if (self->walk->held)
-    g_queue_push_tail (&self->walk->parked, self);
+  else if (walk->held)
+    g_queue_push_tail (&walk->parked, self);
   else
     listing_next (self);
 }
@@ -176,8 +172,9 @@ static void
 list_folder (OsiisoAttempt *attempt,
              gpointer       user_data)
 {
-  Listing *self = listing_new (user_data, attempt);
-  g_autoptr(GFile) file = g_file_new_for_path (self->path);
+  Folder *folder = user_data;
+  Listing *self = listing_new (folder, attempt);
+  g_autoptr(GFile) file = g_file_new_for_path (folder->path);
 
   /* With the attempt's cancellable, the operation ends early when the task does. */
   g_file_enumerate_children_async (file, ATTRIBUTES, G_FILE_QUERY_INFO_NOFOLLOW_SYMLINKS,
