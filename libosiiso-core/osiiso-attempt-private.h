@@ -25,7 +25,7 @@ enum
  */
 struct _OsiisoAttempt
 {
-  _Atomic guint32  ref_count;
+  OsiisoRefCount ref_count;
   guint            number;
   _Atomic guint32  state;
   OsiisoStatus     status;

@@ -83,7 +83,7 @@ osiiso_attempt_new (OsiisoScheduler *scheduler,
 {
   OsiisoAttempt *self = g_new0 (OsiisoAttempt, 1);
 
-  atomic_init (&self->ref_count, 1);
+  osiiso_ref_count_init (&self->ref_count);
   self->number = number;
   self->scheduler = osiiso_scheduler_ref (scheduler);
   self->record = osiiso_record_ref (record);
@@ -162,22 +162,14 @@ osiiso_attempt_ref (OsiisoAttempt *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
-  atomic_fetch_add_explicit (&self->ref_count, 1, memory_order_relaxed);
+  osiiso_ref_count_inc (&self->ref_count);
   return self;
 }
 
 gboolean
 osiiso_attempt_try_ref (OsiisoAttempt *self)
 {
-  guint32 old = atomic_load (&self->ref_count);
-
-  do
-    {
-      if (old == 0)
-        return FALSE;
-    }
-  while (!atomic_compare_exchange_weak (&self->ref_count, &old, old + 1));
-  return TRUE;
+  return osiiso_ref_count_try_inc (&self->ref_count);
 }
 
 /**
@@ -196,7 +188,7 @@ osiiso_attempt_unref (OsiisoAttempt *self)
 {
   g_return_if_fail (self != NULL);
 
-  if (atomic_fetch_sub_explicit (&self->ref_count, 1, memory_order_acq_rel) != 1)
+  if (!osiiso_ref_count_dec (&self->ref_count))
     return;
 
   if (claim (self, 0))

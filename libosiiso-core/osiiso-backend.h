@@ -24,8 +24,8 @@ G_DECLARE_DERIVABLE_TYPE (OsiisoBackend, osiiso_backend, OSIISO, BACKEND, GObjec
  *   the queue's context known; %FALSE with @error set leaves the queue not
  *   started
  * @wake: tells that up to @n tasks became runnable. Called from any thread,
- *   with no lock held; must not block and must not run tasks, but see to it
- *   that [method@Osiiso.Backend.take] is called soon, again and again until it
+ *   with no lock held; must not block, but see to it that
+ *   [method@Osiiso.Backend.take] is called soon, again and again until it
  *   returns %NULL. Not called for tasks that a thread waits for in
  *   [method@Osiiso.Backend.take_wait]
  * @interrupt: tells that @attempt has been ended by a timeout or a cancellation

@@ -17,7 +17,7 @@ G_BEGIN_DECLS
  */
 struct _OsiisoBatch
 {
-  gatomicrefcount  ref_count;
+  OsiisoRefCount ref_count;
   OsiisoScheduler *scheduler; /* (owned) */
   char            *group_id;  /* (owned), a GRefString; constant */
 

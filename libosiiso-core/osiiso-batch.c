@@ -11,7 +11,7 @@ osiiso_batch_new (OsiisoScheduler *scheduler,
 {
   OsiisoBatch *self = g_new0 (OsiisoBatch, 1);
 
-  g_atomic_ref_count_init (&self->ref_count);
+  osiiso_ref_count_init (&self->ref_count);
   self->scheduler = osiiso_scheduler_ref (scheduler);
   self->group_id = g_ref_string_new (group_id);
   pthread_mutex_init (&self->lock, NULL);
@@ -24,14 +24,14 @@ osiiso_batch_new (OsiisoScheduler *scheduler,
 OsiisoBatch *
 osiiso_batch_ref (OsiisoBatch *self)
 {
-  g_atomic_ref_count_inc (&self->ref_count);
+  osiiso_ref_count_inc (&self->ref_count);
   return self;
 }
 
 void
 osiiso_batch_unref (OsiisoBatch *self)
 {
-  if (!g_atomic_ref_count_dec (&self->ref_count))
+  if (!osiiso_ref_count_dec (&self->ref_count))
     return;
 
   g_assert (self->waiters == NULL);

@@ -318,7 +318,13 @@ osiiso_outbox_post_signal (OsiisoOutbox    *self,
 gboolean
 osiiso_outbox_is_owner_thread (OsiisoOutbox *self)
 {
-  return g_main_context_is_owner (self->context) || self->thread == g_thread_self ();
+  if (g_main_context_is_owner (self->context))
+    return TRUE;
+  /* Nobody iterates it just now, so it is up to the thread that made the queue. */
+  if (self->thread != g_thread_self () || !g_main_context_acquire (self->context))
+    return FALSE;
+  g_main_context_release (self->context);
+  return TRUE;
 }
 
 gboolean

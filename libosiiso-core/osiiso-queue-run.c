@@ -385,7 +385,7 @@ queue_is_closed (OsiisoScheduler *scheduler,
  * From now on it refuses tasks. Without @force all tasks run to their end, delayed
  * ones and retries included, also those of a queue that was not started yet. With
  * @force all are cancelled, must-complete or not. A second shutdown with @force
- * cuts a first one short.
+ * cuts a first one short. A paused queue is resumed.
  *
  * In the thread that owns the queue the call iterates its main context; in other
  * threads it blocks.
@@ -415,6 +415,8 @@ osiiso_queue_shutdown (OsiisoQueue  *self,
   scheduler = osiiso_queue_get_scheduler (self);
   if (!check_not_inside (scheduler, "shut down", error))
     return FALSE;
+  /* Work that is paused would never finish. */
+  osiiso_queue_resume (self);
   osiiso_scheduler_shutdown (scheduler, force);
   return osiiso_scheduler_wait_until (scheduler, queue_is_closed, NULL, TRUE, -1, cancellable, error);
 }
@@ -460,6 +462,7 @@ osiiso_queue_shutdown_async (OsiisoQueue        *self,
   g_task_set_source_tag (task, osiiso_queue_shutdown_async);
   osiiso_waiter_init (task, return_true, shutdown_remove);
   osiiso_scheduler_add_task (scheduler, &scheduler->shutdown_tasks, task);
+  osiiso_queue_resume (self);
   osiiso_scheduler_shutdown (scheduler, force);
 }
 

@@ -677,7 +677,7 @@ osiiso_queue_set_workers (OsiisoQueue *self,
   if (priv->workers == workers)
     return;
   priv->workers = workers;
-  if (priv->scheduler->backend != NULL)
+  if (priv->backend != NULL)
     {
       osiiso_backend_set_workers (priv->backend, workers);
       osiiso_scheduler_set_limit (priv->scheduler, osiiso_backend_get_workers (priv->backend));

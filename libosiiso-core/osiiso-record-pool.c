@@ -240,7 +240,6 @@ osiiso_record_pool_lookup (OsiisoRecordPool *self,
   guint32 generation = id >> SLOT_BITS;
   guint number = slot / N_RECORDS;
   OsiisoRecord *record;
-  guint32 refs;
 
   if (number >= self->n_slabs || self->slabs[number] == NULL)
     return NULL;
@@ -251,14 +250,8 @@ osiiso_record_pool_lookup (OsiisoRecordPool *self,
     return NULL;
 
   /* A record that nobody holds any more may not be revived. */
-  refs = atomic_load_explicit (&record->ref_count, memory_order_relaxed);
-  do
-    {
-      if (refs == 0)
-        return NULL;
-    }
-  while (!atomic_compare_exchange_weak_explicit (&record->ref_count, &refs, refs + 1,
-                                                 memory_order_acquire, memory_order_relaxed));
+  if (!osiiso_ref_count_try_inc (&record->ref_count))
+    return NULL;
   return record;
 }
 

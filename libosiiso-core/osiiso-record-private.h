@@ -68,7 +68,7 @@ typedef struct
 /* The payload that all elements of a map share; freed with the last of them. */
 typedef struct
 {
-  gatomicrefcount ref_count;
+  OsiisoRefCount ref_count;
   OsiisoTaskFunc  func;
   gpointer        data;
   GDestroyNotify  destroy;
@@ -117,7 +117,7 @@ struct _OsiisoRecord
   guint32 generation;
   guint32 seq;
   _Atomic guint32 word;
-  _Atomic guint32 ref_count;
+  OsiisoRefCount ref_count;
 };
 
 G_STATIC_ASSERT (GLIB_SIZEOF_VOID_P != 8 || sizeof (OsiisoRecord) == 64);
@@ -191,7 +191,5 @@ double           osiiso_record_get_finished      (OsiisoRecord *self);
 double           osiiso_record_get_duration      (OsiisoRecord *self);
 const GValue    *osiiso_record_get_value         (OsiisoRecord *self);
 const GError    *osiiso_record_get_error         (OsiisoRecord *self);
-
-void             osiiso_map_payload_unref        (OsiisoMapPayload *self);
 
 G_END_DECLS

@@ -10,7 +10,7 @@
 OsiisoRecord *
 osiiso_record_ref (OsiisoRecord *self)
 {
-  atomic_fetch_add_explicit (&self->ref_count, 1, memory_order_relaxed);
+  osiiso_ref_count_inc (&self->ref_count);
   return self;
 }
 
@@ -87,7 +87,7 @@ record_free (OsiisoRecord *self)
 void
 osiiso_record_unref (OsiisoRecord *self)
 {
-  if (atomic_fetch_sub_explicit (&self->ref_count, 1, memory_order_acq_rel) == 1)
+  if (osiiso_ref_count_dec (&self->ref_count))
     record_free (self);
 }
 
@@ -280,14 +280,4 @@ osiiso_record_get_error (OsiisoRecord *self)
   OsiisoOutcome *outcome = get_outcome (self);
 
   return outcome != NULL ? outcome->error : NULL;
-}
-
-void
-osiiso_map_payload_unref (OsiisoMapPayload *self)
-{
-  if (!g_atomic_ref_count_dec (&self->ref_count))
-    return;
-  if (self->destroy != NULL)
-    self->destroy (self->data);
-  g_free (self);
 }

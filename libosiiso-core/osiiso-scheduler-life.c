@@ -103,7 +103,7 @@ osiiso_scheduler_start (OsiisoScheduler *self,
       /* A queue that a failure halted outside a run goes on. */
       if (!running)
         osiiso_scheduler_set_halted (self, FALSE);
-      osiiso_scheduler_set_resting (self, FALSE);
+      osiiso_scheduler_stop_resting (self);
       return TRUE;
     }
 
@@ -130,7 +130,7 @@ osiiso_scheduler_start (OsiisoScheduler *self,
     {
       osiiso_scheduler_set_limit (self, osiiso_backend_get_workers (backend));
       /* What was submitted before is announced now. */
-      osiiso_scheduler_set_resting (self, FALSE);
+      osiiso_scheduler_stop_resting (self);
     }
   return ok;
 }

@@ -67,7 +67,7 @@ typedef struct
  */
 struct _OsiisoScheduler
 {
-  gatomicrefcount    ref_count;
+  OsiisoRefCount ref_count;
   OsiisoOutbox       outbox;
   OsiisoTimerClient  client;
   OsiisoBackendCapabilities capabilities; /* constant once there is a backend */
@@ -168,10 +168,15 @@ void             osiiso_scheduler_abort        (OsiisoScheduler *self,
                                                 gboolean         must_complete_too);
 void             osiiso_scheduler_set_limit    (OsiisoScheduler *self,
                                                 guint            limit);
-void             osiiso_scheduler_set_resting  (OsiisoScheduler *self,
-                                                gboolean         resting);
+/* Holds tasks back until the next start; with the ready lock. */
+void             osiiso_scheduler_rest_locked  (OsiisoScheduler *self);
+void             osiiso_scheduler_stop_resting (OsiisoScheduler *self);
 void             osiiso_scheduler_set_paused   (OsiisoScheduler *self,
                                                 gboolean         paused);
+
+/* Drops one reference on what the tasks of a map share. */
+void             osiiso_scheduler_release_map  (OsiisoScheduler  *self,
+                                                OsiisoMapPayload *payload);
 
 /* Drops one claim on the user data of a task; the last one destroys it. */
 void             osiiso_scheduler_drop_payload (OsiisoScheduler *self,

@@ -110,23 +110,25 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
   OsiisoRunCounts counts;
   GPtrArray *records;
   gboolean timed_out;
-  gboolean over;
   double duration;
 
   osiiso_scheduler_set_run_deadline (self, 0);
 
+  /* Tasks that are submitted from here on belong to the next run and wait for
+   * it, unless somebody starts the queue; who does that comes before or after
+   * this, and submits first. A run that was only not waited for any longer leaves
+   * its tasks running. */
+  pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->view_lock);
-  over = osiiso_scheduler_run_is_over (self);
+  if (osiiso_scheduler_run_is_over (self))
+    osiiso_scheduler_rest_locked (self);
   timed_out = self->run.timed_out;
   duration = osiiso_clock_to_seconds (osiiso_clock_now () - self->run.started);
   records = copy_results_locked (self, self->run.first_result, &self->run.counts, &counts);
   self->run.active = FALSE;
   pthread_mutex_unlock (&self->view_lock);
+  pthread_mutex_unlock (&self->ready_lock);
 
-  /* Tasks that are submitted from here on belong to the next run and wait for
-   * it. A run that was only not waited for any longer leaves its tasks running. */
-  if (over)
-    osiiso_scheduler_set_resting (self, TRUE);
   /* Open again. */
   osiiso_scheduler_set_halted (self, FALSE);
   return osiiso_run_summary_new (self, records, &counts, timed_out, duration);

@@ -31,7 +31,7 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   OsiisoScheduler *self = g_new0 (OsiisoScheduler, 1);
   pthread_condattr_t attr;
 
-  g_atomic_ref_count_init (&self->ref_count);
+  osiiso_ref_count_init (&self->ref_count);
   self->client.ref = client_ref;
   self->client.unref = client_unref;
   self->client.tick = client_tick;
@@ -66,14 +66,14 @@ osiiso_scheduler_new (OsiisoQueue *queue)
 OsiisoScheduler *
 osiiso_scheduler_ref (OsiisoScheduler *self)
 {
-  g_atomic_ref_count_inc (&self->ref_count);
+  osiiso_ref_count_inc (&self->ref_count);
   return self;
 }
 
 void
 osiiso_scheduler_unref (OsiisoScheduler *self)
 {
-  if (!g_atomic_ref_count_dec (&self->ref_count))
+  if (!osiiso_ref_count_dec (&self->ref_count))
     return;
 
   g_assert (self->backend == NULL);
@@ -101,6 +101,17 @@ osiiso_scheduler_destroy_in_owner (OsiisoScheduler *self,
 }
 
 void
+osiiso_scheduler_release_map (OsiisoScheduler  *self,
+                              OsiisoMapPayload *payload)
+{
+  if (!osiiso_ref_count_dec (&payload->ref_count))
+    return;
+  if (payload->destroy != NULL)
+    osiiso_scheduler_destroy_in_owner (self, payload->destroy, payload->data);
+  g_free (payload);
+}
+
+void
 osiiso_scheduler_drop_payload (OsiisoScheduler *self,
                                OsiisoRecord    *record)
 {
@@ -110,20 +121,9 @@ osiiso_scheduler_drop_payload (OsiisoScheduler *self,
     return;
 
   if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
-    {
-      OsiisoMapPayload *payload = record->data;
-
-      if (g_atomic_ref_count_dec (&payload->ref_count))
-        {
-          if (payload->destroy != NULL)
-            osiiso_scheduler_destroy_in_owner (self, payload->destroy, payload->data);
-          g_free (payload);
-        }
-    }
+    osiiso_scheduler_release_map (self, record->data);
   else if (record->destroy != NULL)
-    {
-      osiiso_scheduler_destroy_in_owner (self, record->destroy, record->data);
-    }
+    osiiso_scheduler_destroy_in_owner (self, record->destroy, record->data);
   record->func = NULL;
   record->data = NULL;
 }
@@ -843,19 +843,24 @@ osiiso_scheduler_set_paused (OsiisoScheduler *self,
 }
 
 void
-osiiso_scheduler_set_resting (OsiisoScheduler *self,
-                              gboolean         resting)
+osiiso_scheduler_rest_locked (OsiisoScheduler *self)
+{
+  self->resting = TRUE;
+  atomic_store (&self->started, FALSE);
+}
+
+void
+osiiso_scheduler_stop_resting (OsiisoScheduler *self)
 {
   OsiisoWake wake = { 0 };
 
   pthread_mutex_lock (&self->ready_lock);
-  self->resting = resting;
-  atomic_store (&self->started, !resting);
+  self->resting = FALSE;
+  atomic_store (&self->started, TRUE);
   announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
   osiiso_scheduler_act (self, &wake);
 
   /* A submit counts its task first and looks at started then. */
-  if (!resting)
-    osiiso_outbox_hold (&self->outbox);
+  osiiso_outbox_hold (&self->outbox);
 }

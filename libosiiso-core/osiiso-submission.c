@@ -179,7 +179,7 @@ osiiso_submission_map (const OsiisoSubmission *self,
 
   payload = g_new (OsiisoMapPayload, 1);
   *payload = (OsiisoMapPayload) { .func = self->func, .data = self->data, .destroy = self->destroy };
-  g_atomic_ref_count_init (&payload->ref_count);
+  osiiso_ref_count_init (&payload->ref_count);
 
   records = g_new (OsiisoRecord *, n);
   for (n_made = 0; n_made < n; n_made++)
@@ -188,7 +188,7 @@ osiiso_submission_map (const OsiisoSubmission *self,
 
       if (record == NULL)
         break;
-      g_atomic_ref_count_inc (&payload->ref_count);
+      osiiso_ref_count_inc (&payload->ref_count);
       record->data = payload;
       osiiso_record_get_ext (record)->batch = osiiso_batch_ref (self->batch);
       records[n_made] = record;
@@ -203,11 +203,6 @@ osiiso_submission_map (const OsiisoSubmission *self,
           osiiso_record_unref (records[i]);
         }
     }
-  if (g_atomic_ref_count_dec (&payload->ref_count))
-    {
-      if (payload->destroy != NULL)
-        osiiso_scheduler_destroy_in_owner (scheduler, payload->destroy, payload->data);
-      g_free (payload);
-    }
+  osiiso_scheduler_release_map (scheduler, payload);
   return ok;
 }

@@ -713,7 +713,7 @@ make_params_locked (OsiisoTaskOptions *self)
 {
   OsiisoTaskParams *params = g_new0 (OsiisoTaskParams, 1);
 
-  g_atomic_ref_count_init (&params->ref_count);
+  osiiso_ref_count_init (&params->ref_count);
   params->priority = self->priority;
   params->must_complete = self->must_complete != FALSE;
   params->detached = self->detached != FALSE;

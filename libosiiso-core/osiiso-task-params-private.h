@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "osiiso-ref-count-private.h"
 #include "osiiso-types.h"
 
 G_BEGIN_DECLS
@@ -14,7 +15,7 @@ G_BEGIN_DECLS
  */
 typedef struct
 {
-  gatomicrefcount ref_count;
+  OsiisoRefCount ref_count;
 
   int       priority;
   guint     must_complete : 1;

@@ -12,7 +12,7 @@
 OsiisoTaskParams *
 osiiso_task_params_ref (OsiisoTaskParams *self)
 {
-  g_atomic_int_inc (&self->ref_count);
+  osiiso_ref_count_inc (&self->ref_count);
 
   return self;
 }
@@ -20,7 +20,7 @@ osiiso_task_params_ref (OsiisoTaskParams *self)
 void
 osiiso_task_params_unref (OsiisoTaskParams *self)
 {
-  if (!g_atomic_int_dec_and_test (&self->ref_count))
+  if (!osiiso_ref_count_dec (&self->ref_count))
     return;
 
   g_clear_pointer (&self->name, g_ref_string_release);
@@ -43,7 +43,7 @@ osiiso_task_params_with_group (OsiisoTaskParams *self,
     return osiiso_task_params_ref (self);
 
   copy = g_new0 (OsiisoTaskParams, 1);
-  g_atomic_ref_count_init (&copy->ref_count);
+  osiiso_ref_count_init (&copy->ref_count);
   copy->priority = OSIISO_PRIORITY_DEFAULT;
   copy->backoff = 1.0;
   copy->group_id = group_id != NULL ? g_ref_string_new (group_id) : NULL;

@@ -210,6 +210,34 @@ test_timeout (void)
   test_queue_free (queue);
 }
 
+static void
+work_a_little (OsiisoAttempt *attempt,
+               gpointer       unused)
+{
+  const gint64 until = g_get_monotonic_time () + 100;
+
+  while (g_get_monotonic_time () < until)
+    g_thread_yield ();
+}
+
+static void
+test_timeout_storm (void)
+{
+  OsiisoQueue *queue = test_queue_new (backend_name);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("timeout", 0.0001, NULL);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("Timeouts that come just when the function returns lose neither tasks nor workers");
+
+  osiiso_queue_set_workers (queue, 1);
+  for (int i = 0; i < 3000; i++)
+    g_assert_cmpuint (osiiso_queue_push (queue, work_a_little, NULL, NULL, options, NULL), !=, 0);
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_total_submitted (summary), ==, 3000);
+  g_test_message ("%u of 3000 timed out", (guint) osiiso_run_summary_get_failed (summary));
+  test_queue_free (queue);
+}
+
 static gpointer
 cancel_all (gpointer group)
 {
@@ -372,6 +400,7 @@ main (int   argc,
   g_test_add_func ("/conformance/deferred", test_deferred);
   g_test_add_func ("/conformance/retries", test_retries);
   g_test_add_func ("/conformance/timeout", test_timeout);
+  g_test_add_func ("/conformance/timeout-storm", test_timeout_storm);
   g_test_add_func ("/conformance/cancel-storm", test_cancel_storm);
   g_test_add_func ("/conformance/force", test_force);
   g_test_add_func ("/conformance/pause", test_pause);

@@ -184,6 +184,33 @@ test_workers (void)
 }
 
 static void
+test_fewer_workers (void)
+{
+  g_test_summary ("When the workers become fewer while all are at work, exactly as many as are wanted stay");
+
+  for (int round = 0; round < 300; round++)
+    {
+      OsiisoQueue *queue = test_queue_new ("thread-pool");
+      TestGate gate;
+
+      test_gate_init (&gate);
+      osiiso_queue_set_workers (queue, 8);
+      g_assert_true (osiiso_queue_start (queue, NULL));
+      for (int i = 0; i < 8; i++)
+        g_assert_cmpuint (osiiso_queue_push (queue, test_task_gate, &gate, NULL, NULL, NULL), !=, 0);
+      test_gate_await (&gate, 8);
+      osiiso_queue_set_workers (queue, 1);
+      for (int i = 0; i < 8; i++)
+        g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL), !=, 0);
+      test_gate_open (&gate);
+      g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+      g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 16);
+      test_queue_free (queue);
+      test_gate_clear (&gate);
+    }
+}
+
+static void
 test_pause (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
@@ -699,6 +726,7 @@ main (int   argc,
   add_for_backends ("priority", test_priority);
   g_test_add_func ("/queue/urgent-while-busy", test_urgent_while_busy);
   g_test_add_func ("/queue/workers", test_workers);
+  g_test_add_func ("/queue/fewer-workers", test_fewer_workers);
   add_for_backends ("pause", test_pause);
   add_for_backends ("fail-first", test_fail_first);
   add_for_backends ("infinite", test_infinite);

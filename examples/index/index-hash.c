@@ -274,7 +274,7 @@ void
 index_hash_file (OsiisoAttempt *attempt,
                  gpointer       user_data)
 {
-  g_autoptr(GError) error = NULL;
+  g_autoptr (GError) error = NULL;
   Reader reader = {
     .attempt = attempt,
     .path = user_data,

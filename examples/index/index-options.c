@@ -40,7 +40,7 @@ resolve_folder (const char *argument,
                 GError    **error)
 {
   g_autofree char *real = realpath (argument, NULL);
-  g_autoptr(GDir) dir = NULL;
+  g_autoptr (GDir) dir = NULL;
 
   if (real == NULL)
     {
@@ -89,7 +89,7 @@ index_options_parse (IndexOptions *self,
   int workers = 0;
   double timeout = 0;
   g_autofree char *database = NULL;
-  g_auto(GStrv) folders = NULL;
+  g_auto (GStrv) folders = NULL;
   /* File names are taken as bytes: they need not be valid in any encoding. */
   const GOptionEntry entries[] = {
     { "workers", 'w', 0, G_OPTION_ARG_INT, &workers,
@@ -105,7 +105,7 @@ index_options_parse (IndexOptions *self,
     { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &folders, NULL, "[FOLDER]" },
     G_OPTION_ENTRY_NULL
   };
-  g_autoptr(GOptionContext) context = g_option_context_new (NULL);
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
 
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_summary (context,

@@ -186,8 +186,8 @@ gboolean
 index_report_print_json (const IndexReport *self,
                          GError           **error)
 {
-  g_autoptr(JsonBuilder) builder = json_builder_new ();
-  g_autoptr(JsonNode) root = NULL;
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autoptr (JsonNode) root = NULL;
   g_autofree char *text = NULL;
 
   if (!build_json (builder, self, error))

@@ -172,7 +172,7 @@ IndexStore *
 index_store_open (const char *filename,
                   GError    **error)
 {
-  g_autoptr(IndexStore) self = g_new0 (IndexStore, 1);
+  g_autoptr (IndexStore) self = g_new0 (IndexStore, 1);
 
   self->filename = g_strdup (filename);
   self->files = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);

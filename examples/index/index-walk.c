@@ -174,7 +174,7 @@ list_folder (OsiisoAttempt *attempt,
 {
   Folder *folder = user_data;
   Listing *self = listing_new (folder, attempt);
-  g_autoptr(GFile) file = g_file_new_for_path (folder->path);
+  g_autoptr (GFile) file = g_file_new_for_path (folder->path);
 
   /* With the attempt's cancellable, the operation ends early when the task does. */
   g_file_enumerate_children_async (file, ATTRIBUTES, G_FILE_QUERY_INFO_NOFOLLOW_SYMLINKS,

@@ -41,8 +41,8 @@
 /* How far the walk may be ahead of the hashing: it is held at the first number
  * of waiting files and goes on at the second. This bounds the memory, whatever
  * the size of the tree. */
-#define AHEAD_MAX      (64 * 1024)
-#define AHEAD_RESUME   (48 * 1024)
+#define AHEAD_MAX      (32 * 1024)
+#define AHEAD_RESUME   (24 * 1024)
 
 /* From this size on, the progress of a single file is shown. */
 #define BIG_FILE       (16 * 1024 * 1024)
@@ -165,7 +165,7 @@ job_store_failure (Job          *job,
                    const char   *path,
                    OsiisoHandle *handle)
 {
-  g_autoptr(GError) reason = osiiso_handle_dup_error (handle);
+  g_autoptr (GError) reason = osiiso_handle_dup_error (handle);
   GError *error = NULL;
   const IndexFailure failure = {
     .kind = kind,
@@ -242,7 +242,7 @@ job_push_file (Job        *job,
 {
   OsiisoTaskOptions *options = job->hash_options;
   g_autofree char *name = index_text_from_filename (path);
-  g_autoptr(OsiisoHandle) handle = NULL;
+  g_autoptr (OsiisoHandle) handle = NULL;
 
   /* What is set here is for one task. A task gets a copy of the options when it
    * is added, so one object will do for all. */
@@ -276,17 +276,22 @@ on_entry (IndexEntry  entry,
 {
   Job *job = user_data;
 
-  if (entry == INDEX_ENTRY_LINK)
-    job->totals.links++;
-  else if (entry == INDEX_ENTRY_SPECIAL)
-    job->totals.specials++;
-  else if (!job_push_file (job, path, size, error))
-    return FALSE;
-  else
+  if (entry == INDEX_ENTRY_FILE)
     {
+      if (!job_push_file (job, path, size, error))
+        return FALSE;
+
       job->totals.found.files++;
       job->totals.found.bytes += size;
       job_balance (job);
+    }
+  else if (entry == INDEX_ENTRY_LINK)
+    {
+      job->totals.links++;
+    }
+  else
+    {
+      job->totals.specials++;
     }
 
   return TRUE;
@@ -341,7 +346,7 @@ on_walk_run (GObject      *source,
 {
   Job *job = user_data;
   GError *error = NULL;
-  g_autoptr(OsiisoRunSummary) summary = osiiso_queue_run_finish (OSIISO_QUEUE (source), result, &error);
+  g_autoptr (OsiisoRunSummary) summary = osiiso_queue_run_finish (OSIISO_QUEUE (source), result, &error);
 
   if (summary == NULL)
     job_fail (job, error);
@@ -518,7 +523,7 @@ run_job (const IndexOptions *options,
          int                *exit_status,
          GError            **error)
 {
-  g_auto(Job) job = {
+  g_auto (Job) job = {
     .options = options,
     .loop = g_main_loop_new (NULL, FALSE),
   };
@@ -548,8 +553,8 @@ int
 main (int    argc,
       char **argv)
 {
-  g_auto(IndexOptions) options = { 0 };
-  g_autoptr(GError) error = NULL;
+  g_auto (IndexOptions) options = { 0 };
+  g_autoptr (GError) error = NULL;
   g_autofree char *message = NULL;
   int exit_status = EXIT_NOT_DONE;
 

@@ -37,7 +37,16 @@ is_surplus_locked (OsiisoThreadPoolBackend *self)
   return !self->closing && self->n_threads - self->n_stuck > self->n_wanted;
 }
 
-/* Runs an attempt; FALSE when there are enough pullers without this one. */
+static void
+remove_puller_locked (OsiisoThreadPoolBackend *self)
+{
+  self->n_threads--;
+  if (self->pool != NULL)
+    g_thread_pool_set_max_threads (self->pool, MAX (1, (int) self->n_threads), NULL);
+}
+
+/* Runs an attempt; FALSE when there are enough pullers without this one, which
+ * is not counted any more then. */
 static gboolean
 run_attempt (OsiisoThreadPoolBackend *self,
              OsiisoAttempt           *attempt)
@@ -54,7 +63,10 @@ run_attempt (OsiisoThreadPoolBackend *self,
   if (GPOINTER_TO_INT (g_hash_table_lookup (self->busy, attempt)))
     self->n_stuck--;
   g_hash_table_remove (self->busy, attempt);
+  /* Decided and counted in one step, or two threads could leave for one. */
   surplus = is_surplus_locked (self);
+  if (surplus)
+    remove_puller_locked (self);
   pthread_mutex_unlock (&self->lock);
 
   osiiso_attempt_unref (attempt);
@@ -84,13 +96,11 @@ puller (gpointer item,
   while ((attempt = osiiso_backend_take_wait (OSIISO_BACKEND (self))) != NULL)
     {
       if (!run_attempt (self, attempt))
-        break;
+        return;
     }
 
   pthread_mutex_lock (&self->lock);
-  self->n_threads--;
-  if (self->pool != NULL)
-    g_thread_pool_set_max_threads (self->pool, MAX (1, (int) self->n_threads), NULL);
+  remove_puller_locked (self);
   over = is_over_locked (self);
   pthread_mutex_unlock (&self->lock);
   if (over)

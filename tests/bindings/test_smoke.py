@@ -23,8 +23,12 @@ LONG = 60
 
 
 def iterate_until(condition):
+    late = []
+    timer = GLib.timeout_add_seconds(LONG // 2, lambda: late.append(True) or GLib.SOURCE_CONTINUE)
     while not condition():
+        assert not late, 'waited in vain'
         CONTEXT.iteration(True)
+    GLib.source_remove(timer)
 
 
 def call_async(source, name, *arguments):
@@ -431,6 +435,7 @@ class TestWaiting(Case):
                 handle = queue.submit(return_ten)
                 self.assertTrue(call_async(queue, 'shutdown', False, None))
                 self.assertEqual(handle.get_value(), 10)
+                iterate_until(lambda: closed)
                 self.assertEqual(closed, [True])
                 self.raises(Osiiso.QueueError.CLOSED, queue.submit, return_ten)
                 self.raises(Osiiso.QueueError.CLOSED, queue.run)
@@ -1036,9 +1041,8 @@ class TestLeaks(Case):
                 self.assertTrue(call_async(handle, 'wait', None))
                 self.assertTrue(queue.shutdown(False))
                 del queue, handle, group, other, options, value, summary
-                self.settle()
                 # A thread of the pool may be on its way out with the backend.
-                self.assertLessEqual(self.alive, {'backend'})
+                iterate_until(lambda: self.settle() or self.alive <= {'backend'})
 
     def test_callbacks_go(self):
         for backend in BACKENDS:
