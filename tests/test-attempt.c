@@ -420,36 +420,22 @@ test_names (void)
   test_queue_free (queue);
 }
 
-static void
-add_for_backends (const char   *path,
-                  GTestDataFunc func)
-{
-  static const char *backends[] = { "main-loop", "thread-pool" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
-    {
-      g_autofree char *full = g_strdup_printf ("/attempt/%s/%s", backends[i], path);
-
-      g_test_add_data_func (full, backends[i], func);
-    }
-}
-
 int
 main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  add_for_backends ("values", test_values);
-  add_for_backends ("first-report-counts", test_first_report_counts);
+  test_add_for_backends ("/attempt/values", test_values);
+  test_add_for_backends ("/attempt/first-report-counts", test_first_report_counts);
   g_test_add_func ("/attempt/data-live", test_data_live);
   g_test_add_func ("/attempt/data-of-interrupted", test_data_of_interrupted);
-  add_for_backends ("defer", test_defer);
+  test_add_for_backends ("/attempt/defer", test_defer);
   g_test_add_func ("/attempt/defer-holds-slot", test_defer_holds_slot);
-  add_for_backends ("abandoned", test_abandoned);
+  test_add_for_backends ("/attempt/abandoned", test_abandoned);
   g_test_add_func ("/attempt/cancellable", test_cancellable);
   g_test_add_func ("/attempt/stale", test_stale_attempt);
-  add_for_backends ("progress", test_progress);
+  test_add_for_backends ("/attempt/progress", test_progress);
   g_test_add_func ("/attempt/bad-retry-after", test_bad_retry_after);
   g_test_add_func ("/attempt/names", test_names);
 

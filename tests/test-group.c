@@ -283,31 +283,17 @@ test_outlives_queue (void)
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
 }
 
-static void
-add_for_backends (const char   *path,
-                  GTestDataFunc func)
-{
-  static const char *backends[] = { "main-loop", "thread-pool" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
-    {
-      g_autofree char *full = g_strdup_printf ("/group/%s/%s", backends[i], path);
-
-      g_test_add_data_func (full, backends[i], func);
-    }
-}
-
 int
 main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  add_for_backends ("map", test_map);
+  test_add_for_backends ("/group/map", test_map);
   g_test_add_func ("/group/map-data", test_map_data);
   g_test_add_func ("/group/submit", test_group_submit);
   g_test_add_func ("/group/wait", test_wait);
-  add_for_backends ("wait-async", test_wait_async);
+  test_add_for_backends ("/group/wait-async", test_wait_async);
   g_test_add_func ("/group/next-completed", test_next_completed);
   g_test_add_func ("/group/outlives-queue", test_outlives_queue);
 

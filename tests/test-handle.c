@@ -378,20 +378,6 @@ test_cancel_race (void)
   g_test_message ("%u of 300 were cancelled", n_cancelled);
 }
 
-static void
-add_for_backends (const char   *path,
-                  GTestDataFunc func)
-{
-  static const char *backends[] = { "main-loop", "thread-pool" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
-    {
-      g_autofree char *full = g_strdup_printf ("/handle/%s/%s", backends[i], path);
-
-      g_test_add_data_func (full, backends[i], func);
-    }
-}
-
 int
 main (int   argc,
       char *argv[])
@@ -402,7 +388,7 @@ main (int   argc,
   g_test_add_func ("/handle/wait-ends", test_wait_ends);
   g_test_add_func ("/handle/wait-in-threads", test_wait_in_threads);
   g_test_add_func ("/handle/would-deadlock", test_would_deadlock);
-  add_for_backends ("wait-async", test_wait_async);
+  test_add_for_backends ("/handle/wait-async", test_wait_async);
   g_test_add_func ("/handle/wait-async-elsewhere", test_wait_async_elsewhere);
   g_test_add_func ("/handle/identity", test_identity);
   g_test_add_func ("/handle/cancel-results", test_cancel_results);

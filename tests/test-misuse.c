@@ -239,32 +239,18 @@ test_attempt_criticals (void)
   test_queue_free (queue);
 }
 
-static void
-add_for_backends (const char   *path,
-                  GTestDataFunc func)
-{
-  static const char *backends[] = { "main-loop", "thread-pool" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
-    {
-      g_autofree char *full = g_strdup_printf ("/misuse/%s/%s", backends[i], path);
-
-      g_test_add_data_func (full, backends[i], func);
-    }
-}
-
 int
 main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  add_for_backends ("options-values", test_options_values);
+  test_add_for_backends ("/misuse/options-values", test_options_values);
   g_test_add_func ("/misuse/options-integers", test_options_integers);
   g_test_add_func ("/misuse/queue-timeout", test_queue_timeout);
   g_test_add_func ("/misuse/unknown-backend", test_unknown_backend);
   g_test_add_func ("/misuse/shared-backend", test_shared_backend);
-  add_for_backends ("criticals", test_criticals);
+  test_add_for_backends ("/misuse/criticals", test_criticals);
   g_test_add_func ("/misuse/attempt-criticals", test_attempt_criticals);
 
   return g_test_run ();

@@ -700,48 +700,34 @@ test_detached (void)
   test_queue_free (queue);
 }
 
-static void
-add_for_backends (const char       *path,
-                  GTestDataFunc     func)
-{
-  static const char *backends[] = { "main-loop", "thread-pool" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
-    {
-      g_autofree char *full = g_strdup_printf ("/queue/%s/%s", backends[i], path);
-
-      g_test_add_data_func (full, backends[i], func);
-    }
-}
-
 int
 main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  add_for_backends ("run-twice", test_run_twice);
+  test_add_for_backends ("/queue/run-twice", test_run_twice);
   g_test_add_func ("/queue/push", test_push);
   g_test_add_func ("/queue/keep-results", test_keep_results);
-  add_for_backends ("priority", test_priority);
+  test_add_for_backends ("/queue/priority", test_priority);
   g_test_add_func ("/queue/urgent-while-busy", test_urgent_while_busy);
   g_test_add_func ("/queue/workers", test_workers);
   g_test_add_func ("/queue/fewer-workers", test_fewer_workers);
-  add_for_backends ("pause", test_pause);
-  add_for_backends ("fail-first", test_fail_first);
-  add_for_backends ("infinite", test_infinite);
-  add_for_backends ("shutdown", test_shutdown);
+  test_add_for_backends ("/queue/pause", test_pause);
+  test_add_for_backends ("/queue/fail-first", test_fail_first);
+  test_add_for_backends ("/queue/infinite", test_infinite);
+  test_add_for_backends ("/queue/shutdown", test_shutdown);
   g_test_add_func ("/queue/shutdown-force", test_shutdown_force);
-  add_for_backends ("dropped-unstarted", test_dropped_unstarted);
-  add_for_backends ("dropped-working", test_dropped_working);
-  add_for_backends ("many-dropped", test_many_dropped);
-  add_for_backends ("producers", test_producers);
+  test_add_for_backends ("/queue/dropped-unstarted", test_dropped_unstarted);
+  test_add_for_backends ("/queue/dropped-working", test_dropped_working);
+  test_add_for_backends ("/queue/many-dropped", test_many_dropped);
+  test_add_for_backends ("/queue/producers", test_producers);
   g_test_add_func ("/queue/run-elsewhere", test_run_elsewhere);
-  add_for_backends ("run-cancelled", test_run_cancelled);
-  add_for_backends ("submit-inside", test_submit_inside);
-  add_for_backends ("cancel-inside", test_cancel_inside);
+  test_add_for_backends ("/queue/run-cancelled", test_run_cancelled);
+  test_add_for_backends ("/queue/submit-inside", test_submit_inside);
+  test_add_for_backends ("/queue/cancel-inside", test_cancel_inside);
   g_test_add_func ("/queue/busy", test_busy);
-  add_for_backends ("join-async", test_join_async);
+  test_add_for_backends ("/queue/join-async", test_join_async);
   g_test_add_func ("/queue/own-context", test_own_context);
   g_test_add_func ("/queue/properties", test_properties);
   g_test_add_func ("/queue/detached", test_detached);

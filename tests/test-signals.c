@@ -364,32 +364,18 @@ test_class_handlers (void)
   test_queue_free (OSIISO_QUEUE (queue));
 }
 
-static void
-add_for_backends (const char   *path,
-                  GTestDataFunc func)
-{
-  static const char *backends[] = { "main-loop", "thread-pool" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
-    {
-      g_autofree char *full = g_strdup_printf ("/signals/%s/%s", backends[i], path);
-
-      g_test_add_data_func (full, backends[i], func);
-    }
-}
-
 int
 main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
 
-  add_for_backends ("order", test_order);
+  test_add_for_backends ("/signals/order", test_order);
   g_test_add_func ("/signals/cancelled", test_cancelled);
   g_test_add_func ("/signals/start-first", test_start_first);
   g_test_add_func ("/signals/late-handler", test_late_handler);
-  add_for_backends ("submit-in-handler", test_submit_in_handler);
-  add_for_backends ("drop-in-handler", test_drop_in_handler);
+  test_add_for_backends ("/signals/submit-in-handler", test_submit_in_handler);
+  test_add_for_backends ("/signals/drop-in-handler", test_drop_in_handler);
   g_test_add_func ("/signals/cancel-in-handler", test_cancel_in_handler);
   g_test_add_func ("/signals/event-in-handler", test_event_in_handler);
   g_test_add_func ("/signals/class-handlers", test_class_handlers);

@@ -89,6 +89,20 @@ test_log_steal (TestLog *self)
   return text;
 }
 
+void
+test_add_for_backends (const char   *path,
+                       GTestDataFunc func)
+{
+  static const char *backends[] = { "main-loop", "thread-pool" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (backends); i++)
+    {
+      g_autofree char *full = g_strdup_printf ("%s/%s", path, backends[i]);
+
+      g_test_add_data_func (full, backends[i], func);
+    }
+}
+
 OsiisoQueue *
 test_queue_new (const char *backend)
 {

@@ -39,6 +39,11 @@ void               test_log_add        (TestLog    *self,
                                         ...) G_GNUC_PRINTF (2, 3);
 char              *test_log_steal      (TestLog    *self);
 
+/* Adds a case once for each backend of this project, with its name as data and
+ * at the end of its path. */
+void               test_add_for_backends (const char   *path,
+                                          GTestDataFunc func);
+
 OsiisoQueue       *test_queue_new      (const char *backend);
 OsiisoTaskOptions *test_options_new    (const char *first_property,
                                         ...) G_GNUC_NULL_TERMINATED;

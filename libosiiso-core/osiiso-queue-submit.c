@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-group-private.h"
+#include "osiiso-handle-private.h"
+#include "osiiso-queue-private.h"
+#include "osiiso-submission-private.h"
+#include "osiiso-task-options.h"
+
+/* How tasks get into a queue, and how they are found in it: the public calls. */
+
+/* The queue has a backend, or the data are released and there is an error. */
+static gboolean
+may_submit (OsiisoQueue            *self,
+            const OsiisoSubmission *submission,
+            GError                **error)
+{
+  if (osiiso_queue_check_backend (self, error))
+    return TRUE;
+  if (submission->destroy != NULL)
+    osiiso_scheduler_destroy_in_owner (osiiso_queue_get_scheduler (self), submission->destroy, submission->data);
+  return FALSE;
+}
+
+/**
+ * osiiso_queue_submit:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when the task is over; also when this call fails
+ * @options: (nullable): how to run it; %NULL for the defaults. Later changes to
+ *   the object do not touch the task
+ * @error: return location for an error
+ *
+ * Submits a task. Any thread.
+ *
+ * Fails with %OSIISO_QUEUE_ERROR_CLOSED when the queue does not accept tasks, with
+ * %OSIISO_QUEUE_ERROR_INVALID when an option has a value that makes no sense, with
+ * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when the backend cannot run @func, with
+ * %OSIISO_QUEUE_ERROR_FAILED when the system has no memory or no thread left, and
+ * with the error of [func@Osiiso.Backend.create] when the queue has no backend.
+ *
+ * Returns: (transfer full): the handle of the task
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_queue_submit (OsiisoQueue       *self,
+                     OsiisoTaskFunc     func,
+                     gpointer           user_data,
+                     GDestroyNotify     user_data_destroy,
+                     OsiisoTaskOptions *options,
+                     GError           **error)
+{
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
+  OsiisoHandle *handle = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (may_submit (self, &submission, error))
+    osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), &handle, NULL, error);
+  return handle;
+}
+
+/**
+ * osiiso_queue_push:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when the task is over; also when this call fails
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @error: return location for an error
+ *
+ * Submits a task without making a handle, which is the cheapest way in. Any
+ * thread.
+ *
+ * A summary counts the task, but has its result only if it failed or was
+ * cancelled. Fails like [method@Osiiso.Queue.submit].
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_push (OsiisoQueue       *self,
+                   OsiisoTaskFunc     func,
+                   gpointer           user_data,
+                   GDestroyNotify     user_data_destroy,
+                   OsiisoTaskOptions *options,
+                   GError           **error)
+{
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
+  guint64 id = 0;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (func != NULL, 0);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), 0);
+  g_return_val_if_fail (error == NULL || *error == NULL, 0);
+
+  if (!may_submit (self, &submission, error) ||
+      !osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
+    return 0;
+  return id;
+}
+
+static OsiisoBatch *
+new_batch (OsiisoQueue *self,
+           const char  *group_id)
+{
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+  g_autofree char *made_up = NULL;
+
+  if (group_id == NULL)
+    {
+      made_up = g_strdup_printf ("group-%" G_GUINT64_FORMAT, (guint64) atomic_fetch_add (&scheduler->n_groups, 1) + 1);
+      group_id = made_up;
+    }
+  return osiiso_batch_new (scheduler, group_id);
+}
+
+/**
+ * osiiso_queue_map:
+ * @self: a queue
+ * @n: how many tasks
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the
+ *   work; [method@Osiiso.Attempt.get_index] tells it which of the tasks it is
+ * @user_data: (nullable): data for @func, shared by all calls
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when all tasks are over; also when this call fails
+ * @options: (nullable): how to run them; %NULL for the defaults
+ * @error: return location for an error
+ *
+ * Submits a group of tasks that run the same function. Any thread.
+ *
+ * The group has the id that the options say, or a made up one. Either all tasks
+ * are submitted or none. Fails like [method@Osiiso.Queue.submit].
+ *
+ * Returns: (transfer full): the group
+ *
+ * Since: 1.0
+ */
+OsiisoGroup *
+osiiso_queue_map (OsiisoQueue       *self,
+                  guint              n,
+                  OsiisoTaskFunc     func,
+                  gpointer           user_data,
+                  GDestroyNotify     user_data_destroy,
+                  OsiisoTaskOptions *options,
+                  GError           **error)
+{
+  OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
+  g_autoptr (OsiisoBatch) batch = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (!may_submit (self, &submission, error))
+    return NULL;
+  batch = new_batch (self, options != NULL ? osiiso_task_options_get_group_id (options) : NULL);
+  submission.batch = batch;
+  if (!osiiso_submission_map (&submission, osiiso_queue_get_scheduler (self), n, error))
+    return NULL;
+  return osiiso_group_new (batch);
+}
+
+/**
+ * osiiso_queue_new_group:
+ * @self: a queue
+ * @group_id: (nullable): the id of the group; %NULL to make one up
+ *
+ * Makes an empty group, to submit tasks into.
+ *
+ * Returns: (transfer full): the group
+ *
+ * Since: 1.0
+ */
+OsiisoGroup *
+osiiso_queue_new_group (OsiisoQueue *self,
+                        const char  *group_id)
+{
+  g_autoptr (OsiisoBatch) batch = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  batch = new_batch (self, group_id);
+  return osiiso_group_new (batch);
+}
+
+/**
+ * osiiso_queue_lookup:
+ * @self: a queue
+ * @task_id: the id of a task
+ *
+ * Finds a task by its id, as long as it has not finished or something keeps its
+ * result: a summary, a group, the queue. Any thread.
+ *
+ * Returns: (transfer full) (nullable): a handle of the task
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_queue_lookup (OsiisoQueue *self,
+                     guint64      task_id)
+{
+  OsiisoScheduler *scheduler;
+  OsiisoRecord *record;
+  OsiisoHandle *handle;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  record = osiiso_scheduler_lookup (scheduler, task_id);
+  if (record == NULL)
+    return NULL;
+  handle = osiiso_handle_get_for_record (scheduler, record);
+  osiiso_record_unref (record);
+  return handle;
+}
