@@ -8,8 +8,7 @@ G_BEGIN_DECLS
 typedef struct _OsiisoRecordSlab OsiisoRecordSlab;
 
 /*
- * OsiisoRecordPool: memory of the records of one scheduler, in slabs of one
- * page. A record knows its slab by its address, and a slab its number, so the
+ * OsiisoRecordPool: memory of the records of one scheduler, in slabs. A record knows its slab by its address, and a slab its number, so the
  * number of a task needs no table: it is made of the slot and of how often the
  * slot was used.
  *

@@ -6,8 +6,10 @@
 
 #include "osiiso-record-pool-private.h"
 
-#define SLAB_SIZE   4096
-#define SLAB_HEADER 192
+/* Large enough that the C library maps it by itself, so that what the alignment
+ * wastes is address space and no memory. */
+#define SLAB_SIZE   (64 * 1024)
+#define SLAB_HEADER 256
 #define N_RECORDS   ((SLAB_SIZE - SLAB_HEADER) / sizeof (OsiisoRecord))
 
 /* Ids stay below 2^53, so that they survive a JavaScript number: 27 bits of
@@ -17,14 +19,15 @@
 #define GENERATION_MASK ((1u << 26) - 1)
 
 /* Empty slabs that are kept for the next burst. */
-#define N_SPARE_SLABS 64
+#define N_SPARE_SLABS 4
 
 struct _OsiisoRecordSlab
 {
   OsiisoLink        link; /* in pool->partial, or linked to itself */
   OsiisoRecordPool *pool;
-  OsiisoRecord     *free_list;
-  guint             n_free;
+  OsiisoRecord     *free_list; /* of records that were used */
+  guint             n_fresh;   /* the records from here on never were */
+  guint             n_free;    /* of both kinds */
   guint             number;
 };
 
@@ -127,20 +130,11 @@ add_slab (OsiisoRecordPool *self)
       g_array_set_size (self->free_numbers, self->free_numbers->len - 1);
     }
 
-  memset (slab, 0, SLAB_SIZE);
+  /* The records are left alone, so that a queue with few tasks is small. */
+  memset (slab, 0, sizeof *slab);
   slab->pool = self;
   slab->number = number;
   slab->n_free = N_RECORDS;
-  for (guint i = N_RECORDS; i-- > 0;)
-    {
-      OsiisoRecord *record = slab_record (slab, i);
-
-      /* Goes on from where an earlier slab of this number stopped, so that an
-       * old id does not find a new task. */
-      record->generation = self->generations[number];
-      record->link.next = (OsiisoLink *) slab->free_list;
-      slab->free_list = record;
-    }
   self->slabs[number] = slab;
   link_push_front (&self->partial, &slab->link);
   self->n_empty++;
@@ -151,9 +145,9 @@ static void
 free_slab (OsiisoRecordPool *self,
            OsiisoRecordSlab *slab)
 {
-  guint32 generation = 0;
+  guint32 generation = self->generations[slab->number];
 
-  for (guint i = 0; i < N_RECORDS; i++)
+  for (guint i = 0; i < slab->n_fresh; i++)
     generation = MAX (generation, slab_record (slab, i)->generation);
   self->generations[slab->number] = generation + 1;
   self->slabs[slab->number] = NULL;
@@ -202,7 +196,17 @@ osiiso_record_pool_alloc (OsiisoRecordPool *self)
 
   slab = (OsiisoRecordSlab *) (void *) self->partial.next;
   record = slab->free_list;
-  slab->free_list = (OsiisoRecord *) record->link.next;
+  if (record != NULL)
+    {
+      slab->free_list = (OsiisoRecord *) record->link.next;
+    }
+  else
+    {
+      record = slab_record (slab, slab->n_fresh++);
+      /* Goes on from where an earlier slab of this number stopped, so that an old
+       * id does not find a new task. */
+      record->generation = self->generations[slab->number];
+    }
   if (slab->n_free-- == N_RECORDS)
     self->n_empty--;
   if (slab->n_free == 0)
@@ -241,7 +245,7 @@ osiiso_record_pool_lookup (OsiisoRecordPool *self,
   guint number = slot / N_RECORDS;
   OsiisoRecord *record;
 
-  if (number >= self->n_slabs || self->slabs[number] == NULL)
+  if (number >= self->n_slabs || self->slabs[number] == NULL || slot % N_RECORDS >= self->slabs[number]->n_fresh)
     return NULL;
   record = slab_record (self->slabs[number], slot % N_RECORDS);
 

@@ -6,7 +6,7 @@ import GObject from 'gi://GObject';
 import Osiiso from 'gi://Osiiso?version=1';
 import System from 'system';
 
-import {assert, assertEqual, assertError, assertRejects, assertThrows, main, settle, test} from './tap.js';
+import {assert, assertEqual, assertError, assertRejects, assertThrows, main, settle, test, turn} from './tap.js';
 
 const {QueueError, Status} = Osiiso;
 const LONG = 60;
@@ -355,7 +355,7 @@ test('shutdown', async () => {
     const handle = queue.submit(returnTen, null);
     assert(await queue.shutdown_async(false, null));
     assertEqual(handle.get_value(), 10);
-    settle();
+    await turn();
     assertEqual(closed, [true]);
     assertThrows(QueueError, QueueError.CLOSED, () => queue.submit(returnTen, null));
     assertThrows(QueueError, QueueError.CLOSED, () => queue.run(null));
@@ -620,7 +620,7 @@ test('timeout', async () => {
         kept = attempt.defer();
     }, options({timeout: 0.001}));
     await handle.wait_async(null);
-    settle();
+    await turn();
     assertError(handle.dup_error(), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
     assertEqual([handle.status, told, kept.is_open()], [Status.FAILED, 1, false]);
 });
@@ -819,10 +819,7 @@ test('objects go', () => {
 // How many are still there after collections. The target of a weak reference is
 // kept until the job is over that has looked at it.
 async function countAlive(references) {
-    for (let i = 0; i < 5; i++) {
-        await new Promise(resolve => setTimeout(resolve, 0));
-        settle();
-    }
+    await turn();
     return references.filter(reference => reference.deref() !== undefined).length;
 }
 
