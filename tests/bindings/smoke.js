@@ -782,12 +782,19 @@ test('register', () => {
 
 // ---- Memory
 
+// When one of the objects of a binding is finalized, it has no source any more.
+function watch(item, property, targetProperty) {
+    return item.bind_property(property, watch.target ??= new Osiiso.TaskOptions(), targetProperty,
+        GObject.BindingFlags.DEFAULT);
+}
+
+function isAlive(binding) {
+    return binding.dup_source() !== null;
+}
+
 test('objects go', () => {
-    // When one of the objects of a binding is finalized, it has no source any more.
-    const watches = new Map();
-    const target = new Osiiso.TaskOptions();
-    const watch = (name, item, property, targetProperty) =>
-        watches.set(name, item.bind_property(property, target, targetProperty, GObject.BindingFlags.DEFAULT));
+    const watches = {};
+    const alive = () => Object.keys(watches).filter(name => isAlive(watches[name]));
     const use = () => {
         const queue = Osiiso.Queue.new('main-loop');
         queue.connect('on-complete', () => {});
@@ -796,36 +803,31 @@ test('objects go', () => {
         const group = queue.map(3, returnIndex, null);
         const value = Gio.SimpleAction.new('value', null);
         queue.submit(attempt => attempt.return_object(value), null);
-        watch('queue', queue, 'workers', 'retries');
-        watch('backend', queue.backend, 'slice', 'timeout');
-        watch('handle', handle, 'index', 'retries');
-        watch('group', group, 'group-id', 'group-id');
-        watch('member', group.get_handle(0), 'index', 'retries');
-        watch('options', taskOptions, 'name', 'name');
-        watch('value', value, 'enabled', 'detached');
         const summary = queue.run(null);
-        watch('summary', summary, 'ok', 'detached');
-        watch('result', summary.get_item(0), 'index', 'retries');
+        watches.queue = watch(queue, 'workers', 'retries');
+        watches.backend = watch(queue.backend, 'slice', 'timeout');
+        watches.options = watch(taskOptions, 'name', 'name');
+        watches.handle = watch(handle, 'index', 'retries');
+        watches.group = watch(group, 'group-id', 'group-id');
+        watches.member = watch(group.get_handle(0), 'index', 'retries');
+        watches.value = watch(value, 'enabled', 'detached');
+        watches.summary = watch(summary, 'ok', 'detached');
+        watches.result = watch(summary.get_item(0), 'index', 'retries');
         assertEqual(alive().length, 9);
         assert(queue.shutdown(false, null));
     };
-    const alive = () => [...watches.keys()].filter(name => watches.get(name).dup_source() !== null);
     use();
     settle();
     settle();
     assertEqual(alive(), []);
 });
 
-// How many are still there after collections. The target of a weak reference is
-// kept until the job is over that has looked at it.
-async function countAlive(references) {
-    await turn();
-    return references.filter(reference => reference.deref() !== undefined).length;
-}
-
-test('callbacks go', async () => {
+test('callbacks go', () => {
+    // Submits a function that holds an object, and watches the object.
     const use = (queue, end) => {
+        const held = Gio.SimpleAction.new('name', null);
         const work = attempt => {
+            assert(held.enabled);
             if (end === 'failure')
                 fail(attempt);
         };
@@ -841,14 +843,16 @@ test('callbacks go', async () => {
             if (end !== 'never run')
                 queue.run(null);
         }
-        return new WeakRef(work);
+        return watch(held, 'enabled', 'detached');
     };
     for (const end of ['success', 'failure', 'cancel', 'never run', 'shut down', 'thread-pool']) {
         const backend = end === 'thread-pool' ? end : 'main-loop';
-        // The queue of the first is gone, that of the second stays.
+        // One queue goes at once, the other stays.
         const queue = Osiiso.Queue.new(backend);
-        const references = [use(Osiiso.Queue.new(backend), end), use(queue, end)];
-        assertEqual([end, await countAlive(references)], [end, end === 'never run' ? 1 : 0]);
+        const watches = [use(Osiiso.Queue.new(backend), end), use(queue, end)];
+        settle();
+        settle();
+        assertEqual([end, ...watches.map(isAlive)], [end, false, end === 'never run']);
         assertEqual(queue.workers, 0);
     }
 });
