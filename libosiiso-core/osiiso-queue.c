@@ -368,7 +368,7 @@ install_properties (GObjectClass *object_class)
    *
    * Since: 1.0
    */
-  props[PROP_TIMEOUT] = g_param_spec_double ("timeout", NULL, NULL, -INFINITY, INFINITY, 0, writable);
+  props[PROP_TIMEOUT] = g_param_spec_double ("timeout", NULL, NULL, -HUGE_VAL, HUGE_VAL, 0, writable);
 
   /**
    * OsiisoQueue:mode: (getter get_mode) (setter set_mode)

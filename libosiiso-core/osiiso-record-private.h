@@ -122,7 +122,7 @@ struct _OsiisoRecord
 
 G_STATIC_ASSERT (GLIB_SIZEOF_VOID_P != 8 || sizeof (OsiisoRecord) == 64);
 
-#define OSIISO_RECORD_FROM_LINK(l) ((OsiisoRecord *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoRecord, link)))
+#define OSIISO_RECORD_FROM_LINK(l) ((OsiisoRecord *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoRecord, link)))
 
 static inline OsiisoStatus
 osiiso_word_get_status (guint32 word)

@@ -28,7 +28,7 @@ compare (gconstpointer a,
 static Item *
 item_of (OsiisoHeapNode *node)
 {
-  return (Item *) ((char *) node - G_STRUCT_OFFSET (Item, node));
+  return (Item *) (void *) ((char *) node - G_STRUCT_OFFSET (Item, node));
 }
 
 /* Every node is where it says it is, and none comes before its parent. */

@@ -613,16 +613,19 @@ test('cancel deferred', async () => {
 
 test('timeout', async () => {
     const queue = Osiiso.Queue.new('main-loop');
-    let told = 0, kept;
+    let told = 0, kept = null;
     const handle = queue.submit(attempt => {
         // Timeouts are watched in another thread, but this comes here.
         onCancelled(attempt, () => told++);
         kept = attempt.defer();
-    }, options({timeout: 0.001}));
+    }, options({timeout: 0.02}));
     await handle.wait_async(null);
     await turn();
+    assertEqual(handle.status, Status.FAILED);
     assertError(handle.dup_error(), Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT);
-    assertEqual([handle.status, told, kept.is_open()], [Status.FAILED, 1, false]);
+    // On a busy machine the time may be over before the function is called.
+    if (kept !== null)
+        assertEqual([told, kept.is_open()], [1, false]);
 });
 
 test('progress', async () => {
