@@ -355,6 +355,17 @@ make_summary (OsiisoBatch *batch,
                                  osiiso_clock_to_seconds (osiiso_clock_now () - since));
 }
 
+/* Lets members run that have not finished. When all have, there is nothing to
+ * start, and the queue may be gone; that the last one tells is a matter of
+ * moments. */
+static gboolean
+start_members (OsiisoBatch *batch,
+               GError     **error)
+{
+  return osiiso_batch_get_finished (batch) == osiiso_batch_get_size (batch) ||
+         osiiso_scheduler_start (batch->scheduler, error);
+}
+
 static gboolean
 batch_is_over (OsiisoScheduler *scheduler,
                gpointer         data)
@@ -403,7 +414,10 @@ osiiso_group_wait (OsiisoGroup  *self,
   scheduler = self->batch->scheduler;
   if (!osiiso_batch_is_over (self->batch))
     {
-      if (!osiiso_scheduler_may_block (scheduler, error) || !osiiso_scheduler_start (scheduler, error))
+      if (osiiso_batch_get_finished (self->batch) < osiiso_batch_get_size (self->batch) &&
+          !osiiso_scheduler_may_block (scheduler, error))
+        return NULL;
+      if (!start_members (self->batch, error))
         return NULL;
       osiiso_scheduler_enter_blocked (scheduler);
       ok = osiiso_scheduler_wait_until (scheduler, batch_is_over, self->batch, FALSE, timeout, cancellable, error);
@@ -451,7 +465,7 @@ new_task (OsiisoGroup        *self,
   GError *error = NULL;
 
   g_task_set_source_tag (task, source_tag);
-  if (!osiiso_batch_is_over (self->batch) && !osiiso_scheduler_start (self->batch->scheduler, &error))
+  if (!start_members (self->batch, &error))
     {
       g_task_return_error (task, error);
       g_clear_object (&task);

@@ -82,6 +82,9 @@ void     osiiso_outbox_post          (OsiisoOutbox    *self,
                                       gpointer         data,
                                       GDestroyNotify   destroy);
 
+/* Appends a SETTLE event; with the view lock held. */
+void     osiiso_outbox_post_settled  (OsiisoOutbox    *self);
+
 /* Appends an event of a signal if a handler is connected, or @always. */
 void     osiiso_outbox_post_signal   (OsiisoOutbox    *self,
                                       OsiisoEventKind  kind,

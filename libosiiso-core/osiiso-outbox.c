@@ -292,6 +292,16 @@ osiiso_outbox_post (OsiisoOutbox    *self,
 }
 
 void
+osiiso_outbox_post_settled (OsiisoOutbox *self)
+{
+  pthread_mutex_lock (&self->lock);
+  /* Without a context there is no queue that could be told. */
+  if (self->source != NULL)
+    append_locked (self, OSIISO_EVENT_SETTLE, NULL, NULL, NULL, NULL);
+  pthread_mutex_unlock (&self->lock);
+}
+
+void
 osiiso_outbox_post_signal (OsiisoOutbox    *self,
                            OsiisoEventKind  kind,
                            OsiisoRecord    *record,

@@ -148,9 +148,18 @@ close_backend (OsiisoScheduler *self)
     osiiso_scheduler_backend_closed (self);
 }
 
+/* Something came to its end, visible to others once the lock is released. The
+ * event is posted before that, so that who waits for it has it to be delivered. */
+static void
+announce_end_locked (OsiisoScheduler *self)
+{
+  osiiso_outbox_post_settled (&self->outbox);
+  pthread_cond_broadcast (&self->view_cond);
+}
+
 /* Returns the asynchronous calls that waited for what has come. */
 static void
-settle (OsiisoScheduler *self)
+return_tasks (OsiisoScheduler *self)
 {
   GSList *done = NULL;
 
@@ -168,7 +177,18 @@ settle (OsiisoScheduler *self)
       osiiso_scheduler_complete_task (self, done->data);
       done = g_slist_delete_link (done, done);
     }
-  osiiso_outbox_post (&self->outbox, OSIISO_EVENT_SETTLE, NULL, NULL, NULL, NULL);
+}
+
+/* TRUE when the backend has to be closed by the caller. */
+static gboolean
+check_idle_locked (OsiisoScheduler *self)
+{
+  gboolean close_now = self->life == OSIISO_LIFE_DRAINING && self->n_outstanding == 0;
+
+  if (close_now)
+    self->life = OSIISO_LIFE_CLOSING;
+  announce_end_locked (self);
+  return close_now;
 }
 
 void
@@ -177,15 +197,42 @@ osiiso_scheduler_check_idle (OsiisoScheduler *self)
   gboolean close_now;
 
   pthread_mutex_lock (&self->view_lock);
-  close_now = self->life == OSIISO_LIFE_DRAINING && self->n_outstanding == 0;
-  if (close_now)
-    self->life = OSIISO_LIFE_CLOSING;
-  pthread_cond_broadcast (&self->view_cond);
+  close_now = check_idle_locked (self);
   pthread_mutex_unlock (&self->view_lock);
 
-  settle (self);
+  return_tasks (self);
   if (close_now)
     close_backend (self);
+}
+
+void
+osiiso_scheduler_count_out (OsiisoScheduler *self)
+{
+  guint64 n = atomic_load (&self->n_outstanding);
+  gboolean close_now = FALSE;
+  gboolean last;
+
+  while (n > 1)
+    {
+      if (atomic_compare_exchange_weak (&self->n_outstanding, &n, n - 1))
+        return;
+    }
+
+  /* Perhaps the last one: nobody may see that there is none before all that
+   * follows from it is on its way. */
+  pthread_mutex_lock (&self->view_lock);
+  last = atomic_fetch_sub (&self->n_outstanding, 1) == 1;
+  if (last)
+    close_now = check_idle_locked (self);
+  pthread_mutex_unlock (&self->view_lock);
+  if (!last)
+    return;
+
+  return_tasks (self);
+  if (close_now)
+    close_backend (self);
+  /* The reference that work has on the scheduler. */
+  osiiso_scheduler_unref (self);
 }
 
 void
@@ -194,9 +241,9 @@ osiiso_scheduler_backend_closed (OsiisoScheduler *self)
   pthread_mutex_lock (&self->view_lock);
   if (self->life == OSIISO_LIFE_CLOSING)
     self->life = OSIISO_LIFE_CLOSED;
-  pthread_cond_broadcast (&self->view_cond);
+  announce_end_locked (self);
   pthread_mutex_unlock (&self->view_lock);
-  settle (self);
+  return_tasks (self);
 }
 
 gboolean

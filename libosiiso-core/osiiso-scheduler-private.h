@@ -188,6 +188,8 @@ gboolean         osiiso_scheduler_start        (OsiisoScheduler *self,
 void             osiiso_scheduler_shutdown     (OsiisoScheduler *self,
                                                 gboolean         force);
 void             osiiso_scheduler_check_idle   (OsiisoScheduler *self);
+/* A task has ended and told so. */
+void             osiiso_scheduler_count_out    (OsiisoScheduler *self);
 void             osiiso_scheduler_backend_closed (OsiisoScheduler *self);
 void             osiiso_scheduler_set_halted   (OsiisoScheduler *self,
                                                 gboolean         halted);

@@ -558,11 +558,7 @@ record_ended (OsiisoScheduler *self,
   osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL,
                              (word & OSIISO_RECORD_HANDLED) != 0);
 
-  if (atomic_fetch_sub_explicit (&self->n_outstanding, 1, memory_order_seq_cst) == 1)
-    {
-      osiiso_scheduler_check_idle (self);
-      osiiso_scheduler_unref (self);
-    }
+  osiiso_scheduler_count_out (self);
 
   /* Last, so that who waited for this task finds the queue knowing about it. The
    * flag may have come after the status; that waiter has seen the status. */

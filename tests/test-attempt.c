@@ -153,7 +153,7 @@ test_data_of_interrupted (void)
 
   test_gate_init (&gate);
   osiiso_queue_set_workers (queue, 1);
-  handle = test_submit (queue, test_task_gate, &gate, NULL);
+  handle = osiiso_queue_submit (queue, test_task_gate, &gate, test_gate_release, NULL, NULL);
   g_assert_true (osiiso_queue_start (queue, NULL));
   test_gate_await (&gate, 1);
   g_assert_true (osiiso_handle_cancel (handle));
@@ -161,7 +161,9 @@ test_data_of_interrupted (void)
   group = osiiso_queue_map (queue, 10, test_task_none, NULL, NULL, NULL, NULL);
   test_run_all (queue);
   g_assert_cmpuint (osiiso_group_get_n_finished (group), ==, 10);
+  g_assert_cmpint (gate.n_released, ==, 0);
   test_gate_open (&gate);
+  test_iterate_until (&gate.n_released);
   test_queue_free (queue);
   test_gate_clear (&gate);
 }
@@ -287,13 +289,14 @@ test_cancellable (void)
 
   test_gate_init (&gate);
   test_gate_open (&gate);
-  handle = test_submit (queue, wait_for_cancel, &gate, options);
+  handle = osiiso_queue_submit (queue, wait_for_cancel, &gate, test_gate_release, options, NULL);
   g_assert_true (osiiso_queue_start (queue, NULL));
   test_gate_await (&gate, 1);
   g_assert_true (osiiso_handle_cancel (handle));
   g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, NULL));
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
   g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, 1);
+  test_iterate_until (&gate.n_released);
   test_queue_free (queue);
   test_gate_clear (&gate);
 }

@@ -359,7 +359,7 @@ test_shutdown_force (void)
   test_gate_init (&gate);
   osiiso_queue_set_workers (queue, 1);
   g_assert_true (osiiso_queue_start (queue, NULL));
-  running = osiiso_queue_submit (queue, test_task_gate, &gate, NULL, must, &error);
+  running = osiiso_queue_submit (queue, test_task_gate, &gate, test_gate_release, must, &error);
   waiting = osiiso_queue_submit (queue, test_task_none, &n_destroyed, count_destroy, must, &error);
   test_gate_await (&gate, 1);
   g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, &error));
@@ -367,7 +367,9 @@ test_shutdown_force (void)
   g_assert_cmpint (osiiso_handle_get_status (running), ==, OSIISO_STATUS_CANCELLED);
   g_assert_cmpint (osiiso_handle_get_status (waiting), ==, OSIISO_STATUS_CANCELLED);
   g_assert_cmpint (n_destroyed, ==, 1);
+  g_assert_cmpint (gate.n_released, ==, 0);
   test_gate_open (&gate);
+  test_iterate_until (&gate.n_released);
   test_queue_free (queue);
   test_gate_clear (&gate);
 }

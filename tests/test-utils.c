@@ -8,6 +8,7 @@ test_gate_init (TestGate *self)
   g_cond_init (&self->cond);
   self->n_arrived = 0;
   self->open = FALSE;
+  self->n_released = 0;
 }
 
 void
@@ -15,6 +16,12 @@ test_gate_clear (TestGate *self)
 {
   g_mutex_clear (&self->lock);
   g_cond_clear (&self->cond);
+}
+
+void
+test_gate_release (gpointer gate)
+{
+  g_atomic_int_inc (&((TestGate *) gate)->n_released);
 }
 
 void

@@ -14,10 +14,13 @@ typedef struct
   GCond    cond;
   guint    n_arrived;
   gboolean open;
+  int      n_released;
 } TestGate;
 
 void               test_gate_init      (TestGate *self);
 void               test_gate_clear     (TestGate *self);
+/* A destroy function for a gate that is user data: counts in n_released. */
+void               test_gate_release   (gpointer  gate);
 void               test_gate_open      (TestGate *self);
 /* Waits until the gate is open. */
 void               test_gate_pass      (TestGate *self);
