@@ -29,8 +29,8 @@
  * Tasks may be submitted at once. They begin to run when the queue is started, by
  * [method@Osiiso.Queue.start] or by any call that waits for work, like
  * [method@Osiiso.Queue.run], which ends when no work is left and sums up what
- * happened. Another run may follow. [method@Osiiso.Queue.shutdown] ends the queue
- * for good.
+ * happened. Then the queue rests: what is submitted waits for the next start or
+ * run. [method@Osiiso.Queue.shutdown] ends the queue for good.
  *
  * A queue that has been started keeps itself alive while it has work. One that
  * was never started and is dropped cancels its tasks.
