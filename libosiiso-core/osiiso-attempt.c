@@ -91,15 +91,15 @@ osiiso_attempt_new (OsiisoScheduler *scheduler,
   return self;
 }
 
-/* Keeps the user data for as long as the attempt lives. The task has not ended
- * yet, or the function is running and somebody else keeps them, so there is a
- * hold already. */
+/* Keeps the user data for as long as the attempt lives. */
 static void
 hold_payload (OsiisoAttempt *self)
 {
   OsiisoRecordExt *ext = osiiso_record_ensure_ext (self->record);
 
-  atomic_fetch_add_explicit (&ext->payload_holds, 1, memory_order_acq_rel);
+  /* After the end there is nothing left to keep. */
+  if (!osiiso_ref_count_try_inc (&ext->payload_holds))
+    return;
   if (atomic_fetch_or (&self->state, OSIISO_ATTEMPT_HOLDS) & OSIISO_ATTEMPT_HOLDS)
     atomic_fetch_sub_explicit (&ext->payload_holds, 1, memory_order_acq_rel);
 }
@@ -842,10 +842,21 @@ osiiso_attempt_run (OsiisoAttempt *self)
   /* In the owner's thread what was told before comes first, so that on-start is
    * seen before the function. */
   if (self->scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES)
-    osiiso_outbox_drain (&self->scheduler->outbox);
+    {
+      /* A handler that waits for all work waits for this attempt too. */
+      current_attempt = self;
+      osiiso_outbox_drain (&self->scheduler->outbox);
+      current_attempt = outer;
+    }
 
   state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
   g_return_if_fail (!(state & OSIISO_ATTEMPT_INSIDE));
+  if (state & OSIISO_ATTEMPT_REPORTED)
+    {
+      /* Whoever reported found nobody inside and has ended it. */
+      atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
+      return;
+    }
   if (!(state & OSIISO_ATTEMPT_CLAIMED))
     {
       record = self->record;

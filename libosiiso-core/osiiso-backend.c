@@ -262,6 +262,10 @@ take (OsiisoBackend *self,
 
   if (scheduler == NULL)
     return NULL;
+  /* Handlers of what ended before may wait for all work, so no attempt may have
+   * begun meanwhile that waits for them. */
+  if (!wait && (scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES))
+    osiiso_outbox_drain (&scheduler->outbox);
   attempt = osiiso_scheduler_take (scheduler, wait);
   osiiso_scheduler_unref (scheduler);
   return attempt;

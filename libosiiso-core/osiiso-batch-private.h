@@ -26,6 +26,7 @@ struct _OsiisoBatch
 
   pthread_mutex_t  lock;
   OsiisoGroup     *group;     /* (nullable), not owned; cleared by its dispose */
+  guint            n_pins;    /* threads about to take a reference on group */
   GPtrArray       *records;   /* of OsiisoRecord, owned; in the order of submission */
   GArray          *completed; /* of guint: indices in the order of completion */
   guint            n_delivered; /* how many of them next_completed gave out */

@@ -107,6 +107,12 @@ osiiso_group_dispose (GObject *object)
   OsiisoGroup *self = OSIISO_GROUP (object);
 
   pthread_mutex_lock (&self->batch->lock);
+  while (self->batch->n_pins > 0)
+    {
+      pthread_mutex_unlock (&self->batch->lock);
+      g_thread_yield ();
+      pthread_mutex_lock (&self->batch->lock);
+    }
   self->batch->group = NULL;
   pthread_mutex_unlock (&self->batch->lock);
 
@@ -188,14 +194,21 @@ osiiso_group_members_added (OsiisoBatch *batch)
 {
   g_autoptr (OsiisoGroup) self = NULL;
 
-  /* See ext->handle: the pointer is cleared while the last reference exists. */
+  /* The same as with the handle of a record: dispose() waits for pins. */
   pthread_mutex_lock (&batch->lock);
-  if (batch->group != NULL)
-    self = g_object_ref (batch->group);
+  self = batch->group;
+  if (self != NULL)
+    batch->n_pins++;
   pthread_mutex_unlock (&batch->lock);
 
   if (self != NULL)
-    show_members (self);
+    {
+      g_object_ref (self);
+      pthread_mutex_lock (&batch->lock);
+      batch->n_pins--;
+      pthread_mutex_unlock (&batch->lock);
+      show_members (self);
+    }
   osiiso_batch_unref (batch);
 }
 
@@ -419,7 +432,8 @@ osiiso_group_wait (OsiisoGroup  *self,
         return NULL;
       if (!start_members (self->batch, error))
         return NULL;
-      osiiso_scheduler_enter_blocked (scheduler);
+      if (!osiiso_scheduler_enter_blocked (scheduler, error))
+        return NULL;
       ok = osiiso_scheduler_wait_until (scheduler, batch_is_over, self->batch, FALSE, timeout, cancellable, error);
       osiiso_scheduler_leave_blocked (scheduler);
       if (!ok)
@@ -597,6 +611,8 @@ osiiso_group_next_completed_async (OsiisoGroup        *self,
   task = new_task (self, cancellable, callback, user_data, osiiso_group_next_completed_async);
   if (task == NULL)
     return;
+  /* A member that has been given out is not taken back. */
+  g_task_set_check_cancellable (task, FALSE);
   osiiso_waiter_init (task, next_finish, next_remove);
   waiter = osiiso_waiter_get (task);
   batch = self->batch;

@@ -13,9 +13,9 @@ OsiisoHandle *osiiso_handle_get_for_record     (OsiisoScheduler *scheduler,
 /* The same, but NULL if there is none. */
 OsiisoHandle *osiiso_handle_peek_for_record    (OsiisoScheduler *scheduler,
                                                 OsiisoRecord    *record);
-/* Drops the reference that the core has on the handle of an unfinished task; in
- * the owner's context. */
-void          osiiso_handle_release_for_record (OsiisoScheduler *scheduler,
+/* The reference that the core has on the handle of an unfinished task, to be
+ * dropped in the owner's context; NULL if it has none. */
+OsiisoHandle *osiiso_handle_steal_for_record   (OsiisoScheduler *scheduler,
                                                 OsiisoRecord    *record);
 /* Notifies what changes with an event; in the owner's context. */
 void          osiiso_handle_notify             (OsiisoHandle    *self,

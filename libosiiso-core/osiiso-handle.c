@@ -74,21 +74,31 @@ handle_new (OsiisoScheduler *scheduler,
   return self;
 }
 
-/* ext->handle does not hold the object. It is cleared under the lock in
- * dispose(), that is, while the last reference is still there; so whoever finds
- * it under the lock may take a reference. */
+/* ext->handle does not hold the object. It is cleared in dispose(), that is,
+ * while the last reference is still there, and dispose() waits for who has pinned
+ * it; so whoever finds and pins it under the lock may take a reference. That is
+ * not done under the lock, because it may call a binding, which has locks of its
+ * own. */
 OsiisoHandle *
 osiiso_handle_peek_for_record (OsiisoScheduler *scheduler,
                                OsiisoRecord    *record)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
-  OsiisoHandle *handle = NULL;
+  OsiisoHandle *handle;
 
   if (ext == NULL)
     return NULL;
   pthread_mutex_lock (&scheduler->view_lock);
-  if (ext->handle != NULL)
-    handle = g_object_ref (ext->handle);
+  handle = ext->handle;
+  if (handle != NULL)
+    ext->handle_pins++;
+  pthread_mutex_unlock (&scheduler->view_lock);
+  if (handle == NULL)
+    return NULL;
+
+  g_object_ref (handle);
+  pthread_mutex_lock (&scheduler->view_lock);
+  ext->handle_pins--;
   pthread_mutex_unlock (&scheduler->view_lock);
   return handle;
 }
@@ -98,50 +108,51 @@ osiiso_handle_get_for_record (OsiisoScheduler *scheduler,
                               OsiisoRecord    *record)
 {
   OsiisoRecordExt *ext = osiiso_record_ensure_ext (record);
-  OsiisoHandle *handle = osiiso_handle_peek_for_record (scheduler, record);
-  g_autoptr (OsiisoHandle) made = NULL;
+  OsiisoHandle *handle;
 
-  if (handle != NULL)
-    return handle;
+  while ((handle = osiiso_handle_peek_for_record (scheduler, record)) == NULL)
+    {
+      OsiisoHandle *made = handle_new (scheduler, record);
+      gboolean first;
+      gboolean over = FALSE;
 
-  made = handle_new (scheduler, record);
-  pthread_mutex_lock (&scheduler->view_lock);
-  if (ext->handle != NULL)
-    {
-      handle = g_object_ref (ext->handle);
-    }
-  else
-    {
-      ext->handle = made;
-      handle = g_object_ref (made);
-      /* While the task goes on the core keeps the handle, so that the worker
-       * never has the last reference. The flag changes in the word that has the
-       * status: whoever ends the task sees it, or it was over already. */
+      /* While the task goes on the core keeps the handle, so that the worker never
+       * has the last reference. The flag changes in the word that has the status:
+       * whoever ends the task sees it, or it was over already. */
       g_object_ref (made);
-      if (osiiso_status_is_final (osiiso_word_get_status (osiiso_record_set_flags (record, OSIISO_RECORD_HANDLED, 0))))
+      pthread_mutex_lock (&scheduler->view_lock);
+      first = ext->handle == NULL;
+      if (first)
         {
-          osiiso_record_set_flags (record, 0, OSIISO_RECORD_HANDLED);
-          g_object_unref (made);
+          ext->handle = made;
+          over = osiiso_status_is_final (osiiso_word_get_status (osiiso_record_set_flags (record, OSIISO_RECORD_HANDLED, 0)));
+          if (over)
+            osiiso_record_set_flags (record, 0, OSIISO_RECORD_HANDLED);
         }
+      pthread_mutex_unlock (&scheduler->view_lock);
+      if (!first || over)
+        g_object_unref (made);
+      if (first)
+        return made;
+      g_object_unref (made);
     }
-  pthread_mutex_unlock (&scheduler->view_lock);
   return handle;
 }
 
-void
-osiiso_handle_release_for_record (OsiisoScheduler *scheduler,
-                                  OsiisoRecord    *record)
+OsiisoHandle *
+osiiso_handle_steal_for_record (OsiisoScheduler *scheduler,
+                                OsiisoRecord    *record)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
   OsiisoHandle *handle = NULL;
 
   if (ext == NULL)
-    return;
+    return NULL;
   pthread_mutex_lock (&scheduler->view_lock);
   if (osiiso_record_set_flags (record, 0, OSIISO_RECORD_HANDLED) & OSIISO_RECORD_HANDLED)
     handle = ext->handle;
   pthread_mutex_unlock (&scheduler->view_lock);
-  g_clear_object (&handle);
+  return handle;
 }
 
 void
@@ -259,6 +270,12 @@ osiiso_handle_dispose (GObject *object)
   OsiisoRecordExt *ext = osiiso_record_get_ext (self->record);
 
   pthread_mutex_lock (&self->scheduler->view_lock);
+  while (ext->handle == self && ext->handle_pins > 0)
+    {
+      pthread_mutex_unlock (&self->scheduler->view_lock);
+      g_thread_yield ();
+      pthread_mutex_lock (&self->scheduler->view_lock);
+    }
   if (ext->handle == self)
     ext->handle = NULL;
   pthread_mutex_unlock (&self->scheduler->view_lock);

@@ -59,6 +59,9 @@ typedef struct
   gboolean         armed;
   gboolean         closed;    /* the queue is gone; the source ends when empty */
   OsiisoQueue     *queue;     /* (nullable), not owned; NULL once it is disposed */
+  guint            n_pins;    /* threads about to take a reference on it; its dispose
+                               * waits for them. Not taken under the lock, because
+                               * that may call a binding, which has locks of its own */
   _Atomic gboolean held;      /* the queue is kept alive because it has work */
 } OsiisoOutbox;
 
@@ -70,6 +73,10 @@ void     osiiso_outbox_clear         (OsiisoOutbox    *self);
 /* The queue is being disposed: TRUE unless it was kept alive meanwhile. From
  * then on there are no signals, and the source ends with the last event. */
 gboolean osiiso_outbox_detach        (OsiisoOutbox    *self);
+
+/* After that: does now what needs no user's code to be called but to release
+ * things, if the calling thread may and nothing else waits. */
+void     osiiso_outbox_release_events (OsiisoOutbox   *self);
 
 /* Keeps the queue alive until a SETTLE event finds it without work. */
 void     osiiso_outbox_hold          (OsiisoOutbox    *self);

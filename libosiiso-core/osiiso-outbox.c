@@ -108,6 +108,7 @@ outbox_finalize (GSource *source)
 {
   OsiisoOutbox *self = ((OutboxSource *) source)->outbox;
   OsiisoEvent *event;
+  OsiisoEvent *late;
 
   /* The context is gone, or the outbox is done; nobody is told any more. What
    * events own is released, because no better place is left. */
@@ -115,7 +116,13 @@ outbox_finalize (GSource *source)
   self->closed = TRUE;
   self->queue = NULL;
   self->source = NULL;
+  late = g_steal_pointer (&self->late);
   pthread_mutex_unlock (&self->lock);
+  while ((event = late) != NULL)
+    {
+      late = event->next;
+      deliver (self, event);
+    }
   while ((event = pop (self)) != NULL)
     deliver (self, event);
   osiiso_scheduler_unref (self->scheduler);
@@ -165,12 +172,59 @@ arm_locked (OsiisoOutbox *self,
     g_source_set_ready_time (self->source, when);
 }
 
+/* The queue, to be unpinned when a reference was taken; with the lock. */
+static OsiisoQueue *
+pin_queue_locked (OsiisoOutbox *self)
+{
+  if (self->queue != NULL)
+    self->n_pins++;
+  return self->queue;
+}
+
+/* A matter of moments: between a pin and its reference there is nothing but the
+ * reference. */
+static void
+wait_for_pins_locked (OsiisoOutbox *self)
+{
+  while (self->n_pins > 0)
+    {
+      pthread_mutex_unlock (&self->lock);
+      g_thread_yield ();
+      pthread_mutex_lock (&self->lock);
+    }
+}
+
+static void
+unpin_queue (OsiisoOutbox *self)
+{
+  pthread_mutex_lock (&self->lock);
+  self->n_pins--;
+  pthread_mutex_unlock (&self->lock);
+}
+
+static OsiisoQueue *
+dup_queue (OsiisoOutbox *self)
+{
+  OsiisoQueue *queue;
+
+  pthread_mutex_lock (&self->lock);
+  queue = pin_queue_locked (self);
+  pthread_mutex_unlock (&self->lock);
+  if (queue != NULL)
+    {
+      g_object_ref (queue);
+      unpin_queue (self);
+    }
+  return queue;
+}
+
 gboolean
 osiiso_outbox_detach (OsiisoOutbox *self)
 {
   gboolean detached;
 
   pthread_mutex_lock (&self->lock);
+  wait_for_pins_locked (self);
   detached = !self->held;
   if (detached)
     {
@@ -186,14 +240,21 @@ osiiso_outbox_detach (OsiisoOutbox *self)
 void
 osiiso_outbox_hold (OsiisoOutbox *self)
 {
+  OsiisoQueue *queue = NULL;
+
   pthread_mutex_lock (&self->lock);
   /* When the work is over already, no event will come that lets go again. */
-  if (!self->held && self->queue != NULL && self->scheduler->n_outstanding > 0)
+  if (!self->held && self->scheduler->n_outstanding > 0 && atomic_load (&self->scheduler->started))
     {
-      self->held = TRUE;
-      g_object_ref (self->queue);
+      queue = pin_queue_locked (self);
+      self->held = queue != NULL;
     }
   pthread_mutex_unlock (&self->lock);
+  if (queue != NULL)
+    {
+      g_object_ref (queue);
+      unpin_queue (self);
+    }
 }
 
 static void
@@ -202,12 +263,15 @@ release_hold (OsiisoOutbox *self)
   OsiisoQueue *queue = NULL;
 
   pthread_mutex_lock (&self->lock);
+  /* Who holds has said so and may be about to take the reference. */
+  wait_for_pins_locked (self);
   /* A submit counts its task first and looks at held then, and this is the other
    * way round; so either it is seen here or it holds anew. */
   if (self->held)
     {
       self->held = FALSE;
-      if (self->scheduler->n_outstanding == 0)
+      /* Tasks of a queue at rest do not keep it either. */
+      if (self->scheduler->n_outstanding == 0 || !atomic_load (&self->scheduler->started))
         queue = self->queue;
       else
         self->held = TRUE;
@@ -259,6 +323,39 @@ append_locked (OsiisoOutbox    *self,
     }
 }
 
+static gboolean
+orphan_cb (gpointer user_data)
+{
+  return G_SOURCE_REMOVE;
+}
+
+static void
+orphan_free (gpointer user_data)
+{
+  /* None of the kinds that come here looks at the outbox. */
+  deliver (NULL, user_data);
+}
+
+/* The queue is gone and its source with it, but its context may well go on. The
+ * event does not hold the scheduler, which holds the context. */
+static void
+deliver_late (OsiisoOutbox *self,
+              OsiisoEvent  *event)
+{
+  g_autoptr (GSource) source = NULL;
+
+  if ((event->kind != OSIISO_EVENT_DESTROY && event->kind != OSIISO_EVENT_RETURN && event->kind != OSIISO_EVENT_MEMBERS) ||
+      g_main_context_is_owner (self->context))
+    {
+      deliver (self, event);
+      return;
+    }
+  source = g_idle_source_new ();
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, orphan_cb, event, orphan_free);
+  g_source_attach (source, self->context);
+}
+
 void
 osiiso_outbox_post (OsiisoOutbox    *self,
                     OsiisoEventKind  kind,
@@ -277,7 +374,6 @@ osiiso_outbox_post (OsiisoOutbox    *self,
 
   if (orphaned)
     {
-      /* No context is left to do it in. */
       OsiisoEvent *event = g_new (OsiisoEvent, 1);
 
       *event = (OsiisoEvent) {
@@ -287,7 +383,7 @@ osiiso_outbox_post (OsiisoOutbox    *self,
         .data = data,
         .destroy = destroy,
       };
-      deliver (self, event);
+      deliver_late (self, event);
     }
 }
 
@@ -295,8 +391,9 @@ void
 osiiso_outbox_post_settled (OsiisoOutbox *self)
 {
   pthread_mutex_lock (&self->lock);
-  /* Without a context there is no queue that could be told. */
-  if (self->source != NULL)
+  /* Without a context there is no queue that could be told, and one event that is
+   * the next to be delivered does for all. */
+  if (self->source != NULL && (self->last == NULL || self->last->kind != OSIISO_EVENT_SETTLE))
     append_locked (self, OSIISO_EVENT_SETTLE, NULL, NULL, NULL, NULL);
   pthread_mutex_unlock (&self->lock);
 }
@@ -320,9 +417,14 @@ osiiso_outbox_post_signal (OsiisoOutbox    *self,
     }
   pthread_mutex_unlock (&self->lock);
 
-  /* Without a context nobody is told, but the handle is let go. */
+  /* The queue is gone and nobody is told, but the handle is let go. */
   if (wanted && kind == OSIISO_EVENT_COMPLETE)
-    osiiso_handle_release_for_record (self->scheduler, record);
+    {
+      OsiisoHandle *handle = osiiso_handle_steal_for_record (self->scheduler, record);
+
+      if (handle != NULL)
+        osiiso_outbox_post (self, OSIISO_EVENT_DESTROY, NULL, NULL, handle, g_object_unref);
+    }
 }
 
 gboolean
@@ -349,26 +451,51 @@ osiiso_outbox_is_empty (OsiisoOutbox *self)
 }
 
 void
+osiiso_outbox_release_events (OsiisoOutbox *self)
+{
+  gboolean only_releases = TRUE;
+
+  pthread_mutex_lock (&self->lock);
+  for (OsiisoEvent *event = self->first; event != NULL; event = event->next)
+    only_releases = only_releases && event->kind != OSIISO_EVENT_RETURN && event->kind != OSIISO_EVENT_MEMBERS;
+  pthread_mutex_unlock (&self->lock);
+  if (only_releases)
+    osiiso_outbox_drain (self);
+}
+
+void
 osiiso_outbox_drain (OsiisoOutbox *self)
 {
-  gboolean alive;
-
+  g_autoptr (GSource) source = NULL;
   OsiisoScheduler *scheduler = self->scheduler;
 
   if (!osiiso_outbox_is_owner_thread (self) || !g_main_context_acquire (self->context))
     return;
   osiiso_scheduler_ref (scheduler);
   pthread_mutex_lock (&self->lock);
-  alive = self->source != NULL;
+  /* Held, so that it outlives handlers that iterate the context. */
+  if (self->source != NULL)
+    source = g_source_ref (self->source);
   pthread_mutex_unlock (&self->lock);
-  if (alive)
+  if (source != NULL)
     {
       deliver_all (self, G_MAXINT64);
       if (rearm (self))
-        g_source_destroy (self->source);
+        g_source_destroy (source);
+      g_clear_pointer (&source, g_source_unref);
     }
   g_main_context_release (self->context);
   osiiso_scheduler_unref (scheduler);
+}
+
+/* The core's reference on the handle of a task that is over. */
+static void
+release_handle (OsiisoOutbox *self,
+                OsiisoRecord *record)
+{
+  OsiisoHandle *handle = osiiso_handle_steal_for_record (self->scheduler, record);
+
+  g_clear_object (&handle);
 }
 
 /* A signal of the queue and notifies of the handle, in the owner's context. */
@@ -376,16 +503,19 @@ static void
 deliver_view (OsiisoOutbox *self,
               OsiisoEvent  *event)
 {
-  g_autoptr (OsiisoQueue) queue = NULL;
+  g_autoptr (OsiisoQueue) queue = dup_queue (self);
   g_autoptr (OsiisoHandle) handle = NULL;
   gboolean listens;
 
-  pthread_mutex_lock (&self->lock);
-  if (self->queue != NULL)
-    queue = g_object_ref (self->queue);
-  pthread_mutex_unlock (&self->lock);
+  /* A queue that was dropped tells nobody any more: this may be its dispose. */
+  if (queue == NULL)
+    {
+      if (event->kind == OSIISO_EVENT_COMPLETE)
+        release_handle (self, event->record);
+      return;
+    }
 
-  listens = queue != NULL && event->kind != OSIISO_EVENT_PROGRESS && osiiso_queue_listens (queue, event->kind);
+  listens = event->kind != OSIISO_EVENT_PROGRESS && osiiso_queue_listens (queue, event->kind);
   handle = listens ? osiiso_handle_get_for_record (self->scheduler, event->record)
                    : osiiso_handle_peek_for_record (self->scheduler, event->record);
   if (handle != NULL)
@@ -393,18 +523,13 @@ deliver_view (OsiisoOutbox *self,
   if (listens)
     osiiso_queue_emit (queue, event->kind, handle, event->error);
   if (event->kind == OSIISO_EVENT_COMPLETE)
-    osiiso_handle_release_for_record (self->scheduler, event->record);
+    release_handle (self, event->record);
 }
 
 static void
 deliver_settled (OsiisoOutbox *self)
 {
-  g_autoptr (OsiisoQueue) queue = NULL;
-
-  pthread_mutex_lock (&self->lock);
-  if (self->queue != NULL)
-    queue = g_object_ref (self->queue);
-  pthread_mutex_unlock (&self->lock);
+  g_autoptr (OsiisoQueue) queue = dup_queue (self);
 
   if (queue != NULL && osiiso_scheduler_is_closed (self->scheduler))
     osiiso_queue_notify_closed (queue);

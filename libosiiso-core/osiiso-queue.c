@@ -304,6 +304,10 @@ osiiso_queue_dispose (GObject *object)
       osiiso_scheduler_set_backend (priv->scheduler, NULL);
       g_clear_object (&priv->backend);
     }
+  atomic_store (&priv->scheduler->keep_results, FALSE);
+  osiiso_scheduler_clear_results (priv->scheduler);
+  /* Nobody may iterate the context again. */
+  osiiso_outbox_release_events (&priv->scheduler->outbox);
 
   G_OBJECT_CLASS (osiiso_queue_parent_class)->dispose (object);
 }

@@ -62,6 +62,7 @@ typedef struct
   gint64            finished;
   _Atomic guint32   attempts;
   guint32           index;
+  guint32           handle_pins;   /* view lock: threads about to take a reference on handle */
   _Atomic guint32   payload_holds; /* 1 for the task, 1 for each attempt that may outlive it */
 } OsiisoRecordExt;
 

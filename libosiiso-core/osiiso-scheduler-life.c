@@ -50,8 +50,8 @@ set_open (OsiisoScheduler *self,
   pthread_mutex_lock (&self->inbox_lock);
   self->open = open;
   self->stopping = !open;
-  /* A new backend has not asked yet; the first wake makes it ask. */
-  self->parked = open;
+  /* There is nobody yet, or nobody any more, who could be woken. */
+  self->parked = FALSE;
   if (!open)
     pthread_cond_broadcast (&self->inbox_cond);
   pthread_mutex_unlock (&self->inbox_lock);
@@ -128,6 +128,10 @@ osiiso_scheduler_start (OsiisoScheduler *self,
 
   if (ok)
     {
+      /* A new backend has not asked yet; the first wake makes it ask. */
+      pthread_mutex_lock (&self->inbox_lock);
+      self->parked = TRUE;
+      pthread_mutex_unlock (&self->inbox_lock);
       osiiso_scheduler_set_limit (self, osiiso_backend_get_workers (backend));
       /* What was submitted before is announced now. */
       osiiso_scheduler_stop_resting (self);
@@ -284,8 +288,11 @@ osiiso_scheduler_shutdown (OsiisoScheduler *self,
   pthread_mutex_unlock (&self->view_lock);
 
   if (was_new)
-    /* The backend was never opened. */
-    osiiso_scheduler_backend_closed (self);
+    {
+      /* The backend was never opened, but delayed tasks have armed the timer. */
+      osiiso_timer_service_disarm (&self->client);
+      osiiso_scheduler_backend_closed (self);
+    }
   else
     osiiso_scheduler_check_idle (self);
 }

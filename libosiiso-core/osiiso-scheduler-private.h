@@ -212,7 +212,8 @@ gboolean         osiiso_scheduler_begin_run    (OsiisoScheduler     *self,
                                                 GError             **error);
 gboolean         osiiso_scheduler_run_is_over  (OsiisoScheduler *self);
 OsiisoRunSummary *osiiso_scheduler_end_run     (OsiisoScheduler *self);
-void             osiiso_scheduler_run_timed_out (OsiisoScheduler *self);
+gboolean         osiiso_scheduler_time_out_run (OsiisoScheduler *self,
+                                                gboolean        *must_complete_too);
 OsiisoRunSummary *osiiso_scheduler_dup_summary (OsiisoScheduler *self);
 void             osiiso_scheduler_clear_results (OsiisoScheduler *self);
 
@@ -238,7 +239,8 @@ gboolean         osiiso_scheduler_wait_record  (OsiisoScheduler *self,
  * could keep them from ending. */
 gboolean         osiiso_scheduler_may_block    (OsiisoScheduler *self,
                                                 GError         **error);
-void             osiiso_scheduler_enter_blocked (OsiisoScheduler *self);
+gboolean         osiiso_scheduler_enter_blocked (OsiisoScheduler *self,
+                                                 GError         **error);
 void             osiiso_scheduler_leave_blocked (OsiisoScheduler *self);
 /* In a task of this scheduler? */
 gboolean         osiiso_scheduler_is_inside    (OsiisoScheduler *self);

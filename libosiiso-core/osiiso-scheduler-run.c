@@ -53,24 +53,20 @@ osiiso_scheduler_begin_run (OsiisoScheduler    *self,
   return TRUE;
 }
 
-void
-osiiso_scheduler_run_timed_out (OsiisoScheduler *self)
+/* With the ready lock held. */
+gboolean
+osiiso_scheduler_time_out_run (OsiisoScheduler *self,
+                               gboolean        *must_complete_too)
 {
-  OsiisoTimeoutPolicy policy;
   gboolean active;
 
   pthread_mutex_lock (&self->view_lock);
   active = self->run.active;
   if (active)
     self->run.timed_out = TRUE;
-  policy = self->run.on_timeout;
+  *must_complete_too = self->run.on_timeout == OSIISO_TIMEOUT_POLICY_CANCEL;
   pthread_mutex_unlock (&self->view_lock);
-  if (!active)
-    return;
-
-  osiiso_scheduler_abort (self, policy == OSIISO_TIMEOUT_POLICY_CANCEL);
-  /* There may have been nothing left to end. */
-  osiiso_scheduler_check_idle (self);
+  return active;
 }
 
 /* With the view lock held. */
@@ -121,7 +117,11 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
   pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->view_lock);
   if (osiiso_scheduler_run_is_over (self))
-    osiiso_scheduler_rest_locked (self);
+    {
+      osiiso_scheduler_rest_locked (self);
+      /* A submit that saw the queue started may hold it just now. */
+      osiiso_outbox_post_settled (&self->outbox);
+    }
   timed_out = self->run.timed_out;
   duration = osiiso_clock_to_seconds (osiiso_clock_now () - self->run.started);
   records = copy_results_locked (self, self->run.first_result, &self->run.counts, &counts);

@@ -156,11 +156,28 @@ osiiso_scheduler_is_inside (OsiisoScheduler *self)
   return current != NULL && current->scheduler == self;
 }
 
-void
-osiiso_scheduler_enter_blocked (OsiisoScheduler *self)
+gboolean
+osiiso_scheduler_enter_blocked (OsiisoScheduler *self,
+                                GError         **error)
 {
-  if (osiiso_scheduler_is_inside (self))
+  gboolean ok;
+  guint limit;
+
+  if (!osiiso_scheduler_is_inside (self))
+    return TRUE;
+
+  /* Looked at and counted in one step, or two tasks could take the last two
+   * workers at the same time. */
+  pthread_mutex_lock (&self->ready_lock);
+  limit = self->limit;
+  ok = atomic_load (&self->n_blocked) + 1 < limit;
+  if (ok)
     atomic_fetch_add (&self->n_blocked, 1);
+  pthread_mutex_unlock (&self->ready_lock);
+  if (!ok)
+    g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
+                 "this task would take the last of %u workers while it waits for another task of its queue", limit);
+  return ok;
 }
 
 void
@@ -174,25 +191,11 @@ gboolean
 osiiso_scheduler_may_block (OsiisoScheduler *self,
                             GError         **error)
 {
-  guint limit;
-
   if ((self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) && osiiso_outbox_is_owner_thread (&self->outbox))
     {
       g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
                            "the tasks of this queue run in this thread, so it cannot block until they end; use the _async call");
       return FALSE;
-    }
-  if (osiiso_scheduler_is_inside (self))
-    {
-      pthread_mutex_lock (&self->ready_lock);
-      limit = self->limit;
-      pthread_mutex_unlock (&self->ready_lock);
-      if (atomic_load (&self->n_blocked) + 1 >= limit)
-        {
-          g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
-                       "this task would take the last of %u workers while it waits for another task of its queue", limit);
-          return FALSE;
-        }
     }
   return TRUE;
 }
@@ -227,8 +230,9 @@ osiiso_scheduler_wait_record (OsiisoScheduler *self,
   if (!osiiso_scheduler_may_block (self, error) || !osiiso_scheduler_start (self, error))
     return FALSE;
 
+  if (!osiiso_scheduler_enter_blocked (self, error))
+    return FALSE;
   osiiso_record_set_flags (record, OSIISO_RECORD_WAITED, 0);
-  osiiso_scheduler_enter_blocked (self);
   ok = osiiso_scheduler_wait_until (self, record_is_final, record, FALSE, timeout, cancellable, error);
   osiiso_scheduler_leave_blocked (self);
   return ok;

@@ -269,50 +269,6 @@ schedule_locked (OsiisoScheduler *self,
   arm_timers_locked (self);
 }
 
-static void
-client_tick (OsiisoTimerClient *client)
-{
-  OsiisoScheduler *self = (OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client));
-  g_autoptr (GPtrArray) late = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
-  OsiisoWake wake = { 0 };
-  OsiisoHeapNode *node;
-  gboolean run_is_late = FALSE;
-  gint64 now = osiiso_clock_now ();
-
-  pthread_mutex_lock (&self->ready_lock);
-  while ((node = osiiso_deadline_heap_peek (&self->delays)) != NULL && node->key <= now)
-    {
-      OsiisoRecordExt *ext = (OsiisoRecordExt *) (void *) ((char *) node - G_STRUCT_OFFSET (OsiisoRecordExt, timer));
-
-      osiiso_deadline_heap_remove (&self->delays, node);
-      atomic_fetch_sub_explicit (&self->n_scheduled, 1, memory_order_relaxed);
-      osiiso_record_set_flags (ext->record, 0, OSIISO_RECORD_SCHEDULED);
-      make_runnable_locked (self, ext->record);
-    }
-  while ((node = osiiso_deadline_heap_peek (&self->timeouts)) != NULL && node->key <= now)
-    {
-      OsiisoAttempt *attempt = OSIISO_ATTEMPT_FROM_TIMER (node);
-
-      osiiso_deadline_heap_remove (&self->timeouts, node);
-      if (osiiso_attempt_try_ref (attempt))
-        g_ptr_array_add (late, attempt);
-    }
-  if (self->run_deadline != 0 && self->run_deadline <= now)
-    {
-      self->run_deadline = 0;
-      run_is_late = TRUE;
-    }
-  announce_locked (self, &wake);
-  arm_timers_locked (self);
-  pthread_mutex_unlock (&self->ready_lock);
-
-  osiiso_scheduler_act (self, &wake);
-  for (guint i = 0; i < late->len; i++)
-    osiiso_attempt_interrupt (g_ptr_array_index (late, i), OSIISO_INTERRUPT_REASON_TIMED_OUT);
-  if (run_is_late)
-    osiiso_scheduler_run_timed_out (self);
-}
-
 void
 osiiso_scheduler_set_run_deadline (OsiisoScheduler *self,
                                    gint64           when)
@@ -790,13 +746,14 @@ osiiso_scheduler_set_halted (OsiisoScheduler *self,
   pthread_mutex_unlock (&self->ready_lock);
 }
 
-void
-osiiso_scheduler_abort (OsiisoScheduler *self,
-                        gboolean         must_complete_too)
+/* Lets no new work in; with the ready lock. Returns the tasks to be cancelled
+ * after it is released. */
+static GPtrArray *
+halt_locked (OsiisoScheduler *self,
+             gboolean         must_complete_too)
 {
-  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
+  GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
 
-  pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->inbox_lock);
   self->halted = TRUE;
   collect_list (found, &self->ready, must_complete_too);
@@ -806,10 +763,73 @@ osiiso_scheduler_abort (OsiisoScheduler *self,
   collect_heap (found, &self->delays, must_complete_too);
   for (OsiisoLink *l = self->running.next; l != &self->running; l = l->next)
     collect (found, OSIISO_ATTEMPT_FROM_LINK (l)->record, must_complete_too);
+  return found;
+}
+
+void
+osiiso_scheduler_abort (OsiisoScheduler *self,
+                        gboolean         must_complete_too)
+{
+  g_autoptr (GPtrArray) found = NULL;
+
+  pthread_mutex_lock (&self->ready_lock);
+  found = halt_locked (self, must_complete_too);
   pthread_mutex_unlock (&self->ready_lock);
 
   for (guint i = 0; i < found->len; i++)
     osiiso_scheduler_cancel (self, g_ptr_array_index (found, i));
+}
+
+static void
+client_tick (OsiisoTimerClient *client)
+{
+  OsiisoScheduler *self = (OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client));
+  g_autoptr (GPtrArray) late = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
+  OsiisoWake wake = { 0 };
+  OsiisoHeapNode *node;
+  g_autoptr (GPtrArray) doomed = NULL;
+  gint64 now = osiiso_clock_now ();
+
+  pthread_mutex_lock (&self->ready_lock);
+  while ((node = osiiso_deadline_heap_peek (&self->delays)) != NULL && node->key <= now)
+    {
+      OsiisoRecordExt *ext = (OsiisoRecordExt *) (void *) ((char *) node - G_STRUCT_OFFSET (OsiisoRecordExt, timer));
+
+      osiiso_deadline_heap_remove (&self->delays, node);
+      atomic_fetch_sub_explicit (&self->n_scheduled, 1, memory_order_relaxed);
+      osiiso_record_set_flags (ext->record, 0, OSIISO_RECORD_SCHEDULED);
+      make_runnable_locked (self, ext->record);
+    }
+  while ((node = osiiso_deadline_heap_peek (&self->timeouts)) != NULL && node->key <= now)
+    {
+      OsiisoAttempt *attempt = OSIISO_ATTEMPT_FROM_TIMER (node);
+
+      osiiso_deadline_heap_remove (&self->timeouts, node);
+      if (osiiso_attempt_try_ref (attempt))
+        g_ptr_array_add (late, attempt);
+    }
+  if (self->run_deadline != 0 && self->run_deadline <= now)
+    {
+      gboolean must_complete_too;
+
+      /* In one step with the deadline, which the end of the run takes back under
+       * this lock: the next run and its tasks are never meant. */
+      self->run_deadline = 0;
+      if (osiiso_scheduler_time_out_run (self, &must_complete_too))
+        doomed = halt_locked (self, must_complete_too);
+    }
+  announce_locked (self, &wake);
+  arm_timers_locked (self);
+  pthread_mutex_unlock (&self->ready_lock);
+
+  osiiso_scheduler_act (self, &wake);
+  for (guint i = 0; i < late->len; i++)
+    osiiso_attempt_interrupt (g_ptr_array_index (late, i), OSIISO_INTERRUPT_REASON_TIMED_OUT);
+  for (guint i = 0; doomed != NULL && i < doomed->len; i++)
+    osiiso_scheduler_cancel (self, g_ptr_array_index (doomed, i));
+  /* There may have been nothing left to end. */
+  if (doomed != NULL)
+    osiiso_scheduler_check_idle (self);
 }
 
 void

@@ -143,7 +143,7 @@ osiiso_submission_submit (const OsiisoSubmission *self,
   if (!push (scheduler, self->batch, &record, 1, error))
     {
       if (made != NULL)
-        osiiso_handle_release_for_record (scheduler, record);
+        g_object_unref (osiiso_handle_steal_for_record (scheduler, record));
       osiiso_record_unref (record);
       goto failed;
     }

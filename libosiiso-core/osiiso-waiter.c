@@ -20,10 +20,14 @@ cancelled_cb (GCancellable *cancellable,
 
   if (osiiso_waiter_get (task)->remove (task))
     {
-      g_task_return_error_if_cancelled (task);
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the wait was cancelled");
       g_object_unref (task);
+      return G_SOURCE_REMOVE;
     }
-  return G_SOURCE_REMOVE;
+  /* Not in its list yet, or on its way back; completing it ends this source,
+   * which goes off only once by itself. */
+  g_source_set_ready_time (osiiso_waiter_get (task)->cancel_source, 0);
+  return G_SOURCE_CONTINUE;
 }
 
 void

@@ -31,7 +31,7 @@ static GParamSpec *props[PROP_SLICE + 1];
 typedef struct
 {
   GSource                source;
-  OsiisoMainLoopBackend *backend; /* not owned: it destroys the source before it goes */
+  OsiisoMainLoopBackend *backend; /* (owned), until the source is closed */
 } BackendSource;
 
 static gboolean
@@ -43,25 +43,39 @@ backend_source_dispatch (GSource    *source,
   const gint64 until = g_get_monotonic_time () + (gint64) (self->slice * G_USEC_PER_SEC);
   OsiisoAttempt *attempt;
 
-  /* Before the first take: a wake that comes from now on dispatches again. */
-  g_source_set_ready_time (source, -1);
-  while ((attempt = osiiso_backend_take (OSIISO_BACKEND (self))) != NULL)
+  for (;;)
     {
+      /* The source stays ready while there may be more to take, so that tasks and
+       * handlers that iterate the context let others run. */
+      attempt = osiiso_backend_take (OSIISO_BACKEND (self));
+      if (attempt == NULL)
+        {
+          /* A wake that came before this would be forgotten, so look again. */
+          g_source_set_ready_time (source, -1);
+          attempt = osiiso_backend_take (OSIISO_BACKEND (self));
+          if (attempt == NULL)
+            break;
+          g_source_set_ready_time (source, 0);
+        }
       osiiso_attempt_run (attempt);
       osiiso_attempt_unref (attempt);
       if (g_source_is_destroyed (source))
         break;
       if (g_get_monotonic_time () >= until)
-        {
-          g_source_set_ready_time (source, 0);
-          break;
-        }
+        break;
     }
   return G_SOURCE_CONTINUE;
 }
 
+static void
+backend_source_finalize (GSource *source)
+{
+  g_object_unref (((BackendSource *) source)->backend);
+}
+
 static GSourceFuncs backend_source_funcs = {
   .dispatch = backend_source_dispatch,
+  .finalize = backend_source_finalize,
 };
 
 static OsiisoBackendCapabilities
@@ -78,7 +92,7 @@ osiiso_main_loop_backend_open (OsiisoBackend *backend,
   OsiisoMainLoopBackend *self = OSIISO_MAIN_LOOP_BACKEND (backend);
   GSource *source = g_source_new (&backend_source_funcs, sizeof (BackendSource));
 
-  ((BackendSource *) source)->backend = self;
+  ((BackendSource *) source)->backend = g_object_ref (self);
   g_source_set_name (source, "OsiisoMainLoopBackend");
   /* A task may iterate the context, and other tasks go on meanwhile. */
   g_source_set_can_recurse (source, TRUE);
