@@ -72,9 +72,10 @@ deliver_all (OsiisoOutbox *self,
     }
 }
 
-/* TRUE when the source has to end. */
+/* TRUE when the source has to end; nobody arms it any more then. */
 static gboolean
-rearm (OsiisoOutbox *self)
+rearm (OsiisoOutbox *self,
+       GSource      *source)
 {
   gint64 ready_time = -1;
   gboolean finished;
@@ -87,7 +88,9 @@ rearm (OsiisoOutbox *self)
   else if (self->late != NULL)
     ready_time = self->late_at;
   finished = self->closed && self->first == NULL && self->late == NULL;
-  g_source_set_ready_time (self->source, ready_time);
+  g_source_set_ready_time (source, ready_time);
+  if (finished)
+    self->source = NULL;
   pthread_mutex_unlock (&self->lock);
   return finished;
 }
@@ -100,7 +103,7 @@ outbox_dispatch (GSource     *source,
   OsiisoOutbox *self = ((OutboxSource *) source)->outbox;
 
   deliver_all (self, g_get_monotonic_time () + SLICE);
-  return rearm (self) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+  return rearm (self, source) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
 static void
@@ -480,7 +483,7 @@ osiiso_outbox_drain (OsiisoOutbox *self)
   if (source != NULL)
     {
       deliver_all (self, G_MAXINT64);
-      if (rearm (self))
+      if (rearm (self, source))
         g_source_destroy (source);
       g_clear_pointer (&source, g_source_unref);
     }

@@ -136,9 +136,9 @@ osiiso_thread_pool_backend_open (OsiisoBackend *backend,
                                  GError       **error)
 {
   OsiisoThreadPoolBackend *self = OSIISO_THREAD_POOL_BACKEND (backend);
-  const guint wanted = osiiso_backend_get_workers (backend);
   GError *local_error = NULL;
   GThreadPool *pool;
+  guint wanted;
   gboolean ok;
 
   /* An exclusive pool may come with an error, when it got fewer threads than it
@@ -146,6 +146,8 @@ osiiso_thread_pool_backend_open (OsiisoBackend *backend,
   pool = g_thread_pool_new (puller, self, 1, TRUE, &local_error);
 
   pthread_mutex_lock (&self->lock);
+  /* Read here, so that of two changes the later one is seen last. */
+  wanted = osiiso_backend_get_workers (backend);
   self->pool = pool;
   self->n_wanted = wanted;
   self->closing = self->told = FALSE;
@@ -199,12 +201,11 @@ static void
 osiiso_thread_pool_backend_workers_changed (OsiisoBackend *backend)
 {
   OsiisoThreadPoolBackend *self = OSIISO_THREAD_POOL_BACKEND (backend);
-  const guint wanted = osiiso_backend_get_workers (backend);
 
   pthread_mutex_lock (&self->lock);
-  self->n_wanted = wanted;
+  self->n_wanted = osiiso_backend_get_workers (backend);
   /* With fewer workers, those that are too many end after their next task. */
-  while (self->pool != NULL && !self->closing && self->n_threads - self->n_stuck < wanted &&
+  while (self->pool != NULL && !self->closing && self->n_threads - self->n_stuck < self->n_wanted &&
          add_puller_locked (self, NULL))
     ;
   pthread_mutex_unlock (&self->lock);
