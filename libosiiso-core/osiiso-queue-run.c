@@ -130,19 +130,20 @@ run_finish (GTask *task)
   OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
   gboolean over;
 
-  /* A handler of on-complete may have submitted more, which belongs to the run;
-   * so may one that has not been called yet. */
-  if (g_task_get_context (task) == scheduler->outbox.context && !osiiso_outbox_is_empty (&scheduler->outbox))
-    {
-      osiiso_scheduler_complete_task (scheduler, task);
-      return FALSE;
-    }
+  /* A handler of on-complete may have submitted more, which belongs to the run. */
   pthread_mutex_lock (&scheduler->view_lock);
   over = osiiso_scheduler_run_is_over (scheduler);
   if (!over)
     scheduler->run.task = task;
   pthread_mutex_unlock (&scheduler->view_lock);
 
+  /* So may one that has not been called yet. In this order: the end of a task is
+   * posted before it is counted. */
+  if (over && g_task_get_context (task) == scheduler->outbox.context && !osiiso_outbox_is_empty (&scheduler->outbox))
+    {
+      osiiso_scheduler_complete_task (scheduler, task);
+      return FALSE;
+    }
   if (over)
     g_task_return_pointer (task, osiiso_scheduler_end_run (scheduler), g_object_unref);
   return over;
