@@ -26,6 +26,9 @@ struct _OsiisoBatch
 
   pthread_mutex_t  lock;
   OsiisoGroup     *group;     /* (nullable), not owned; cleared by its dispose */
+  OsiisoGroup     *held;      /* (nullable) (owned), while members that were submitted
+                               * through it have not ended: a binding may keep their
+                               * functions with it */
   guint            n_pins;    /* threads about to take a reference on group */
   GPtrArray       *records;   /* of OsiisoRecord, owned; in the order of submission */
   GArray          *completed; /* of guint: indices in the order of completion */

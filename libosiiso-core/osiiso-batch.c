@@ -140,6 +140,7 @@ osiiso_batch_is_over (OsiisoBatch *self)
 void
 osiiso_batch_wake (OsiisoBatch *self)
 {
+  OsiisoGroup *held = NULL;
   GSList *done = NULL;
   GSList *waiters = NULL;
   GTask *next;
@@ -153,6 +154,7 @@ osiiso_batch_wake (OsiisoBatch *self)
     }
   if (osiiso_batch_is_over (self))
     {
+      held = g_steal_pointer (&self->held);
       waiters = g_slist_reverse (g_steal_pointer (&self->waiters));
       /* Who asks for more than there are gets none. */
       while ((next = g_queue_pop_head (&self->next_waiters)) != NULL)
@@ -167,6 +169,8 @@ osiiso_batch_wake (OsiisoBatch *self)
   pthread_cond_broadcast (&self->scheduler->view_cond);
   pthread_mutex_unlock (&self->scheduler->view_lock);
 
+  if (held != NULL)
+    osiiso_scheduler_destroy_in_owner (self->scheduler, g_object_unref, held);
   done = g_slist_concat (g_slist_reverse (done), waiters);
   while (done != NULL)
     {

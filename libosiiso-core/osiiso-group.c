@@ -278,6 +278,24 @@ osiiso_group_get_handle (OsiisoGroup *self,
   return handle;
 }
 
+/* Until all members have ended. A function that belongs to another language may
+ * live only as long as the object that it was given to. */
+static void
+keep_alive (OsiisoGroup *self)
+{
+  OsiisoBatch *batch = self->batch;
+  gboolean taken;
+
+  g_object_ref (self);
+  pthread_mutex_lock (&batch->lock);
+  taken = batch->held == NULL && !osiiso_batch_is_over (batch);
+  if (taken)
+    batch->held = self;
+  pthread_mutex_unlock (&batch->lock);
+  if (!taken)
+    g_object_unref (self);
+}
+
 /**
  * osiiso_group_submit:
  * @self: a group
@@ -289,7 +307,7 @@ osiiso_group_get_handle (OsiisoGroup *self,
  *   is overruled by the group's
  * @error: return location for an error
  *
- * Submits a task as the next member.
+ * Submits a task as the next member. The group lives until it has ended.
  *
  * Otherwise like [method@Osiiso.Queue.submit], with the same errors.
  *
@@ -318,6 +336,7 @@ osiiso_group_submit (OsiisoGroup       *self,
                                  scheduler, &handle, NULL, error))
     return NULL;
 
+  keep_alive (self);
   if (osiiso_outbox_is_owner_thread (&scheduler->outbox))
     show_members (self);
   else
