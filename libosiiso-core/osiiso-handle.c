@@ -844,6 +844,10 @@ osiiso_handle_is_done (OsiisoHandle *self)
  *
  * Gets the value that the task succeeded with.
  *
+ * The value belongs to the task, which the handle keeps. PyGObject does not copy
+ * boxed values like bytes on the way: in Python use
+ * [method@Osiiso.Handle.dup_value] for those.
+ *
  * Returns: (transfer none) (nullable): the value; %NULL when the task has not
  *   succeeded (yet) or has no value
  *
@@ -855,6 +859,29 @@ osiiso_handle_get_value (OsiisoHandle *self)
   g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
 
   return osiiso_record_get_value (self->record);
+}
+
+/**
+ * osiiso_handle_dup_value:
+ * @self: a handle
+ *
+ * Gets a copy of the value that the task succeeded with, to be kept when the
+ * handle is gone.
+ *
+ * Returns: (transfer full) (nullable): the value; %NULL when the task has not
+ *   succeeded (yet) or has no value
+ *
+ * Since: 1.0
+ */
+GValue *
+osiiso_handle_dup_value (OsiisoHandle *self)
+{
+  const GValue *value;
+
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  value = osiiso_record_get_value (self->record);
+  return value != NULL ? g_boxed_copy (G_TYPE_VALUE, value) : NULL;
 }
 
 /**

@@ -392,6 +392,67 @@ test_two_queues (void)
   test_queue_free (other);
 }
 
+typedef struct
+{
+  OsiisoQueue *queue;
+  TestGate    *gate;
+  int          n_ended;
+  int          n_refused;
+} Waits;
+
+static void
+wait_for_child (OsiisoAttempt *attempt,
+                gpointer       data)
+{
+  Waits *waits = data;
+  g_autoptr (OsiisoHandle) child = test_submit (waits->queue, test_task_none, NULL, NULL);
+  g_autoptr (GError) error = NULL;
+
+  /* Both at the same time, where tasks run at the same time. */
+  if (waits->gate != NULL)
+    test_gate_pass (waits->gate);
+  if (!osiiso_handle_wait (child, -1, NULL, &error))
+    {
+      g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+      g_atomic_int_inc (&waits->n_refused);
+    }
+  g_atomic_int_inc (&waits->n_ended);
+}
+
+static void
+test_waits_for_children (void)
+{
+  OsiisoQueue *queue = test_queue_new (backend_name);
+  const OsiisoBackendCapabilities capabilities = osiiso_backend_get_capabilities (osiiso_queue_get_backend (queue));
+  Waits waits = { queue, NULL, 0, 0 };
+
+  g_test_summary ("When as many tasks as there are workers wait for others, no wait lasts for ever");
+
+  osiiso_queue_set_workers (queue, 2);
+  for (int round = 1; round <= 200; round++)
+    {
+      TestGate gate;
+
+      test_gate_init (&gate);
+      if (!(capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES))
+        waits.gate = &gate;
+      for (int i = 0; i < 2; i++)
+        test_submit_and_drop (queue, wait_for_child, &waits, NULL);
+      if (waits.gate != NULL)
+        {
+          g_assert_true (osiiso_queue_start (queue, NULL));
+          test_gate_await (&gate, 2);
+          test_gate_open (&gate);
+        }
+      test_run_all (queue);
+      g_assert_cmpint (waits.n_ended, ==, 2 * round);
+      g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 4 * round);
+      test_gate_clear (&gate);
+    }
+  g_test_message ("%d of %d waits were refused", waits.n_refused, waits.n_ended);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -428,6 +489,7 @@ main (int   argc,
   g_test_add_func ("/conformance/force", test_force);
   g_test_add_func ("/conformance/pause", test_pause);
   g_test_add_func ("/conformance/two-queues", test_two_queues);
+  g_test_add_func ("/conformance/waits-for-children", test_waits_for_children);
 
   return g_test_run ();
 }

@@ -423,6 +423,150 @@ test_names (void)
   test_queue_free (queue);
 }
 
+typedef struct
+{
+  OsiisoAttempt *attempt;
+  int            n_freed;
+} Kept;
+
+static void
+keep_attempt (OsiisoAttempt *attempt,
+              gpointer       data)
+{
+  ((Kept *) data)->attempt = osiiso_attempt_ref (attempt);
+}
+
+static void
+kept_freed (gpointer data)
+{
+  ((Kept *) data)->n_freed++;
+}
+
+static void
+check_defer_late (OsiisoQueue *queue,
+                  Kept        *kept)
+{
+  OsiisoAttempt *deferred;
+
+  test_run_all (queue);
+  g_assert_nonnull (kept->attempt);
+  g_assert_false (osiiso_attempt_is_open (kept->attempt));
+  g_assert_cmpint (kept->n_freed, ==, 1);
+  deferred = osiiso_attempt_defer (kept->attempt);
+  osiiso_attempt_return_int (deferred, 1);
+  osiiso_attempt_unref (deferred);
+  osiiso_attempt_unref (kept->attempt);
+  test_queue_free (queue);
+  g_assert_cmpint (kept->n_freed, ==, 1);
+}
+
+static void
+test_defer_late (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  Kept kept = { 0 };
+  g_autoptr (OsiisoHandle) handle = osiiso_queue_submit (queue, keep_attempt, &kept, kept_freed, NULL, NULL);
+
+  g_test_summary ("An attempt that is deferred when its task is over has no effect, and the data are released once");
+
+  check_defer_late (queue, &kept);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_null (osiiso_handle_get_value (handle));
+}
+
+static void
+test_defer_late_map (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  Kept kept = { 0 };
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 1, keep_attempt, &kept, kept_freed, NULL, NULL);
+
+  g_test_summary ("The data of a map are released once, also when an attempt of it is deferred too late");
+
+  check_defer_late (queue, &kept);
+  g_assert_cmpuint (osiiso_group_get_n_finished (group), ==, 1);
+}
+
+/* A backend that reports on an attempt by itself, and runs it all the same. */
+#define TEST_TYPE_EAGER_BACKEND (test_eager_backend_get_type ())
+G_DECLARE_FINAL_TYPE (TestEagerBackend, test_eager_backend, TEST, EAGER_BACKEND, OsiisoBackend)
+
+struct _TestEagerBackend
+{
+  OsiisoBackend parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestEagerBackend, test_eager_backend, OSIISO_TYPE_BACKEND)
+
+static gboolean
+test_eager_backend_open (OsiisoBackend *backend,
+                         GError       **error)
+{
+  return TRUE;
+}
+
+static void
+test_eager_backend_wake (OsiisoBackend *backend,
+                         guint          n)
+{
+  OsiisoAttempt *attempt;
+
+  while ((attempt = osiiso_backend_take (backend)) != NULL)
+    {
+      osiiso_attempt_return_int (attempt, 5);
+      osiiso_attempt_run (attempt);
+      osiiso_attempt_unref (attempt);
+    }
+}
+
+static void
+test_eager_backend_close (OsiisoBackend *backend,
+                          gboolean       force)
+{
+  osiiso_backend_closed (backend);
+}
+
+static void
+test_eager_backend_class_init (TestEagerBackendClass *klass)
+{
+  OsiisoBackendClass *backend_class = OSIISO_BACKEND_CLASS (klass);
+
+  backend_class->open = test_eager_backend_open;
+  backend_class->wake = test_eager_backend_wake;
+  backend_class->close = test_eager_backend_close;
+}
+
+static void
+test_eager_backend_init (TestEagerBackend *self)
+{
+}
+
+static void
+count_run (OsiisoAttempt *attempt,
+           gpointer       counter)
+{
+  (*(int *) counter)++;
+}
+
+static void
+test_run_reported (void)
+{
+  g_autoptr (OsiisoBackend) backend = g_object_new (TEST_TYPE_EAGER_BACKEND, NULL);
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (backend);
+  int n_run = 0;
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, count_run, &n_run, NULL);
+
+  g_test_summary ("An attempt that was reported on before it is run ends once, without its function");
+
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, 5);
+  g_assert_cmpint (n_run, ==, 0);
+  g_assert_cmpuint (osiiso_queue_get_active_count (queue), ==, 0);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 1);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -435,6 +579,9 @@ main (int   argc,
   g_test_add_func ("/attempt/data-of-interrupted", test_data_of_interrupted);
   test_add_for_backends ("/attempt/defer", test_defer);
   g_test_add_func ("/attempt/defer-holds-slot", test_defer_holds_slot);
+  test_add_for_backends ("/attempt/defer-late", test_defer_late);
+  test_add_for_backends ("/attempt/defer-late-map", test_defer_late_map);
+  g_test_add_func ("/attempt/run-reported", test_run_reported);
   test_add_for_backends ("/attempt/abandoned", test_abandoned);
   g_test_add_func ("/attempt/cancellable", test_cancellable);
   g_test_add_func ("/attempt/stale", test_stale_attempt);

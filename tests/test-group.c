@@ -263,6 +263,43 @@ test_next_completed (void)
 }
 
 static void
+test_next_cancelled (void)
+{
+  g_test_summary ("A cancelled call of next_completed either has the member or leaves it to the next call");
+
+  for (int round = 0; round < 100; round++)
+    {
+      OsiisoQueue *queue = test_queue_new ("thread-pool");
+      g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 1, test_task_none, NULL, NULL, NULL, NULL);
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (OsiisoHandle) first = NULL;
+      g_autoptr (OsiisoHandle) second = NULL;
+      g_autoptr (GAsyncResult) first_result = NULL;
+      g_autoptr (GAsyncResult) second_result = NULL;
+      g_autoptr (GError) error = NULL;
+
+      /* This thread does not iterate, so both are there when it does. */
+      osiiso_group_next_completed_async (group, cancellable, store_result, &first_result);
+      while (osiiso_group_get_n_finished (group) == 0)
+        g_thread_yield ();
+      g_cancellable_cancel (cancellable);
+      first = osiiso_group_next_completed_finish (group, await (&first_result), &error);
+      g_assert_true ((first == NULL) == (error != NULL));
+      if (first == NULL)
+        g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_clear_error (&error);
+
+      osiiso_group_next_completed_async (group, NULL, store_result, &second_result);
+      second = osiiso_group_next_completed_finish (group, await (&second_result), &error);
+      g_assert_no_error (error);
+      g_assert_true ((first == NULL) != (second == NULL));
+      g_clear_object (&first_result);
+      g_clear_object (&second_result);
+      test_queue_free (queue);
+    }
+}
+
+static void
 test_outlives_queue (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
@@ -295,6 +332,7 @@ main (int   argc,
   g_test_add_func ("/group/wait", test_wait);
   test_add_for_backends ("/group/wait-async", test_wait_async);
   g_test_add_func ("/group/next-completed", test_next_completed);
+  g_test_add_func ("/group/next-cancelled", test_next_cancelled);
   g_test_add_func ("/group/outlives-queue", test_outlives_queue);
 
   return g_test_run ();

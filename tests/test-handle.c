@@ -216,6 +216,64 @@ test_wait_async_elsewhere (void)
   test_queue_free (queue);
 }
 
+typedef struct
+{
+  OsiisoHandle *handle;
+  GThread      *owner;
+  int           n_cancelled;
+} CancelledWait;
+
+static void
+cancelled_wait_done (GObject      *source,
+                     GAsyncResult *result,
+                     gpointer      data)
+{
+  CancelledWait *wait = data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_thread_self () == wait->owner);
+  g_assert_false (osiiso_handle_wait_finish (OSIISO_HANDLE (source), result, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_atomic_int_inc (&wait->n_cancelled);
+}
+
+static gpointer
+cancelled_wait_thread (gpointer data)
+{
+  CancelledWait *wait = data;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+  g_cancellable_cancel (cancellable);
+  osiiso_handle_wait_async (wait->handle, cancellable, cancelled_wait_done, wait);
+  return NULL;
+}
+
+static void
+test_wait_async_cancelled (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 1000.0, NULL);
+  g_autoptr (OsiisoHandle) never = test_submit (queue, test_task_none, NULL, delayed);
+  CancelledWait wait = { never, g_thread_self (), 0 };
+
+  g_test_summary ("A wait whose cancellable was cancelled before ends at once, in the default context of a thread without one");
+
+  for (int round = 0; round < 300; round++)
+    {
+      GThread *thread = g_thread_new ("wait", cancelled_wait_thread, &wait);
+
+      /* The context is busy while the wait is set up. */
+      while (g_atomic_int_get (&wait.n_cancelled) == round)
+        g_main_context_iteration (NULL, FALSE);
+      g_thread_join (thread);
+      g_assert_cmpint (wait.n_cancelled, ==, round + 1);
+    }
+  g_assert_cmpint (osiiso_handle_get_status (never), ==, OSIISO_STATUS_PENDING);
+  osiiso_handle_cancel (never);
+  test_run_all (queue);
+  test_queue_free (queue);
+}
+
 static void
 test_identity (void)
 {
@@ -390,6 +448,7 @@ main (int   argc,
   g_test_add_func ("/handle/would-deadlock", test_would_deadlock);
   test_add_for_backends ("/handle/wait-async", test_wait_async);
   g_test_add_func ("/handle/wait-async-elsewhere", test_wait_async_elsewhere);
+  g_test_add_func ("/handle/wait-async-cancelled", test_wait_async_cancelled);
   g_test_add_func ("/handle/identity", test_identity);
   g_test_add_func ("/handle/cancel-results", test_cancel_results);
   g_test_add_func ("/handle/notify", test_notify);

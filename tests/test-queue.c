@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "test-utils.h"
 
-/* The life of a queue: runs, joins, shutdowns, and when it goes. */
+/* The life of a queue: runs, joins and shutdowns. */
 
 static void
 count_destroy (gpointer counter)
@@ -374,57 +374,12 @@ test_shutdown_force (void)
   test_gate_clear (&gate);
 }
 
-static void
-test_dropped_unstarted (gconstpointer backend)
-{
-  OsiisoQueue *queue = test_queue_new (backend);
-  g_autoptr (OsiisoHandle) handle = NULL;
-  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 1000.0, NULL);
-  int n_destroyed = 0;
-
-  g_test_summary ("A queue that was never started goes with its tasks, and handles outlive it");
-
-  handle = osiiso_queue_submit (queue, test_task_none, &n_destroyed, count_destroy, NULL, NULL);
-  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, delayed, NULL), !=, 0);
-  test_queue_free (queue);
-  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
-  g_assert_cmpint (n_destroyed, ==, 2);
-}
-
-static void
-test_dropped_working (gconstpointer backend)
-{
-  OsiisoQueue *queue = test_queue_new (backend);
-  g_autoptr (OsiisoHandle) handle = NULL;
-
-  g_test_summary ("A queue that has work lives until the work is done");
-
-  g_assert_true (osiiso_queue_start (queue, NULL));
-  handle = test_submit (queue, test_task_int, GINT_TO_POINTER (7), NULL);
-  test_queue_free (queue);
-  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
-  g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, 7);
-}
-
-static void
-test_many_dropped (gconstpointer backend)
-{
-  OsiisoQueue *queue = test_queue_new (backend);
-  int n_destroyed = 0;
-
-  g_test_summary ("Dropping a queue with many tasks releases the data of each once");
-
-  for (int i = 0; i < 20000; i++)
-    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, NULL, NULL), !=, 0);
-  test_queue_free (queue);
-  g_assert_cmpint (n_destroyed, ==, 20000);
-}
-
 typedef struct
 {
-  OsiisoQueue  *queue;
+  OsiisoQueue   *queue;
   OsiisoTaskFunc func;
-  guint         n;
+  guint          n;
+  TestGate      *gate;
 } Producer;
 
 static gpointer
@@ -441,7 +396,7 @@ static void
 test_producers (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
-  Producer producer = { queue, test_task_none, 5000 };
+  Producer producer = { queue, test_task_none, 5000, NULL };
   GThread *threads[4];
 
   g_test_summary ("Many threads submit into a queue that works, and nothing is lost");
@@ -702,6 +657,252 @@ test_detached (void)
   test_queue_free (queue);
 }
 
+static gpointer
+push_at_gate (gpointer data)
+{
+  Producer *producer = data;
+
+  test_gate_pass (producer->gate);
+  return producer_thread (data);
+}
+
+static void
+test_push_while_starting (gconstpointer backend)
+{
+  g_test_summary ("What is submitted while the queue is being started runs without a further push");
+
+  for (int round = 0; round < 300; round++)
+    {
+      OsiisoQueue *queue = test_queue_new (backend);
+      Producer producer = { queue, test_task_none, 1, NULL };
+      GThread *thread;
+      TestGate gate;
+
+      test_gate_init (&gate);
+      producer.gate = &gate;
+      thread = g_thread_new ("producer", push_at_gate, &producer);
+      test_gate_await (&gate, 1);
+      test_gate_open (&gate);
+      g_assert_true (osiiso_queue_start (queue, NULL));
+      while (osiiso_queue_get_completed_count (queue) == 0)
+        g_main_context_iteration (NULL, FALSE);
+      g_thread_join (thread);
+      test_queue_free (queue);
+      test_gate_clear (&gate);
+    }
+}
+
+/* A backend into whose queue another thread pushes while it opens. */
+#define TEST_TYPE_SLOW_BACKEND (test_slow_backend_get_type ())
+G_DECLARE_FINAL_TYPE (TestSlowBackend, test_slow_backend, TEST, SLOW_BACKEND, OsiisoBackend)
+
+struct _TestSlowBackend
+{
+  OsiisoBackend parent_instance;
+
+  Producer      producer;
+  gboolean      opened;
+};
+
+G_DEFINE_FINAL_TYPE (TestSlowBackend, test_slow_backend, OSIISO_TYPE_BACKEND)
+
+static gboolean
+test_slow_backend_open (OsiisoBackend *backend,
+                        GError       **error)
+{
+  TestSlowBackend *self = TEST_SLOW_BACKEND (backend);
+
+  g_thread_join (g_thread_new ("producer", producer_thread, &self->producer));
+  self->opened = TRUE;
+  return TRUE;
+}
+
+static void
+test_slow_backend_wake (OsiisoBackend *backend,
+                        guint          n)
+{
+  OsiisoAttempt *attempt;
+
+  g_assert_true (TEST_SLOW_BACKEND (backend)->opened);
+  while ((attempt = osiiso_backend_take (backend)) != NULL)
+    {
+      osiiso_attempt_run (attempt);
+      osiiso_attempt_unref (attempt);
+    }
+}
+
+static void
+test_slow_backend_close (OsiisoBackend *backend,
+                         gboolean       force)
+{
+  osiiso_backend_closed (backend);
+}
+
+static void
+test_slow_backend_class_init (TestSlowBackendClass *klass)
+{
+  OsiisoBackendClass *backend_class = OSIISO_BACKEND_CLASS (klass);
+
+  backend_class->open = test_slow_backend_open;
+  backend_class->wake = test_slow_backend_wake;
+  backend_class->close = test_slow_backend_close;
+}
+
+static void
+test_slow_backend_init (TestSlowBackend *self)
+{
+}
+
+static void
+test_push_while_opening (void)
+{
+  g_autoptr (TestSlowBackend) backend = g_object_new (TEST_TYPE_SLOW_BACKEND, NULL);
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (OSIISO_BACKEND (backend));
+
+  g_test_summary ("A backend is woken when it has been opened, and then for all that came before");
+
+  backend->producer = (Producer) { queue, test_task_none, 3, NULL };
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  while (osiiso_queue_get_completed_count (queue) < 3)
+    g_main_context_iteration (NULL, FALSE);
+  test_queue_free (queue);
+}
+
+static void
+join_inside (OsiisoQueue  *queue,
+             OsiisoHandle *handle,
+             gpointer      n_joined)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!osiiso_queue_join (queue, NULL, &error))
+    g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+  g_atomic_int_inc ((int *) n_joined);
+}
+
+static void
+test_join_in_handler (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  int n_joined = 0;
+
+  g_test_summary ("A handler may join the queue: that returns, and all tasks finish");
+
+  g_signal_connect (queue, "on-complete", G_CALLBACK (join_inside), &n_joined);
+  for (int i = 0; i < 3; i++)
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL), !=, 0);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  while (g_atomic_int_get (&n_joined) < 3)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 3);
+  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 0);
+  test_queue_free (queue);
+}
+
+static void
+iterate_inside (OsiisoAttempt *attempt,
+                gpointer       flag)
+{
+  test_iterate_until (flag);
+}
+
+static void
+set_flag (OsiisoAttempt *attempt,
+          gpointer       flag)
+{
+  g_atomic_int_set ((int *) flag, 1);
+}
+
+static void
+test_iterate_inside (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  g_autoptr (OsiisoHandle) first = NULL;
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  int flag = 0;
+
+  g_test_summary ("A task that iterates the context lets other tasks run there");
+
+  first = test_submit (queue, iterate_inside, &flag, NULL);
+  test_submit_and_drop (queue, set_flag, &flag, NULL);
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 2);
+  g_assert_cmpint (osiiso_handle_get_status (first), ==, OSIISO_STATUS_SUCCEEDED);
+  test_queue_free (queue);
+}
+
+static void
+stop_at_gate (GCancellable *cancellable,
+              gpointer      gate)
+{
+  test_gate_pass (gate);
+}
+
+static gpointer
+advance_thread (gpointer hooks)
+{
+  ((const OsiisoTestHooks *) hooks)->clock_advance (G_USEC_PER_SEC);
+  return NULL;
+}
+
+static void
+test_late_deadline (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  const OsiisoTestHooks *hooks = test_manual_clock ();
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("timeout", 1.0, NULL);
+  g_autoptr (OsiisoHandle) first = NULL;
+  g_autoptr (OsiisoHandle) second = NULL;
+  g_autoptr (OsiisoRunSummary) first_summary = NULL;
+  g_autoptr (OsiisoRunSummary) second_summary = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  OsiisoAttempt *attempt = NULL;
+  GThread *thread;
+  TestGate interrupting;
+  TestGate working;
+
+  g_test_summary ("A run deadline that falls due while the last task is interrupted is not taken for the next run's");
+
+  test_gate_init (&interrupting);
+  test_gate_init (&working);
+  osiiso_queue_set_timeout (queue, 1);
+  osiiso_queue_set_on_timeout (queue, OSIISO_TIMEOUT_POLICY_CANCEL);
+  first = test_submit (queue, test_task_defer, &attempt, options);
+  osiiso_queue_run_async (queue, NULL, store_result, &result);
+  while (g_atomic_pointer_get (&attempt) == NULL)
+    g_main_context_iteration (NULL, FALSE);
+  g_cancellable_connect (osiiso_attempt_get_cancellable (attempt), G_CALLBACK (stop_at_gate), &interrupting, NULL);
+  /* Both the task and the run are late now, and the thread that ends them is
+   * held up in the middle of that. */
+  thread = g_thread_new ("advance", advance_thread, (gpointer) hooks);
+  test_gate_await (&interrupting, 1);
+  iterate_until_set (&result);
+  first_summary = osiiso_queue_run_finish (queue, result, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (osiiso_handle_get_status (first), ==, OSIISO_STATUS_FAILED);
+  g_clear_object (&result);
+
+  osiiso_queue_set_timeout (queue, 0);
+  second = test_submit (queue, test_task_gate, &working, NULL);
+  osiiso_queue_run_async (queue, NULL, store_result, &result);
+  test_gate_await (&working, 1);
+  test_gate_open (&interrupting);
+  g_thread_join (thread);
+  test_gate_open (&working);
+  iterate_until_set (&result);
+  second_summary = osiiso_queue_run_finish (queue, result, &error);
+  g_assert_no_error (error);
+  g_assert_false (osiiso_run_summary_get_timed_out (second_summary));
+  g_assert_cmpint (osiiso_handle_get_status (second), ==, OSIISO_STATUS_SUCCEEDED);
+  g_clear_object (&result);
+  osiiso_attempt_unref (attempt);
+  test_queue_free (queue);
+  test_gate_clear (&interrupting);
+  test_gate_clear (&working);
+  hooks->clock_set_manual (0);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -720,16 +921,18 @@ main (int   argc,
   test_add_for_backends ("/queue/infinite", test_infinite);
   test_add_for_backends ("/queue/shutdown", test_shutdown);
   g_test_add_func ("/queue/shutdown-force", test_shutdown_force);
-  test_add_for_backends ("/queue/dropped-unstarted", test_dropped_unstarted);
-  test_add_for_backends ("/queue/dropped-working", test_dropped_working);
-  test_add_for_backends ("/queue/many-dropped", test_many_dropped);
   test_add_for_backends ("/queue/producers", test_producers);
+  test_add_for_backends ("/queue/push-while-starting", test_push_while_starting);
+  g_test_add_func ("/queue/push-while-opening", test_push_while_opening);
   g_test_add_func ("/queue/run-elsewhere", test_run_elsewhere);
   test_add_for_backends ("/queue/run-cancelled", test_run_cancelled);
   test_add_for_backends ("/queue/submit-inside", test_submit_inside);
   test_add_for_backends ("/queue/cancel-inside", test_cancel_inside);
   g_test_add_func ("/queue/busy", test_busy);
   test_add_for_backends ("/queue/join-async", test_join_async);
+  test_add_for_backends ("/queue/join-in-handler", test_join_in_handler);
+  g_test_add_func ("/queue/iterate-inside", test_iterate_inside);
+  g_test_add_func ("/queue/late-deadline", test_late_deadline);
   g_test_add_func ("/queue/own-context", test_own_context);
   g_test_add_func ("/queue/properties", test_properties);
   g_test_add_func ("/queue/detached", test_detached);

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test-utils.h"
+
+#ifdef __GLIBC__
+# include <malloc.h>
+# if __GLIBC_PREREQ (2, 33)
+#  define HAVE_HEAP_SIZE 1
+# endif
+#endif
+
+/* When a queue goes, and what goes with it, where and at what time. */
+
+static void
+count_destroy (gpointer counter)
+{
+  g_atomic_int_inc ((int *) counter);
+}
+
+static void
+test_dropped_unstarted (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 1000.0, NULL);
+  int n_destroyed = 0;
+
+  g_test_summary ("A queue that was never started goes with its tasks, and handles outlive it");
+
+  handle = osiiso_queue_submit (queue, test_task_none, &n_destroyed, count_destroy, NULL, NULL);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, delayed, NULL), !=, 0);
+  test_queue_free (queue);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
+  g_assert_cmpint (n_destroyed, ==, 2);
+}
+
+static void
+test_dropped_working (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoHandle) handle = NULL;
+
+  g_test_summary ("A queue that has work lives until the work is done");
+
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  handle = test_submit (queue, test_task_int, GINT_TO_POINTER (7), NULL);
+  test_queue_free (queue);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, 7);
+}
+
+static void
+test_many_dropped (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  int n_destroyed = 0;
+
+  g_test_summary ("Dropping a queue with many tasks releases the data of each once");
+
+  for (int i = 0; i < 20000; i++)
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, NULL, NULL), !=, 0);
+  test_queue_free (queue);
+  g_assert_cmpint (n_destroyed, ==, 20000);
+}
+
+/* User data that tell in which thread they were released. */
+typedef struct
+{
+  TestGate gate;
+  GThread *owner;
+  int      n_owner;
+  int      n_other;
+} Owned;
+
+static void
+owned_release (gpointer data)
+{
+  Owned *owned = data;
+
+  if (g_thread_self () == owned->owner)
+    g_atomic_int_inc (&owned->n_owner);
+  else
+    g_atomic_int_inc (&owned->n_other);
+}
+
+static void
+await_released (Owned *owned,
+                int    n)
+{
+  while (g_atomic_int_get (&owned->n_owner) + g_atomic_int_get (&owned->n_other) < n)
+    g_main_context_iteration (NULL, FALSE);
+}
+
+static void
+wait_at_gate (OsiisoAttempt *attempt,
+              gpointer       data)
+{
+  test_gate_pass (&((Owned *) data)->gate);
+}
+
+static void
+test_data_after_queue (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  Owned owned = { .owner = g_thread_self () };
+
+  g_test_summary ("Data of a function that outlives its queue are released in the owner's thread all the same");
+
+  test_gate_init (&owned.gate);
+  g_assert_cmpuint (osiiso_queue_push (queue, wait_at_gate, &owned, owned_release, NULL, NULL), !=, 0);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_gate_await (&owned.gate, 1);
+  osiiso_queue_cancel (queue);
+  test_queue_free (queue);
+  g_assert_cmpint (owned.n_owner + owned.n_other, ==, 0);
+  test_gate_open (&owned.gate);
+  await_released (&owned, 1);
+  g_assert_cmpint (owned.n_owner, ==, 1);
+  g_assert_cmpint (owned.n_other, ==, 0);
+  test_gate_clear (&owned.gate);
+}
+
+static gpointer
+unref_thread (gpointer object)
+{
+  g_object_unref (object);
+  return NULL;
+}
+
+static void
+test_dropped_elsewhere (gconstpointer backend)
+{
+  Owned owned = { .owner = g_thread_self () };
+
+  g_test_summary ("Data are released in the owner's thread when another one drops the queue");
+
+  for (int round = 1; round <= 200; round++)
+    {
+      OsiisoQueue *queue = test_queue_new (backend);
+      GThread *thread;
+
+      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &owned, owned_release, NULL, NULL), !=, 0);
+      thread = g_thread_new ("unref", unref_thread, queue);
+      await_released (&owned, round);
+      g_thread_join (thread);
+    }
+  g_assert_cmpint (owned.n_owner, ==, 200);
+  g_assert_cmpint (owned.n_other, ==, 0);
+}
+
+/* A value that tells in which thread it was finalized. */
+#define TEST_TYPE_VALUE (test_value_get_type ())
+G_DECLARE_FINAL_TYPE (TestValue, test_value, TEST, VALUE, GObject)
+
+struct _TestValue
+{
+  GObject parent_instance;
+
+  Owned  *owned;
+};
+
+G_DEFINE_FINAL_TYPE (TestValue, test_value, G_TYPE_OBJECT)
+
+static void
+test_value_finalize (GObject *object)
+{
+  owned_release (TEST_VALUE (object)->owned);
+  G_OBJECT_CLASS (test_value_parent_class)->finalize (object);
+}
+
+static void
+test_value_class_init (TestValueClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = test_value_finalize;
+}
+
+static void
+test_value_init (TestValue *self)
+{
+}
+
+static void
+return_new_value (OsiisoAttempt *attempt,
+                  gpointer       owned)
+{
+  TestValue *value = g_object_new (TEST_TYPE_VALUE, NULL);
+
+  value->owned = owned;
+  osiiso_attempt_return_object (attempt, G_OBJECT (value));
+  g_object_unref (value);
+}
+
+static void
+test_value_after_queue (gconstpointer backend)
+{
+  Owned owned = { .owner = g_thread_self () };
+
+  g_test_summary ("A returned object is let go in the owner's thread");
+
+  for (int round = 1; round <= 200; round++)
+    {
+      OsiisoQueue *queue = test_queue_new (backend);
+      OsiisoHandle *handle = test_submit (queue, return_new_value, &owned, NULL);
+
+      test_run_all (queue);
+      /* The handle goes first, or outlives the queue. */
+      if (round % 2)
+        g_clear_object (&handle);
+      g_object_unref (queue);
+      g_clear_object (&handle);
+      await_released (&owned, round);
+    }
+  g_assert_cmpint (owned.n_owner, ==, 200);
+  g_assert_cmpint (owned.n_other, ==, 0);
+}
+
+/* -1 where that cannot be found out */
+static int
+count_fds (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  int n = 0;
+
+  if (dir == NULL)
+    return -1;
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+  return n;
+}
+
+/* A worker that is just leaving may hold the last reference for a moment. */
+static void
+assert_fds_come_down_to (int n)
+{
+  const gint64 give_up = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+
+  while (count_fds () > n && g_get_monotonic_time () < give_up)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpint (count_fds (), <=, n);
+}
+
+static gpointer
+use_queue_thread (gpointer backend)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  OsiisoQueue *queue;
+
+  g_main_context_push_thread_default (context);
+  queue = test_queue_new (backend);
+  osiiso_queue_set_workers (queue, 1);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL), !=, 0);
+  test_run_all (queue);
+  g_object_unref (queue);
+  /* Nobody iterates this context again. */
+  g_main_context_pop_thread_default (context);
+  return NULL;
+}
+
+static void
+test_contexts_go (gconstpointer backend)
+{
+  int n_fds;
+
+  g_test_summary ("A thread that used a queue in a context of its own leaves nothing behind");
+
+  /* What the process keeps is there from the first time on. */
+  g_thread_join (g_thread_new ("use", use_queue_thread, (gpointer) backend));
+  g_main_context_iteration (NULL, FALSE);
+  n_fds = count_fds ();
+  if (n_fds < 0)
+    {
+      g_test_skip ("no /proc/self/fd");
+      return;
+    }
+  for (int i = 0; i < 100; i++)
+    g_thread_join (g_thread_new ("use", use_queue_thread, (gpointer) backend));
+  assert_fds_come_down_to (n_fds);
+}
+
+static void
+set_gone (gpointer data,
+          GObject *where_it_was)
+{
+  g_atomic_int_set ((int *) data, 1);
+}
+
+static void
+drop_delayed (const char *backend)
+{
+  g_autoptr (GMainContext) context = g_main_context_new ();
+  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 3600.0, NULL);
+  OsiisoQueue *queue;
+  int gone = 0;
+  int n_destroyed = 0;
+
+  g_main_context_push_thread_default (context);
+  queue = test_queue_new (backend);
+  g_object_weak_ref (G_OBJECT (queue), set_gone, &gone);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, delayed, NULL), !=, 0);
+  g_object_unref (queue);
+  g_assert_cmpint (gone, ==, 1);
+  g_assert_cmpint (n_destroyed, ==, 1);
+  g_main_context_pop_thread_default (context);
+}
+
+static void
+test_dropped_delayed (gconstpointer backend)
+{
+  int n_fds;
+
+  g_test_summary ("A queue that was never started is freed at once, and does not wait until its delayed task were due");
+
+  drop_delayed (backend);
+  g_main_context_iteration (NULL, FALSE);
+  n_fds = count_fds ();
+  for (int i = 0; i < 100; i++)
+    drop_delayed (backend);
+  if (n_fds >= 0)
+    assert_fds_come_down_to (n_fds);
+}
+
+#ifdef HAVE_HEAP_SIZE
+static void
+test_idle_often (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  const guint n_tasks = 10000;
+  gsize before = 0;
+
+  g_test_summary ("A queue that becomes idle again and again takes no memory for it until somebody iterates");
+
+  osiiso_queue_set_workers (queue, 1);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  for (guint i = 1; i <= 2 * n_tasks; i++)
+    {
+      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL), !=, 0);
+      while (osiiso_queue_get_completed_count (queue) < i)
+        g_thread_yield ();
+      /* By then all that is kept for later has been made. */
+      if (i == n_tasks)
+        before = mallinfo2 ().uordblks;
+    }
+  g_assert_cmpuint (mallinfo2 ().uordblks, <, before + 4 * n_tasks);
+  test_queue_free (queue);
+}
+#endif
+
+static void
+drop_and_iterate (gpointer location)
+{
+  OsiisoQueue *queue = g_steal_pointer ((OsiisoQueue **) location);
+
+  osiiso_queue_cancel (queue);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_object_unref (queue);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+}
+
+static void
+test_dropped_in_destroy (gconstpointer backend)
+{
+  g_test_summary ("A destroy function may drop the last reference on the queue and iterate the context");
+
+  for (int round = 0; round < 50; round++)
+    {
+      OsiisoQueue *queue = test_queue_new (backend);
+      g_autoptr (OsiisoHandle) handle = osiiso_queue_submit (queue, test_task_none, &queue, drop_and_iterate, NULL, NULL);
+      int gone = 0;
+
+      g_object_weak_ref (G_OBJECT (queue), set_gone, &gone);
+      g_assert_true (osiiso_queue_start (queue, NULL));
+      test_iterate_until (&gone);
+      g_assert_null (queue);
+      g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+    }
+}
+
+static void
+test_dropped_in_wait (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoHandle) handle = osiiso_queue_submit (queue, test_task_none, &queue, drop_and_iterate, NULL, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A queue may be dropped by a destroy function while its owner waits for the task");
+
+  g_assert_true (osiiso_handle_wait (handle, -1, NULL, &error));
+  g_assert_no_error (error);
+  while (queue != NULL)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  test_add_for_backends ("/queue-lifetime/dropped-unstarted", test_dropped_unstarted);
+  test_add_for_backends ("/queue-lifetime/dropped-delayed", test_dropped_delayed);
+  test_add_for_backends ("/queue-lifetime/dropped-working", test_dropped_working);
+  test_add_for_backends ("/queue-lifetime/many-dropped", test_many_dropped);
+  test_add_for_backends ("/queue-lifetime/dropped-elsewhere", test_dropped_elsewhere);
+  test_add_for_backends ("/queue-lifetime/dropped-in-destroy", test_dropped_in_destroy);
+  g_test_add_func ("/queue-lifetime/dropped-in-wait", test_dropped_in_wait);
+  g_test_add_func ("/queue-lifetime/data-after-queue", test_data_after_queue);
+  test_add_for_backends ("/queue-lifetime/value-after-queue", test_value_after_queue);
+  test_add_for_backends ("/queue-lifetime/contexts-go", test_contexts_go);
+#ifdef HAVE_HEAP_SIZE
+  g_test_add_func ("/queue-lifetime/idle-often", test_idle_often);
+#endif
+
+  return g_test_run ();
+}
