@@ -772,7 +772,9 @@ void test_objects_go (string backend) throws Error {
         assert_true (queue.shutdown (false));
     }
     // What a thread of the pool drops last comes through the context.
-    var guard = Timeout.add_seconds ((uint) LONG / 2, () => assert_not_reached ());
+    var guard = Timeout.add_seconds ((uint) LONG / 2, () => {
+        assert_not_reached ();
+    });
     while (alive > 0)
         MainContext.default ().iteration (true);
     Source.remove (guard);

@@ -469,7 +469,10 @@ class TestValues(Case):
         queue = Osiiso.Queue.new(backend)
         handle = queue.submit(lambda attempt, *_: report(attempt))
         queue.run().check()
-        value = handle.get_value()
+        # The copy, because PyGObject does not copy boxed values, and the handle
+        # goes here.
+        value = handle.dup_value()
+        self.assertEqual(handle.get_value(), value)
         self.assertEqual(handle.dup_result().get_value(), value)
         return value
 
