@@ -29,6 +29,7 @@ may_submit (OsiisoQueue            *self,
  * @user_data: (nullable): data for @func
  * @user_data_destroy: (nullable): releases @user_data, in the context that owns
  *   the queue, when the task is over; also when this call fails
+ *   with an error
  * @options: (nullable): how to run it; %NULL for the defaults. Later changes to
  *   the object do not touch the task
  * @error: return location for an error
@@ -73,6 +74,7 @@ osiiso_queue_submit (OsiisoQueue       *self,
  * @user_data: (nullable): data for @func
  * @user_data_destroy: (nullable): releases @user_data, in the context that owns
  *   the queue, when the task is over; also when this call fails
+ *   with an error
  * @options: (nullable): how to run it; %NULL for the defaults
  * @error: return location for an error
  *
@@ -132,6 +134,7 @@ new_batch (OsiisoQueue *self,
  * @user_data: (nullable): data for @func, shared by all calls
  * @user_data_destroy: (nullable): releases @user_data, in the context that owns
  *   the queue, when all tasks are over; also when this call fails
+ *   with an error
  * @options: (nullable): how to run them; %NULL for the defaults
  * @error: return location for an error
  *
