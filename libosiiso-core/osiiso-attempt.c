@@ -795,7 +795,7 @@ osiiso_attempt_set_progress (OsiisoAttempt *self,
                              const char    *status_text)
 {
   OsiisoScheduler *scheduler;
-  OsiisoRecordExt *ext;
+  OsiisoRecordRare *rare;
   g_autofree char *old_text = NULL;
 
   g_return_if_fail (self != NULL);
@@ -804,14 +804,14 @@ osiiso_attempt_set_progress (OsiisoAttempt *self,
     return;
 
   scheduler = self->scheduler;
-  ext = osiiso_record_ensure_ext (self->record);
+  rare = osiiso_record_ensure_rare (self->record);
   pthread_mutex_lock (&scheduler->view_lock);
-  if (ext->progress == NULL)
-    ext->progress = g_new0 (OsiisoProgress, 1);
+  if (rare->progress == NULL)
+    rare->progress = g_new0 (OsiisoProgress, 1);
   if (!isnan (fraction))
-    ext->progress->fraction = CLAMP (fraction, 0, 1);
-  old_text = ext->progress->status_text;
-  ext->progress->status_text = g_strdup (status_text);
+    rare->progress->fraction = CLAMP (fraction, 0, 1);
+  old_text = rare->progress->status_text;
+  rare->progress->status_text = g_strdup (status_text);
   pthread_mutex_unlock (&scheduler->view_lock);
 
   if (!(osiiso_record_set_flags (self->record, OSIISO_RECORD_NOTIFY_PENDING, 0) & OSIISO_RECORD_NOTIFY_PENDING))

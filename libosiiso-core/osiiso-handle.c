@@ -6,6 +6,7 @@
 #include "osiiso-enum-types.h"
 #include "osiiso-error.h"
 #include "osiiso-handle-private.h"
+#include "osiiso-record-pool-private.h"
 #include "osiiso-task-options.h"
 #include "osiiso-task-result-private.h"
 #include "osiiso-waiter-private.h"
@@ -30,11 +31,10 @@
 
 struct _OsiisoHandle
 {
-  GObject          parent_instance;
+  GObject               parent_instance;
 
-  OsiisoScheduler *scheduler; /* (owned) */
-  OsiisoRecord    *record;    /* (owned) */
-  char            *name;      /* (owned), constant */
+  OsiisoRecord         *record; /* (owned), and with it its scheduler */
+  _Atomic (const char *) name;  /* (nullable) (owned), made when somebody asks */
 };
 
 G_DEFINE_FINAL_TYPE (OsiisoHandle, osiiso_handle, G_TYPE_OBJECT)
@@ -62,15 +62,21 @@ typedef enum
 
 static GParamSpec *props[PROP_DURATION + 1];
 
+/* There may be many handles, so they do not keep what the record knows. */
+static inline OsiisoScheduler *
+get_scheduler (OsiisoHandle *self)
+{
+  return osiiso_record_pool_get_owner (self->record);
+}
+
 static OsiisoHandle *
 handle_new (OsiisoScheduler *scheduler,
             OsiisoRecord    *record)
 {
   OsiisoHandle *self = g_object_new (OSIISO_TYPE_HANDLE, NULL);
 
-  self->scheduler = osiiso_scheduler_ref (scheduler);
+  osiiso_scheduler_ref (scheduler);
   self->record = osiiso_record_ref (record);
-  self->name = osiiso_record_dup_name (record);
   return self;
 }
 
@@ -211,7 +217,7 @@ osiiso_handle_get_property (GObject    *object,
       g_value_set_uint64 (value, osiiso_handle_get_task_id (self));
       break;
     case PROP_NAME:
-      g_value_set_string (value, self->name);
+      g_value_set_string (value, osiiso_handle_get_name (self));
       break;
     case PROP_STATUS:
       g_value_set_enum (value, osiiso_handle_get_status (self));
@@ -269,16 +275,16 @@ osiiso_handle_dispose (GObject *object)
   OsiisoHandle *self = OSIISO_HANDLE (object);
   OsiisoRecordExt *ext = osiiso_record_get_ext (self->record);
 
-  pthread_mutex_lock (&self->scheduler->view_lock);
+  pthread_mutex_lock (&get_scheduler (self)->view_lock);
   while (ext->handle == self && ext->handle_pins > 0)
     {
-      pthread_mutex_unlock (&self->scheduler->view_lock);
+      pthread_mutex_unlock (&get_scheduler (self)->view_lock);
       g_thread_yield ();
-      pthread_mutex_lock (&self->scheduler->view_lock);
+      pthread_mutex_lock (&get_scheduler (self)->view_lock);
     }
   if (ext->handle == self)
     ext->handle = NULL;
-  pthread_mutex_unlock (&self->scheduler->view_lock);
+  pthread_mutex_unlock (&get_scheduler (self)->view_lock);
 
   G_OBJECT_CLASS (osiiso_handle_parent_class)->dispose (object);
 }
@@ -287,10 +293,11 @@ static void
 osiiso_handle_finalize (GObject *object)
 {
   OsiisoHandle *self = OSIISO_HANDLE (object);
+  OsiisoScheduler *scheduler = get_scheduler (self);
 
-  g_free (self->name);
+  g_free ((char *) atomic_load_explicit (&self->name, memory_order_acquire));
   osiiso_record_unref (self->record);
-  osiiso_scheduler_unref (self->scheduler);
+  osiiso_scheduler_unref (scheduler);
 
   G_OBJECT_CLASS (osiiso_handle_parent_class)->finalize (object);
 }
@@ -504,9 +511,20 @@ osiiso_handle_get_task_id (OsiisoHandle *self)
 const char *
 osiiso_handle_get_name (OsiisoHandle *self)
 {
+  const char *name;
+  char *made;
+
   g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
 
-  return self->name;
+  name = atomic_load_explicit (&self->name, memory_order_acquire);
+  if (name != NULL)
+    return name;
+  made = osiiso_record_dup_name (self->record);
+  if (atomic_compare_exchange_strong_explicit (&self->name, &name, made,
+                                               memory_order_acq_rel, memory_order_acquire))
+    return made;
+  g_free (made);
+  return name;
 }
 
 /**
@@ -584,7 +602,7 @@ osiiso_handle_set_priority (OsiisoHandle *self,
   g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
   g_return_val_if_fail (priority >= OSIISO_PRIORITY_MIN && priority <= OSIISO_PRIORITY_MAX, FALSE);
 
-  return osiiso_scheduler_set_priority (self->scheduler, self->record, priority);
+  return osiiso_scheduler_set_priority (get_scheduler (self), self->record, priority);
 }
 
 /**
@@ -690,16 +708,18 @@ osiiso_handle_get_metadata (OsiisoHandle *self)
 double
 osiiso_handle_get_progress (OsiisoHandle *self)
 {
-  OsiisoRecordExt *ext;
+  OsiisoRecordRare *rare;
   double fraction = 0;
 
   g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
 
-  ext = osiiso_record_get_ext (self->record);
-  pthread_mutex_lock (&self->scheduler->view_lock);
-  if (ext->progress != NULL)
-    fraction = ext->progress->fraction;
-  pthread_mutex_unlock (&self->scheduler->view_lock);
+  rare = osiiso_record_get_rare (self->record);
+  if (rare == NULL)
+    return 0;
+  pthread_mutex_lock (&get_scheduler (self)->view_lock);
+  if (rare->progress != NULL)
+    fraction = rare->progress->fraction;
+  pthread_mutex_unlock (&get_scheduler (self)->view_lock);
   return fraction;
 }
 
@@ -716,16 +736,18 @@ osiiso_handle_get_progress (OsiisoHandle *self)
 char *
 osiiso_handle_dup_status_text (OsiisoHandle *self)
 {
-  OsiisoRecordExt *ext;
+  OsiisoRecordRare *rare;
   char *text = NULL;
 
   g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
 
-  ext = osiiso_record_get_ext (self->record);
-  pthread_mutex_lock (&self->scheduler->view_lock);
-  if (ext->progress != NULL)
-    text = g_strdup (ext->progress->status_text);
-  pthread_mutex_unlock (&self->scheduler->view_lock);
+  rare = osiiso_record_get_rare (self->record);
+  if (rare == NULL)
+    return NULL;
+  pthread_mutex_lock (&get_scheduler (self)->view_lock);
+  if (rare->progress != NULL)
+    text = g_strdup (rare->progress->status_text);
+  pthread_mutex_unlock (&get_scheduler (self)->view_lock);
   return text;
 }
 
@@ -925,7 +947,7 @@ osiiso_handle_dup_result (OsiisoHandle *self)
 
   if (!osiiso_handle_is_done (self))
     return NULL;
-  return osiiso_task_result_new (self->scheduler, self->record);
+  return osiiso_task_result_new (get_scheduler (self), self->record);
 }
 
 /**
@@ -948,7 +970,7 @@ osiiso_handle_cancel (OsiisoHandle *self)
 {
   g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
 
-  return osiiso_scheduler_cancel (self->scheduler, self->record);
+  return osiiso_scheduler_cancel (get_scheduler (self), self->record);
 }
 
 /**
@@ -990,7 +1012,7 @@ osiiso_handle_wait (OsiisoHandle *self,
                            "the timeout of a wait must be a number of seconds, or negative for none; got nan");
       return FALSE;
     }
-  return osiiso_scheduler_wait_record (self->scheduler, self->record, timeout, cancellable, error);
+  return osiiso_scheduler_wait_record (get_scheduler (self), self->record, timeout, cancellable, error);
 }
 
 static gboolean
@@ -1005,7 +1027,7 @@ wait_remove (GTask *task)
 {
   OsiisoHandle *self = g_task_get_source_object (task);
 
-  return osiiso_scheduler_remove_waiter (self->scheduler, self->record, task);
+  return osiiso_scheduler_remove_waiter (get_scheduler (self), self->record, task);
 }
 
 /**
@@ -1036,14 +1058,14 @@ osiiso_handle_wait_async (OsiisoHandle       *self,
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, osiiso_handle_wait_async);
-  if (!osiiso_handle_is_done (self) && !osiiso_scheduler_start (self->scheduler, &error))
+  if (!osiiso_handle_is_done (self) && !osiiso_scheduler_start (get_scheduler (self), &error))
     {
       g_task_return_error (task, error);
       g_object_unref (task);
       return;
     }
   osiiso_waiter_init (task, wait_finish, wait_remove);
-  osiiso_scheduler_add_waiter (self->scheduler, self->record, task);
+  osiiso_scheduler_add_waiter (get_scheduler (self), self->record, task);
 }
 
 /**

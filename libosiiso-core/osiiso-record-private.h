@@ -36,28 +36,44 @@ typedef struct
 } OsiisoProgress;
 
 /*
- * OsiisoRecordExt: the rare half of a record, made with it when somebody may
- * ask for what is in here, or when the task ends with a value or an error.
+ * OsiisoRecordRare: what only tasks need that wait for a time, change their
+ * priority or tell their progress.
+ *
+ * Constant: record. Set before the record is visible to others: scheduled_for.
+ * Guarded by the scheduler's ready lock: timer.
+ * Guarded by the scheduler's view lock: progress.
+ */
+typedef struct
+{
+  OsiisoRecord     *record;
+  OsiisoHeapNode    timer;
+  gint64            scheduled_for; /* microseconds of the scheduler's clock, 0: at once */
+  OsiisoProgress   *progress;      /* (nullable) */
+} OsiisoRecordRare;
+
+#define OSIISO_RARE_FROM_TIMER(n) ((OsiisoRecordRare *) (void *) ((char *) (n) - G_STRUCT_OFFSET (OsiisoRecordRare, timer)))
+
+/*
+ * OsiisoRecordExt: the other half of a record, made with it when somebody may
+ * ask for what is in here, or when the task ends with a value or an error. Every
+ * task with a handle has one, so it is kept small.
  *
  * Set before the record is visible to others, then constant: params, batch,
- * index, created, scheduled_for.
- * Guarded by the scheduler's view lock: handle, waiters, progress.
- * Guarded by the scheduler's ready lock: timer.
+ * index, created.
+ * Published once, with release: rare.
+ * Guarded by the scheduler's view lock: handle, handle_pins, waiters.
  * Written by whoever ended the task, before the final status is published:
  * outcome, finished.
  */
 typedef struct
 {
-  OsiisoRecord     *record;   /* the other half */
   OsiisoTaskParams *params;   /* (nullable) */
   OsiisoBatch      *batch;    /* (nullable), owned */
   OsiisoOutcome    *outcome;  /* (nullable) */
-  OsiisoProgress   *progress; /* (nullable) */
   OsiisoHandle     *handle;   /* (nullable), not owned; cleared by its dispose */
   GSList           *waiters;  /* of GTask, owned */
-  OsiisoHeapNode    timer;
+  _Atomic (OsiisoRecordRare *) rare; /* (nullable) (owned) */
   gint64            created;  /* microseconds of the scheduler's clock, 0: not asked for */
-  gint64            scheduled_for;
   _Atomic gint64    started;
   gint64            finished;
   _Atomic guint32   attempts;
@@ -155,6 +171,15 @@ osiiso_record_get_ext (OsiisoRecord *self)
   return atomic_load_explicit (&self->ext, memory_order_acquire);
 }
 
+/* NULL when nobody needed it so far. */
+static inline OsiisoRecordRare *
+osiiso_record_get_rare (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL ? atomic_load_explicit (&ext->rare, memory_order_acquire) : NULL;
+}
+
 static inline OsiisoStatus
 osiiso_record_get_status (OsiisoRecord *self)
 {
@@ -166,6 +191,7 @@ OsiisoRecord    *osiiso_record_ref        (OsiisoRecord *self);
 void             osiiso_record_unref      (OsiisoRecord *self);
 
 OsiisoRecordExt *osiiso_record_ensure_ext (OsiisoRecord *self);
+OsiisoRecordRare *osiiso_record_ensure_rare (OsiisoRecord *self);
 guint32          osiiso_record_set_flags  (OsiisoRecord *self,
                                            guint32       set,
                                            guint32       clear);

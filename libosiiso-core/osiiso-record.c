@@ -54,6 +54,19 @@ outcome_free (gpointer data)
 }
 
 static void
+rare_free (OsiisoRecordRare *rare)
+{
+  if (rare == NULL)
+    return;
+  if (rare->progress != NULL)
+    {
+      g_free (rare->progress->status_text);
+      g_free (rare->progress);
+    }
+  g_free (rare);
+}
+
+static void
 record_free (OsiisoRecord *self)
 {
   OsiisoRecordExt *ext = atomic_load_explicit (&self->ext, memory_order_acquire);
@@ -74,11 +87,7 @@ record_free (OsiisoRecord *self)
             osiiso_scheduler_destroy_in_owner (osiiso_record_pool_get_owner (self),
                                                outcome_free, ext->outcome);
         }
-      if (ext->progress != NULL)
-        {
-          g_free (ext->progress->status_text);
-          g_free (ext->progress);
-        }
+      rare_free (atomic_load_explicit (&ext->rare, memory_order_acquire));
       g_free (ext);
     }
   osiiso_record_pool_return (self);
@@ -101,13 +110,31 @@ osiiso_record_ensure_ext (OsiisoRecord *self)
     return ext;
 
   made = g_new0 (OsiisoRecordExt, 1);
-  made->record = self;
   atomic_init (&made->payload_holds, 1);
   if (atomic_compare_exchange_strong_explicit (&self->ext, &ext, made,
                                                memory_order_acq_rel, memory_order_acquire))
     return made;
   g_free (made);
   return ext;
+}
+
+OsiisoRecordRare *
+osiiso_record_ensure_rare (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_ensure_ext (self);
+  OsiisoRecordRare *rare = atomic_load_explicit (&ext->rare, memory_order_acquire);
+  OsiisoRecordRare *made;
+
+  if (rare != NULL)
+    return rare;
+
+  made = g_new0 (OsiisoRecordRare, 1);
+  made->record = self;
+  if (atomic_compare_exchange_strong_explicit (&ext->rare, &rare, made,
+                                               memory_order_acq_rel, memory_order_acquire))
+    return made;
+  g_free (made);
+  return rare;
 }
 
 guint32
@@ -207,9 +234,9 @@ osiiso_record_get_metadata (OsiisoRecord *self)
 double
 osiiso_record_get_scheduled_for (OsiisoRecord *self)
 {
-  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+  OsiisoRecordRare *rare = osiiso_record_get_rare (self);
 
-  return ext != NULL ? osiiso_clock_to_seconds (ext->scheduled_for) : 0;
+  return rare != NULL ? osiiso_clock_to_seconds (rare->scheduled_for) : 0;
 }
 
 double

@@ -160,14 +160,12 @@ peek_ready_locked (OsiisoScheduler *self)
 {
   OsiisoRecord *record = osiiso_ready_list_peek (&self->ready);
   OsiisoHeapNode *node = osiiso_deadline_heap_peek (&self->returned);
-  OsiisoRecordExt *ext;
   OsiisoRecord *back;
   int priority;
 
   if (node == NULL)
     return record;
-  ext = (OsiisoRecordExt *) (void *) ((char *) node - G_STRUCT_OFFSET (OsiisoRecordExt, timer));
-  back = ext->record;
+  back = OSIISO_RARE_FROM_TIMER (node)->record;
   if (record == NULL)
     return back;
 
@@ -184,7 +182,7 @@ remove_ready_locked (OsiisoScheduler *self,
 {
   if (osiiso_record_get_word (record) & OSIISO_RECORD_RETURNED)
     {
-      osiiso_deadline_heap_remove (&self->returned, &osiiso_record_get_ext (record)->timer);
+      osiiso_deadline_heap_remove (&self->returned, &osiiso_record_get_rare (record)->timer);
       osiiso_record_set_flags (record, 0, OSIISO_RECORD_RETURNED);
     }
   else
@@ -251,10 +249,10 @@ static void
 make_runnable_locked (OsiisoScheduler *self,
                       OsiisoRecord    *record)
 {
-  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  OsiisoRecordRare *rare = osiiso_record_ensure_rare (record);
 
   osiiso_record_set_flags (record, OSIISO_RECORD_RETURNED, 0);
-  osiiso_deadline_heap_insert (&self->returned, &ext->timer,
+  osiiso_deadline_heap_insert (&self->returned, &rare->timer,
                                osiiso_record_get_priority (record), record->seq);
 }
 
@@ -264,7 +262,7 @@ schedule_locked (OsiisoScheduler *self,
                  gint64           when)
 {
   osiiso_record_set_flags (record, OSIISO_RECORD_SCHEDULED, 0);
-  osiiso_deadline_heap_insert (&self->delays, &osiiso_record_get_ext (record)->timer, when, record->seq);
+  osiiso_deadline_heap_insert (&self->delays, &osiiso_record_ensure_rare (record)->timer, when, record->seq);
   atomic_fetch_add_explicit (&self->n_scheduled, 1, memory_order_relaxed);
   arm_timers_locked (self);
 }
@@ -322,8 +320,8 @@ osiiso_scheduler_push (OsiisoScheduler *self,
                        OsiisoWake      *wake,
                        GError         **error)
 {
-  OsiisoRecordExt *ext = osiiso_record_get_ext (records[0]);
-  gboolean delayed = ext != NULL && ext->scheduled_for != 0;
+  OsiisoRecordRare *rare = osiiso_record_get_rare (records[0]);
+  gboolean delayed = rare != NULL && rare->scheduled_for != 0;
   gboolean accepted;
 
   /* Delayed tasks go into the heap of the other lock, which comes first. */
@@ -339,7 +337,7 @@ osiiso_scheduler_push (OsiisoScheduler *self,
       for (guint i = 0; i < n; i++)
         {
           if (delayed)
-            schedule_locked (self, records[i], osiiso_record_get_ext (records[i])->scheduled_for);
+            schedule_locked (self, records[i], osiiso_record_get_rare (records[i])->scheduled_for);
           else
             osiiso_ready_list_append (&self->inbox, records[i]);
         }
@@ -607,7 +605,7 @@ unqueue_locked (OsiisoScheduler *self,
 {
   if (osiiso_record_get_word (record) & OSIISO_RECORD_SCHEDULED)
     {
-      osiiso_deadline_heap_remove (&self->delays, &osiiso_record_get_ext (record)->timer);
+      osiiso_deadline_heap_remove (&self->delays, &osiiso_record_get_rare (record)->timer);
       osiiso_record_set_flags (record, 0, OSIISO_RECORD_SCHEDULED);
       atomic_fetch_sub_explicit (&self->n_scheduled, 1, memory_order_relaxed);
     }
@@ -694,7 +692,6 @@ osiiso_scheduler_set_priority (OsiisoScheduler *self,
     {
       /* It keeps its turn among the tasks of its new priority, so it goes into
        * the heap that knows the order of submission. */
-      osiiso_record_ensure_ext (record);
       unqueue_locked (self, record);
       osiiso_record_set_flags (record, bits, mask & ~bits);
       make_runnable_locked (self, record);
@@ -728,11 +725,7 @@ collect_heap (GPtrArray          *found,
               gboolean            must_complete_too)
 {
   for (guint i = 0; i < heap->n_nodes; i++)
-    {
-      OsiisoRecordExt *ext = (OsiisoRecordExt *) (void *) ((char *) heap->nodes[i] - G_STRUCT_OFFSET (OsiisoRecordExt, timer));
-
-      collect (found, ext->record, must_complete_too);
-    }
+    collect (found, OSIISO_RARE_FROM_TIMER (heap->nodes[i])->record, must_complete_too);
 }
 
 void
@@ -793,12 +786,12 @@ client_tick (OsiisoTimerClient *client)
   pthread_mutex_lock (&self->ready_lock);
   while ((node = osiiso_deadline_heap_peek (&self->delays)) != NULL && node->key <= now)
     {
-      OsiisoRecordExt *ext = (OsiisoRecordExt *) (void *) ((char *) node - G_STRUCT_OFFSET (OsiisoRecordExt, timer));
+      OsiisoRecord *record = OSIISO_RARE_FROM_TIMER (node)->record;
 
       osiiso_deadline_heap_remove (&self->delays, node);
       atomic_fetch_sub_explicit (&self->n_scheduled, 1, memory_order_relaxed);
-      osiiso_record_set_flags (ext->record, 0, OSIISO_RECORD_SCHEDULED);
-      make_runnable_locked (self, ext->record);
+      osiiso_record_set_flags (record, 0, OSIISO_RECORD_SCHEDULED);
+      make_runnable_locked (self, record);
     }
   while ((node = osiiso_deadline_heap_peek (&self->timeouts)) != NULL && node->key <= now)
     {

@@ -79,12 +79,13 @@ new_record (OsiisoScheduler  *scheduler,
 
   if (record != NULL && (params != NULL || with_times))
     {
-      OsiisoRecordExt *ext = osiiso_record_ensure_ext (record);
       gint64 now = osiiso_clock_now ();
+      gint64 due = due_time (params, now);
 
       if (with_times)
-        ext->created = now;
-      ext->scheduled_for = due_time (params, now);
+        osiiso_record_ensure_ext (record)->created = now;
+      if (due != 0)
+        osiiso_record_ensure_rare (record)->scheduled_for = due;
     }
   return record;
 }
