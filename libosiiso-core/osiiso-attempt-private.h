@@ -14,6 +14,8 @@ enum
   OSIISO_ATTEMPT_DEFERRED    = 1 << 3,
   OSIISO_ATTEMPT_INTERRUPTED = 1 << 4, /* ended by a timeout or a cancellation */
   OSIISO_ATTEMPT_HOLDS       = 1 << 5, /* keeps the user data until it is freed */
+  OSIISO_ATTEMPT_STUCK       = 1 << 6, /* interrupted while the function was running */
+  OSIISO_ATTEMPT_SERVED      = 1 << 7, /* its thread is counted in n_serving */
 };
 
 /*
@@ -45,6 +47,21 @@ struct _OsiisoAttempt
 OsiisoAttempt *osiiso_attempt_new       (OsiisoScheduler *scheduler,
                                          OsiisoRecord    *record,
                                          guint            number);
+
+/* The same in the memory of an attempt that has ended and that nobody else has;
+ * FALSE when somebody has, or it cannot be used again. Its reference on its old
+ * record is the caller's then. */
+gboolean       osiiso_attempt_reuse     (OsiisoAttempt   *self,
+                                         OsiisoRecord    *record,
+                                         guint            number);
+
+/* Lets go of its record when nobody else has the attempt, to be used again; NULL
+ * when somebody has, and then the reference is gone. */
+OsiisoAttempt *osiiso_attempt_retire    (OsiisoAttempt   *self);
+
+/* Calls the function unless the attempt has ended. TRUE when the caller has to
+ * end it, with what is in status, outcome and retry_after. */
+gboolean       osiiso_attempt_perform   (OsiisoAttempt   *self);
 
 /* For whoever found the attempt in a list that does not hold it. */
 gboolean       osiiso_attempt_try_ref   (OsiisoAttempt   *self);

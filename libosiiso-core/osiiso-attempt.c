@@ -91,6 +91,43 @@ osiiso_attempt_new (OsiisoScheduler *scheduler,
   return self;
 }
 
+/* With the last reference nobody else can take one: it is in no list. */
+static gboolean
+is_reusable (OsiisoAttempt *self)
+{
+  return atomic_load_explicit (&self->ref_count, memory_order_acquire) == 1 &&
+         atomic_load_explicit (&self->cancellable, memory_order_relaxed) == NULL &&
+         !(atomic_load_explicit (&self->state, memory_order_relaxed) & OSIISO_ATTEMPT_HOLDS);
+}
+
+OsiisoAttempt *
+osiiso_attempt_retire (OsiisoAttempt *self)
+{
+  if (!is_reusable (self))
+    {
+      osiiso_attempt_unref (self);
+      return NULL;
+    }
+  if (self->record != NULL)
+    osiiso_record_unref (g_steal_pointer (&self->record));
+  return self;
+}
+
+gboolean
+osiiso_attempt_reuse (OsiisoAttempt *self,
+                      OsiisoRecord  *record,
+                      guint          number)
+{
+  if (!is_reusable (self))
+    return FALSE;
+
+  self->number = number;
+  atomic_store_explicit (&self->state, 0, memory_order_relaxed);
+  self->record = osiiso_record_ref (record);
+  self->retry_after = -1;
+  return TRUE;
+}
+
 /* Keeps the user data for as long as the attempt lives. */
 static void
 hold_payload (OsiisoAttempt *self)
@@ -115,6 +152,12 @@ claim (OsiisoAttempt *self,
     {
       if (old & OSIISO_ATTEMPT_CLAIMED)
         return FALSE;
+      /* In one step: the thread that leaves the function knows what it was
+       * written off for. */
+      if ((flags & OSIISO_ATTEMPT_INTERRUPTED) && (old & OSIISO_ATTEMPT_INSIDE))
+        flags |= OSIISO_ATTEMPT_STUCK;
+      else
+        flags &= ~(guint32) OSIISO_ATTEMPT_STUCK;
     }
   while (!atomic_compare_exchange_weak (&self->state, &old, old | OSIISO_ATTEMPT_CLAIMED | flags));
   return TRUE;
@@ -142,7 +185,8 @@ attempt_free (OsiisoAttempt *self)
       else
         g_object_unref (cancellable);
     }
-  osiiso_record_unref (self->record);
+  if (self->record != NULL)
+    osiiso_record_unref (self->record);
   osiiso_scheduler_unref (self->scheduler);
   g_free (self);
 }
@@ -358,6 +402,28 @@ osiiso_attempt_is_open (OsiisoAttempt *self)
   return !(atomic_load (&self->state) & OSIISO_ATTEMPT_CLAIMED);
 }
 
+/**
+ * osiiso_attempt_is_stuck:
+ * @self: an attempt
+ *
+ * Whether the attempt was ended by a timeout or a cancellation while its function
+ * was running, so that the thread which runs it is not free until it returns.
+ *
+ * For backends with threads, in [vfunc@Osiiso.Backend.interrupt].
+ *
+ * Returns: %TRUE if it was; that does not change any more, not even when the
+ *   function returns
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_attempt_is_stuck (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return (atomic_load (&self->state) & OSIISO_ATTEMPT_STUCK) != 0;
+}
+
 gboolean
 osiiso_attempt_interrupt (OsiisoAttempt        *self,
                           OsiisoInterruptReason reason)
@@ -386,6 +452,9 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
     }
   self->outcome = osiiso_outcome_new_error (error);
 
+  if ((atomic_load (&self->state) & (OSIISO_ATTEMPT_STUCK | OSIISO_ATTEMPT_SERVED)) ==
+      (OSIISO_ATTEMPT_STUCK | OSIISO_ATTEMPT_SERVED))
+    osiiso_scheduler_write_off (self->scheduler);
   /* The backend first: the end of the attempt lets another one start, for which
    * it may have to make room. */
   backend = osiiso_scheduler_dup_backend (self->scheduler);
@@ -818,6 +887,75 @@ osiiso_attempt_set_progress (OsiisoAttempt *self,
     osiiso_outbox_post (&scheduler->outbox, OSIISO_EVENT_PROGRESS, self->record, NULL, NULL, NULL);
 }
 
+static void
+call_function (OsiisoAttempt *self)
+{
+  OsiisoAttempt *outer = current_attempt;
+  OsiisoRecord *record = self->record;
+
+  current_attempt = self;
+  if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
+    {
+      OsiisoMapPayload *payload = record->data;
+
+      payload->func (self, payload->data);
+    }
+  else
+    {
+      record->func (self, record->data);
+    }
+  current_attempt = outer;
+}
+
+gboolean
+osiiso_attempt_perform (OsiisoAttempt *self)
+{
+  guint32 state;
+  guint32 left;
+
+  /* In the owner's thread what was told before comes first, so that on-start is
+   * seen before the function. */
+  if ((self->scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
+      !osiiso_outbox_is_empty (&self->scheduler->outbox))
+    {
+      OsiisoAttempt *outer = current_attempt;
+
+      /* A handler that waits for all work waits for this attempt too. */
+      current_attempt = self;
+      osiiso_outbox_drain (&self->scheduler->outbox);
+      current_attempt = outer;
+    }
+
+  state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
+  g_return_val_if_fail (!(state & OSIISO_ATTEMPT_INSIDE), FALSE);
+  if (state & OSIISO_ATTEMPT_REPORTED)
+    {
+      /* Whoever reported found nobody inside and has ended it. */
+      atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
+      return FALSE;
+    }
+  if (!(state & OSIISO_ATTEMPT_CLAIMED))
+    call_function (self);
+
+  /* Left, and claimed when nobody has: one step, so that whoever reports either
+   * finds somebody inside or nothing left to claim. */
+  state = atomic_load (&self->state);
+  do
+    {
+      left = state & ~(guint32) OSIISO_ATTEMPT_INSIDE;
+      if (!(state & (OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_DEFERRED)))
+        left |= OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_REPORTED;
+    }
+  while (!atomic_compare_exchange_weak (&self->state, &state, left));
+
+  if (state & OSIISO_ATTEMPT_REPORTED)
+    return TRUE;
+  if (!(left & OSIISO_ATTEMPT_REPORTED))
+    return FALSE;
+  self->status = OSIISO_STATUS_SUCCEEDED;
+  return TRUE;
+}
+
 /**
  * osiiso_attempt_run:
  * @self: an attempt
@@ -833,53 +971,8 @@ osiiso_attempt_set_progress (OsiisoAttempt *self,
 void
 osiiso_attempt_run (OsiisoAttempt *self)
 {
-  OsiisoAttempt *outer = current_attempt;
-  OsiisoRecord *record;
-  guint32 state;
-
   g_return_if_fail (self != NULL);
 
-  /* In the owner's thread what was told before comes first, so that on-start is
-   * seen before the function. */
-  if (self->scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES)
-    {
-      /* A handler that waits for all work waits for this attempt too. */
-      current_attempt = self;
-      osiiso_outbox_drain (&self->scheduler->outbox);
-      current_attempt = outer;
-    }
-
-  state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
-  g_return_if_fail (!(state & OSIISO_ATTEMPT_INSIDE));
-  if (state & OSIISO_ATTEMPT_REPORTED)
-    {
-      /* Whoever reported found nobody inside and has ended it. */
-      atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
-      return;
-    }
-  if (!(state & OSIISO_ATTEMPT_CLAIMED))
-    {
-      record = self->record;
-      current_attempt = self;
-      if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
-        {
-          OsiisoMapPayload *payload = record->data;
-
-          payload->func (self, payload->data);
-        }
-      else
-        {
-          record->func (self, record->data);
-        }
-      current_attempt = outer;
-    }
-
-  state = atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
-  if (state & OSIISO_ATTEMPT_REPORTED)
+  if (osiiso_attempt_perform (self))
     end (self);
-  else if (!(state & OSIISO_ATTEMPT_DEFERRED) && claim (self, OSIISO_ATTEMPT_REPORTED))
-    {
-      self->status = OSIISO_STATUS_SUCCEEDED;
-      end (self);
-    }
 }

@@ -29,6 +29,8 @@ guint          osiiso_attempt_get_index              (OsiisoAttempt *self);
 OSIISO_AVAILABLE_IN_1_0
 GCancellable  *osiiso_attempt_get_cancellable        (OsiisoAttempt *self);
 OSIISO_AVAILABLE_IN_1_0
+gboolean       osiiso_attempt_is_stuck             (OsiisoAttempt *self);
+OSIISO_AVAILABLE_IN_1_0
 gboolean       osiiso_attempt_is_open                (OsiisoAttempt *self);
 
 OSIISO_AVAILABLE_IN_1_0

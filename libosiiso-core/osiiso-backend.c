@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "osiiso-backend-private.h"
+#include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 
 /**
@@ -317,6 +318,78 @@ osiiso_backend_take_wait (OsiisoBackend *self)
   g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
 
   return take (self, TRUE);
+}
+
+/**
+ * osiiso_backend_serve:
+ * @self: a backend
+ *
+ * Takes attempts and runs their functions in this thread, one after the other,
+ * and waits when there are none.
+ *
+ * This is what a backend with threads calls in each of them, with as many threads
+ * as [method@Osiiso.Backend.get_workers] says. It costs less than
+ * [method@Osiiso.Backend.take_wait] with [method@Osiiso.Attempt.run]. An attempt
+ * that is interrupted while its function runs keeps its thread until the function
+ * returns; [method@Osiiso.Attempt.is_stuck] says so in the interrupt slot, which
+ * may then start another thread.
+ *
+ * Any thread, for as long as the call lasts.
+ *
+ * Returns: why it ended
+ *
+ * Since: 1.0
+ */
+OsiisoServeEnd
+osiiso_backend_serve (OsiisoBackend *self)
+{
+  OsiisoScheduler *scheduler;
+  OsiisoServeEnd end;
+
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), OSIISO_SERVE_END_CLOSED);
+
+  scheduler = dup_scheduler (self);
+  if (scheduler == NULL)
+    return OSIISO_SERVE_END_CLOSED;
+  end = osiiso_scheduler_serve (scheduler);
+  osiiso_scheduler_unref (scheduler);
+  return end;
+}
+
+/**
+ * osiiso_backend_serve_for:
+ * @self: a backend
+ * @seconds: for how long; after that no other function is entered
+ *
+ * Takes attempts and runs their functions in this thread, one after the other,
+ * until there are none or the time is over.
+ *
+ * This is what a backend calls that shares its thread with others, when it was
+ * woken. At least one function is called if there is one to be called.
+ *
+ * Any thread.
+ *
+ * Returns: %TRUE when the time was over and there may be more, %FALSE when there
+ *   was nothing left to take
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_backend_serve_for (OsiisoBackend *self,
+                          double         seconds)
+{
+  OsiisoScheduler *scheduler;
+  gboolean more;
+
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), FALSE);
+  g_return_val_if_fail (seconds >= 0, FALSE);
+
+  scheduler = dup_scheduler (self);
+  if (scheduler == NULL)
+    return FALSE;
+  more = osiiso_scheduler_serve_for (scheduler, osiiso_clock_from_seconds (seconds));
+  osiiso_scheduler_unref (scheduler);
+  return more;
 }
 
 /**

@@ -86,6 +86,11 @@ OsiisoAttempt            *osiiso_backend_take             (OsiisoBackend *self) 
 OSIISO_AVAILABLE_IN_1_0
 OsiisoAttempt            *osiiso_backend_take_wait        (OsiisoBackend *self) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+OsiisoServeEnd            osiiso_backend_serve            (OsiisoBackend *self);
+OSIISO_AVAILABLE_IN_1_0
+gboolean                  osiiso_backend_serve_for        (OsiisoBackend *self,
+                                                           double         seconds);
+OSIISO_AVAILABLE_IN_1_0
 void                      osiiso_backend_closed           (OsiisoBackend *self);
 
 G_END_DECLS

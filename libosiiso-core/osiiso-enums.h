@@ -124,4 +124,23 @@ typedef enum
   OSIISO_INTERRUPT_REASON_TIMED_OUT,
 } OsiisoInterruptReason;
 
+/**
+ * OsiisoServeEnd:
+ * @OSIISO_SERVE_END_CLOSED: the backend is being closed
+ * @OSIISO_SERVE_END_SURPLUS: more threads serve than the queue has workers, so
+ *   this one is not counted any more
+ * @OSIISO_SERVE_END_INTERRUPTED: the attempt was ended while its function ran in
+ *   this thread, which has not been counted since then
+ *
+ * Why a thread does not serve any longer.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  OSIISO_SERVE_END_CLOSED,
+  OSIISO_SERVE_END_SURPLUS,
+  OSIISO_SERVE_END_INTERRUPTED,
+} OsiisoServeEnd;
+
 G_END_DECLS

@@ -51,7 +51,7 @@ typedef struct
   GSource         *source;
 
   pthread_mutex_t  lock;
-  OsiisoEvent     *first;
+  OsiisoEvent     *first;     /* changed under the lock, compared with NULL anywhere */
   OsiisoEvent     *last;
   OsiisoEvent     *late;      /* progress, delivered at late_at in any order */
   gint64           late_at;

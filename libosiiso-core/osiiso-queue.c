@@ -118,6 +118,15 @@ osiiso_queue_check_backend (OsiisoQueue *self,
   return FALSE;
 }
 
+/* A subclass handles a signal. */
+static gboolean
+has_slots (OsiisoQueue *self)
+{
+  OsiisoQueueClass *klass = OSIISO_QUEUE_GET_CLASS (self);
+
+  return klass->on_start != NULL || klass->on_complete != NULL || klass->on_retry != NULL;
+}
+
 gboolean
 osiiso_queue_listens (OsiisoQueue    *self,
                       OsiisoEventKind kind)
@@ -277,6 +286,7 @@ osiiso_queue_constructed (GObject *object)
 
   G_OBJECT_CLASS (osiiso_queue_parent_class)->constructed (object);
 
+  osiiso_scheduler_set_listener (priv->scheduler, self, has_slots (self));
   if (priv->backend == NULL)
     priv->backend = osiiso_backend_create (priv->backend_name, &priv->backend_error);
   if (priv->backend != NULL && !osiiso_backend_bind (priv->backend, priv->scheduler, &priv->backend_error))
@@ -297,6 +307,7 @@ osiiso_queue_dispose (GObject *object)
   /* A task or a thread may have brought it back to life just now. */
   if (!osiiso_outbox_detach (&priv->scheduler->outbox))
     return;
+  osiiso_scheduler_set_listener (priv->scheduler, NULL, FALSE);
 
   if (priv->backend != NULL)
     {
@@ -1070,16 +1081,9 @@ osiiso_queue_get_scheduled_count (OsiisoQueue *self)
 guint64
 osiiso_queue_get_completed_count (OsiisoQueue *self)
 {
-  OsiisoScheduler *scheduler;
-  guint64 n;
-
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
 
-  scheduler = osiiso_queue_get_scheduler (self);
-  pthread_mutex_lock (&scheduler->view_lock);
-  n = scheduler->n_completed;
-  pthread_mutex_unlock (&scheduler->view_lock);
-  return n;
+  return atomic_load (&osiiso_queue_get_scheduler (self)->n_completed);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include "osiiso-record-pool-private.h"
 #include "osiiso-record-private.h"
 #include "osiiso-run-summary-private.h"
+#include "osiiso-signal-flag-private.h"
 #include "osiiso-timer-service-private.h"
 
 G_BEGIN_DECLS
@@ -19,6 +20,14 @@ typedef struct
   gboolean signal;  /* one thread in take_wait() */
   guint    backend; /* the backend, about that many tasks */
 } OsiisoWake;
+
+/* A function with its data, on the way in. */
+typedef struct
+{
+  OsiisoTaskFunc func;
+  gpointer       data;
+  GDestroyNotify destroy;
+} OsiisoPayload;
 
 typedef enum
 {
@@ -81,6 +90,11 @@ struct _OsiisoScheduler
   gint64             run_deadline; /* 0: none */
   OsiisoLink         running;   /* attempts that are open */
   guint              limit;     /* attempts at a time */
+  guint              n_serving; /* threads in serve(), but for those that are stuck */
+  OsiisoRunCounts    counts;    /* of what ended, without detached tasks */
+  gboolean           may_listen; /* a queue is there that somebody may hear */
+  gboolean           has_slots;  /* its class handles a signal */
+  OsiisoSignalFlag   signal_flag; /* of the queue; valid while may_listen */
   gboolean           paused;
   gboolean           resting;   /* not started, or not started again after a run */
   gboolean           open;      /* between the backend's open() and close() */
@@ -91,10 +105,9 @@ struct _OsiisoScheduler
   OsiisoReadyList    inbox;
   OsiisoRecordPool   pool;
   guint32            next_seq;
-  guint              sleepers;  /* threads in take_wait() that wait */
   guint              tokens;    /* of them, how many may leave */
   gboolean           waking;    /* one of them is on its way */
-  gboolean           parked;    /* take() returned NULL since the last wake */
+  guint              shrunk;    /* how often the limit was lowered */
   gboolean           stopping;  /* take_wait() returns NULL */
   gboolean           accepting;
   OsiisoBackend     *backend;   /* (nullable) (owned), dropped with the queue */
@@ -102,8 +115,12 @@ struct _OsiisoScheduler
   /* written under the lock that is named, read anywhere */
   _Atomic gboolean   halted;       /* ready_lock and inbox_lock: a run was aborted, no new work */
   _Atomic gboolean   inbox_dirty;   /* inbox_lock: something may be in the inbox */
+  _Atomic guint      sleepers;      /* inbox_lock, and ready_lock to add one: threads
+                                     * in take_wait() that wait */
+  _Atomic gboolean   parked;        /* the same: take() returned NULL since the last wake */
   _Atomic guint      n_active;      /* ready_lock */
   _Atomic guint      n_scheduled;   /* ready_lock */
+  _Atomic guint64    n_completed;   /* ready_lock */
   _Atomic guint64    n_outstanding; /* none: submitted and not ended */
   _Atomic guint      n_blocked;     /* none: tasks of this queue that wait for others */
   _Atomic gboolean   started;      /* ready_lock: not resting */
@@ -116,8 +133,6 @@ struct _OsiisoScheduler
   pthread_cond_t     view_cond;
   OsiisoLife         life;
   GPtrArray         *results;   /* of OsiisoRecord, owned; in the order of completion */
-  OsiisoRunCounts    counts;    /* without detached tasks */
-  guint64            n_completed;
   OsiisoRun          run;
   GSList            *join_tasks;     /* of GTask, owned */
   GSList            *shutdown_tasks; /* of GTask, owned */
@@ -136,6 +151,14 @@ OsiisoRecord    *osiiso_scheduler_new_record   (OsiisoScheduler  *self,
                                                 OsiisoTaskParams *params,
                                                 guint32           flags,
                                                 GError          **error);
+/* A new record without an other half, in one step: the cheapest way in. @record
+ * has what osiiso_scheduler_new_record() does not set. */
+gboolean         osiiso_scheduler_push_plain   (OsiisoScheduler        *self,
+                                                const OsiisoTaskParams *params,
+                                                const OsiisoPayload    *payload,
+                                                guint64                *id,
+                                                OsiisoWake             *wake,
+                                                GError                **error);
 gboolean         osiiso_scheduler_push         (OsiisoScheduler *self,
                                                 OsiisoRecord   **records,
                                                 guint            n,
@@ -149,6 +172,43 @@ OsiisoRecord    *osiiso_scheduler_lookup       (OsiisoScheduler *self,
 /* Out of it, for backends. */
 OsiisoAttempt   *osiiso_scheduler_take         (OsiisoScheduler *self,
                                                 gboolean         wait);
+OsiisoServeEnd   osiiso_scheduler_serve        (OsiisoScheduler *self);
+/* A thread that serves is stuck in the function of an interrupted attempt. */
+void             osiiso_scheduler_write_off    (OsiisoScheduler *self);
+gboolean         osiiso_scheduler_serve_for    (OsiisoScheduler *self,
+                                                gint64           us);
+
+/* Shared by the files of the scheduler; with the locks that it says there. */
+void             osiiso_scheduler_decide_wake_locked (OsiisoScheduler *self,
+                                                      guint            n,
+                                                      OsiisoWake      *wake);
+void             osiiso_scheduler_announce_locked (OsiisoScheduler *self,
+                                                   OsiisoWake      *wake);
+void             osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self);
+void             osiiso_scheduler_remove_ready_locked (OsiisoScheduler *self,
+                                                       OsiisoRecord    *record);
+void             osiiso_scheduler_unlink_attempt_locked (OsiisoScheduler *self,
+                                                         OsiisoAttempt   *attempt);
+/* Whether a signal may be heard. Nobody has connected when it says no; if it says
+ * yes it has to be asked exactly. */
+static inline gboolean
+osiiso_scheduler_may_listen_locked (OsiisoScheduler *self)
+{
+  return self->may_listen && (self->has_slots || osiiso_signal_flag_get (&self->signal_flag));
+}
+/* From the construction of the queue to its end. */
+void             osiiso_scheduler_set_listener (OsiisoScheduler *self,
+                                                OsiisoQueue     *queue,
+                                                gboolean         has_slots);
+/* A task ends; @word is what its word was before. */
+void             osiiso_scheduler_count_end_locked (OsiisoScheduler *self,
+                                                    guint32          word,
+                                                    OsiisoStatus     status);
+/* For the summary, if it is to be kept. */
+void             osiiso_scheduler_keep_result  (OsiisoScheduler *self,
+                                                OsiisoRecord    *record,
+                                                guint32          word,
+                                                OsiisoStatus     status);
 
 /* The end of an attempt that the caller has claimed. Takes over @outcome. With
  * @retry_after >= 0 that is the delay of a retry instead of what the options

@@ -20,6 +20,7 @@ osiiso_scheduler_begin_run (OsiisoScheduler    *self,
     return FALSE;
 
   /* The window opens before the first task can end in it. */
+  pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->view_lock);
   busy = self->run.active;
   if (!busy)
@@ -34,6 +35,7 @@ osiiso_scheduler_begin_run (OsiisoScheduler    *self,
       };
     }
   pthread_mutex_unlock (&self->view_lock);
+  pthread_mutex_unlock (&self->ready_lock);
   if (busy)
     {
       g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY, "a run is already in progress");
@@ -81,7 +83,8 @@ osiiso_scheduler_run_is_over (OsiisoScheduler *self)
   return !self->run.infinite || self->run.timed_out || self->halted || self->life == OSIISO_LIFE_CLOSED;
 }
 
-/* The results from @first on, and the counts since @before. */
+/* The results from @first on, and the counts since @before; with the ready and
+ * the view lock. */
 static GPtrArray *
 copy_results_locked (OsiisoScheduler       *self,
                      guint                  first,
@@ -143,11 +146,13 @@ osiiso_scheduler_dup_summary (OsiisoScheduler *self)
   gboolean timed_out;
   double duration;
 
+  pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->view_lock);
   timed_out = self->run.active && self->run.timed_out;
   duration = self->run.active ? osiiso_clock_to_seconds (osiiso_clock_now () - self->run.started) : 0;
   records = copy_results_locked (self, 0, &none, &counts);
   pthread_mutex_unlock (&self->view_lock);
+  pthread_mutex_unlock (&self->ready_lock);
 
   return osiiso_run_summary_new (self, records, &counts, timed_out, duration);
 }

@@ -29,14 +29,19 @@ OsiisoScheduler *
 osiiso_scheduler_new (OsiisoQueue *queue)
 {
   OsiisoScheduler *self = g_new0 (OsiisoScheduler, 1);
+  pthread_mutexattr_t mutex_attr;
   pthread_condattr_t attr;
+
+  /* Held for a few instructions, so the other one is better waited for. */
+  pthread_mutexattr_init (&mutex_attr);
+  pthread_mutexattr_settype (&mutex_attr, PTHREAD_MUTEX_ADAPTIVE_NP);
 
   osiiso_ref_count_init (&self->ref_count);
   self->client.ref = client_ref;
   self->client.unref = client_unref;
   self->client.tick = client_tick;
 
-  pthread_mutex_init (&self->ready_lock, NULL);
+  pthread_mutex_init (&self->ready_lock, &mutex_attr);
   osiiso_ready_list_init (&self->ready);
   osiiso_deadline_heap_init (&self->returned);
   osiiso_deadline_heap_init (&self->delays);
@@ -45,7 +50,8 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   self->limit = 1;
   self->resting = TRUE;
 
-  pthread_mutex_init (&self->inbox_lock, NULL);
+  pthread_mutex_init (&self->inbox_lock, &mutex_attr);
+  pthread_mutexattr_destroy (&mutex_attr);
   pthread_condattr_init (&attr);
   pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
   pthread_cond_init (&self->inbox_cond, &attr);
@@ -93,6 +99,19 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
 }
 
 void
+osiiso_scheduler_set_listener (OsiisoScheduler *self,
+                               OsiisoQueue     *queue,
+                               gboolean         has_slots)
+{
+  pthread_mutex_lock (&self->ready_lock);
+  self->may_listen = queue != NULL;
+  self->has_slots = has_slots;
+  if (queue != NULL)
+    osiiso_signal_flag_init (&self->signal_flag, (GObject *) queue);
+  pthread_mutex_unlock (&self->ready_lock);
+}
+
+void
 osiiso_scheduler_destroy_in_owner (OsiisoScheduler *self,
                                    GDestroyNotify   destroy,
                                    gpointer         data)
@@ -128,91 +147,6 @@ osiiso_scheduler_drop_payload (OsiisoScheduler *self,
   record->data = NULL;
 }
 
-/* Who to tell that @n tasks are runnable; with both locks, or with the inbox
- * lock only when the tasks are new and nothing but the inbox has changed. */
-static void
-decide_wake_locked (OsiisoScheduler *self,
-                    guint            n,
-                    OsiisoWake      *wake)
-{
-  if (self->sleepers > 0 && !self->waking)
-    {
-      self->waking = TRUE;
-      self->tokens++;
-      wake->signal = TRUE;
-    }
-  if (self->parked)
-    {
-      self->parked = FALSE;
-      wake->backend = n;
-    }
-}
-
-static gboolean
-may_take_locked (OsiisoScheduler *self)
-{
-  return self->open && !self->resting && !self->paused && atomic_load_explicit (&self->n_active, memory_order_relaxed) < self->limit;
-}
-
-/* The next record to run, still in its list. */
-static OsiisoRecord *
-peek_ready_locked (OsiisoScheduler *self)
-{
-  OsiisoRecord *record = osiiso_ready_list_peek (&self->ready);
-  OsiisoHeapNode *node = osiiso_deadline_heap_peek (&self->returned);
-  OsiisoRecord *back;
-  int priority;
-
-  if (node == NULL)
-    return record;
-  back = OSIISO_RARE_FROM_TIMER (node)->record;
-  if (record == NULL)
-    return back;
-
-  /* Equal priorities run in the order of submission, also after a delay. */
-  priority = osiiso_record_get_priority (record);
-  if (node->key != priority)
-    return node->key < priority ? back : record;
-  return (gint32) (node->tie - record->seq) < 0 ? back : record;
-}
-
-static void
-remove_ready_locked (OsiisoScheduler *self,
-                     OsiisoRecord    *record)
-{
-  if (osiiso_record_get_word (record) & OSIISO_RECORD_RETURNED)
-    {
-      osiiso_deadline_heap_remove (&self->returned, &osiiso_record_get_rare (record)->timer);
-      osiiso_record_set_flags (record, 0, OSIISO_RECORD_RETURNED);
-    }
-  else
-    {
-      osiiso_ready_list_remove (record);
-    }
-}
-
-static void
-splice_inbox_locked (OsiisoScheduler *self)
-{
-  osiiso_ready_list_splice (&self->ready, &self->inbox);
-  atomic_store_explicit (&self->inbox_dirty, FALSE, memory_order_relaxed);
-}
-
-/* Announces what is left to take, after something made room for it. */
-static void
-announce_locked (OsiisoScheduler *self,
-                 OsiisoWake      *wake)
-{
-  if (!may_take_locked (self))
-    return;
-  pthread_mutex_lock (&self->inbox_lock);
-  if (self->inbox_dirty)
-    splice_inbox_locked (self);
-  if ((self->sleepers > 0 || self->parked) && peek_ready_locked (self) != NULL)
-    decide_wake_locked (self, 1, wake);
-  pthread_mutex_unlock (&self->inbox_lock);
-}
-
 void
 osiiso_scheduler_act (OsiisoScheduler  *self,
                       const OsiisoWake *wake)
@@ -228,8 +162,8 @@ osiiso_scheduler_act (OsiisoScheduler  *self,
     }
 }
 
-static void
-arm_timers_locked (OsiisoScheduler *self)
+void
+osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self)
 {
   OsiisoHeapNode *delay = osiiso_deadline_heap_peek (&self->delays);
   OsiisoHeapNode *timeout = osiiso_deadline_heap_peek (&self->timeouts);
@@ -264,7 +198,7 @@ schedule_locked (OsiisoScheduler *self,
   osiiso_record_set_flags (record, OSIISO_RECORD_SCHEDULED, 0);
   osiiso_deadline_heap_insert (&self->delays, &osiiso_record_ensure_rare (record)->timer, when, record->seq);
   atomic_fetch_add_explicit (&self->n_scheduled, 1, memory_order_relaxed);
-  arm_timers_locked (self);
+  osiiso_scheduler_arm_timers_locked (self);
 }
 
 void
@@ -273,8 +207,39 @@ osiiso_scheduler_set_run_deadline (OsiisoScheduler *self,
 {
   pthread_mutex_lock (&self->ready_lock);
   self->run_deadline = when;
-  arm_timers_locked (self);
+  osiiso_scheduler_arm_timers_locked (self);
   pthread_mutex_unlock (&self->ready_lock);
+}
+
+static guint32
+make_word (const OsiisoTaskParams *params,
+           guint32                 flags)
+{
+  int priority = OSIISO_PRIORITY_DEFAULT;
+
+  if (params != NULL)
+    {
+      priority = params->priority;
+      if (params->must_complete)
+        flags |= OSIISO_RECORD_MUST_COMPLETE;
+      if (params->detached)
+        flags |= OSIISO_RECORD_DETACHED;
+    }
+  return (guint32) (guint8) (gint8) priority << OSIISO_RECORD_PRIORITY_SHIFT | flags | OSIISO_STATUS_PENDING;
+}
+
+static gboolean
+set_error_not_accepting (GError **error)
+{
+  g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED, "the queue is not accepting tasks");
+  return FALSE;
+}
+
+static gboolean
+set_error_no_memory (GError **error)
+{
+  g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED, "no memory for one more task");
+  return FALSE;
 }
 
 OsiisoRecord *
@@ -284,7 +249,6 @@ osiiso_scheduler_new_record (OsiisoScheduler  *self,
                              GError          **error)
 {
   OsiisoRecord *record;
-  int priority = params != NULL ? params->priority : OSIISO_PRIORITY_DEFAULT;
 
   pthread_mutex_lock (&self->inbox_lock);
   record = osiiso_record_pool_alloc (&self->pool);
@@ -293,24 +257,52 @@ osiiso_scheduler_new_record (OsiisoScheduler  *self,
   pthread_mutex_unlock (&self->inbox_lock);
   if (record == NULL)
     {
-      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED, "no memory for one more task");
+      set_error_no_memory (error);
       return NULL;
     }
 
-  if (params != NULL)
-    {
-      OsiisoRecordExt *ext = osiiso_record_ensure_ext (record);
-
-      ext->params = osiiso_task_params_ref (params);
-      if (params->must_complete)
-        flags |= OSIISO_RECORD_MUST_COMPLETE;
-      if (params->detached)
-        flags |= OSIISO_RECORD_DETACHED;
-    }
-  atomic_store_explicit (&record->word,
-                         (guint32) (guint8) (gint8) priority << OSIISO_RECORD_PRIORITY_SHIFT | flags | OSIISO_STATUS_PENDING,
-                         memory_order_relaxed);
+  if (params != NULL && !osiiso_task_params_is_plain (params))
+    osiiso_record_ensure_ext (record)->params = osiiso_task_params_ref (params);
+  atomic_store_explicit (&record->word, make_word (params, flags), memory_order_relaxed);
   return record;
+}
+
+gboolean
+osiiso_scheduler_push_plain (OsiisoScheduler        *self,
+                             const OsiisoTaskParams *params,
+                             const OsiisoPayload    *payload,
+                             guint64                *id,
+                             OsiisoWake             *wake,
+                             GError                **error)
+{
+  const guint32 word = make_word (params, 0);
+  OsiisoRecord *record = NULL;
+  gboolean accepted;
+
+  pthread_mutex_lock (&self->inbox_lock);
+  accepted = self->accepting && !self->halted;
+  if (accepted)
+    record = osiiso_record_pool_alloc (&self->pool);
+  if (record != NULL)
+    {
+      record->seq = self->next_seq++;
+      record->func = payload->func;
+      record->data = payload->data;
+      record->destroy = payload->destroy;
+      atomic_store_explicit (&record->word, word, memory_order_relaxed);
+      if (id != NULL)
+        *id = osiiso_record_get_id (record);
+      if (atomic_fetch_add_explicit (&self->n_outstanding, 1, memory_order_seq_cst) == 0)
+        osiiso_scheduler_ref (self);
+      osiiso_ready_list_append (&self->inbox, record);
+      atomic_store_explicit (&self->inbox_dirty, TRUE, memory_order_relaxed);
+      osiiso_scheduler_decide_wake_locked (self, 1, wake);
+    }
+  pthread_mutex_unlock (&self->inbox_lock);
+
+  if (record != NULL)
+    return TRUE;
+  return accepted ? set_error_no_memory (error) : set_error_not_accepting (error);
 }
 
 gboolean
@@ -344,16 +336,14 @@ osiiso_scheduler_push (OsiisoScheduler *self,
       if (!delayed)
         {
           atomic_store_explicit (&self->inbox_dirty, TRUE, memory_order_relaxed);
-          decide_wake_locked (self, n, wake);
+          osiiso_scheduler_decide_wake_locked (self, n, wake);
         }
     }
   pthread_mutex_unlock (&self->inbox_lock);
   if (delayed)
     pthread_mutex_unlock (&self->ready_lock);
 
-  if (!accepted)
-    g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED, "the queue is not accepting tasks");
-  return accepted;
+  return accepted || set_error_not_accepting (error);
 }
 
 OsiisoRecord *
@@ -368,110 +358,39 @@ osiiso_scheduler_lookup (OsiisoScheduler *self,
   return record;
 }
 
-static OsiisoAttempt *
-begin_attempt_locked (OsiisoScheduler *self,
-                      OsiisoRecord    *record)
+void
+osiiso_scheduler_count_end_locked (OsiisoScheduler *self,
+                                   guint32          word,
+                                   OsiisoStatus     status)
 {
-  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
-  OsiisoAttempt *attempt;
-  guint number = 1;
-
-  remove_ready_locked (self, record);
-  if (ext != NULL && ext->params != NULL)
-    number = 1 + atomic_fetch_add_explicit (&ext->attempts, 1, memory_order_acq_rel);
-  attempt = osiiso_attempt_new (self, record, number);
-
-  attempt->link.next = &self->running;
-  attempt->link.prev = self->running.prev;
-  self->running.prev->next = &attempt->link;
-  self->running.prev = &attempt->link;
-  record->link.next = &attempt->link;
-  atomic_fetch_add_explicit (&self->n_active, 1, memory_order_relaxed);
-
-  if (ext != NULL && (ext->created != 0 || (ext->params != NULL && ext->params->timeout > 0)))
-    {
-      gint64 now = osiiso_clock_now ();
-
-      if (ext->created != 0 && atomic_load (&ext->started) == 0)
-        atomic_store (&ext->started, now);
-      if (ext->params != NULL && ext->params->timeout > 0)
-        {
-          osiiso_deadline_heap_insert (&self->timeouts, &attempt->timer,
-                                       now + osiiso_clock_from_seconds (ext->params->timeout), record->seq);
-          arm_timers_locked (self);
-        }
-    }
-  osiiso_record_set_status (record, OSIISO_STATUS_RUNNING, OSIISO_RECORD_STARTED, 0);
-
-  /* Posted before anybody else can see the attempt, so that nothing that
-   * happens to it is told earlier. */
-  osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_START, record, NULL, FALSE);
-  return attempt;
+  atomic_store_explicit (&self->n_completed, self->n_completed + 1, memory_order_relaxed);
+  if (word & OSIISO_RECORD_DETACHED)
+    return;
+  if (status == OSIISO_STATUS_SUCCEEDED)
+    self->counts.succeeded++;
+  else if (status == OSIISO_STATUS_FAILED)
+    self->counts.failed++;
+  else
+    self->counts.cancelled++;
 }
 
-OsiisoAttempt *
-osiiso_scheduler_take (OsiisoScheduler *self,
-                       gboolean         wait)
+void
+osiiso_scheduler_keep_result (OsiisoScheduler *self,
+                              OsiisoRecord    *record,
+                              guint32          word,
+                              OsiisoStatus     status)
 {
-  gboolean woken = FALSE;
-
-  for (;;)
-    {
-      OsiisoRecord *record;
-      OsiisoAttempt *attempt;
-      OsiisoWake wake = { 0 };
-
-      pthread_mutex_lock (&self->ready_lock);
-      if (woken || atomic_load_explicit (&self->inbox_dirty, memory_order_relaxed))
-        {
-          pthread_mutex_lock (&self->inbox_lock);
-          splice_inbox_locked (self);
-          if (woken)
-            self->waking = woken = FALSE;
-          pthread_mutex_unlock (&self->inbox_lock);
-        }
-
-      if (may_take_locked (self) && (record = peek_ready_locked (self)) != NULL)
-        {
-          attempt = begin_attempt_locked (self, record);
-          /* Something is left: the next sleeper comes too. */
-          announce_locked (self, &wake);
-          pthread_mutex_unlock (&self->ready_lock);
-          osiiso_scheduler_act (self, &wake);
-          return attempt;
-        }
-
-      pthread_mutex_lock (&self->inbox_lock);
-      if (self->inbox_dirty && may_take_locked (self))
-        {
-          pthread_mutex_unlock (&self->inbox_lock);
-          pthread_mutex_unlock (&self->ready_lock);
-          continue;
-        }
-      if (!wait || self->stopping)
-        {
-          self->parked = !wait;
-          pthread_mutex_unlock (&self->inbox_lock);
-          pthread_mutex_unlock (&self->ready_lock);
-          return NULL;
-        }
-      self->sleepers++;
-      pthread_mutex_unlock (&self->ready_lock);
-      while (self->tokens == 0 && !self->stopping)
-        pthread_cond_wait (&self->inbox_cond, &self->inbox_lock);
-      self->sleepers--;
-      if (self->tokens > 0)
-        {
-          self->tokens--;
-          woken = TRUE;
-        }
-      pthread_mutex_unlock (&self->inbox_lock);
-    }
+  if ((word & OSIISO_RECORD_DETACHED) || (!(word & OSIISO_RECORD_KEEP) && status == OSIISO_STATUS_SUCCEEDED) ||
+      !atomic_load_explicit (&self->keep_results, memory_order_relaxed))
+    return;
+  pthread_mutex_lock (&self->view_lock);
+  g_ptr_array_add (self->results, osiiso_record_ref (record));
+  pthread_mutex_unlock (&self->view_lock);
 }
 
-/* Everything that follows from the end of a task; the final status is visible.
- * @word is what the record's word was before. The caller has a reference on the
- * scheduler. */
+/* Everything that follows from the end of a task; the final status is visible
+ * and counted. @word is what the record's word was before. The caller has a
+ * reference on the scheduler. */
 static void
 record_ended (OsiisoScheduler *self,
               OsiisoRecord    *record,
@@ -479,25 +398,10 @@ record_ended (OsiisoScheduler *self,
               OsiisoStatus     status)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
-  gboolean keep = (word & OSIISO_RECORD_KEEP) || status != OSIISO_STATUS_SUCCEEDED;
   g_autoptr (OsiisoBatch) batch = NULL;
 
   osiiso_scheduler_drop_payload (self, record);
-
-  pthread_mutex_lock (&self->view_lock);
-  self->n_completed++;
-  if (!(word & OSIISO_RECORD_DETACHED))
-    {
-      if (status == OSIISO_STATUS_SUCCEEDED)
-        self->counts.succeeded++;
-      else if (status == OSIISO_STATUS_FAILED)
-        self->counts.failed++;
-      else
-        self->counts.cancelled++;
-      if (keep && atomic_load_explicit (&self->keep_results, memory_order_relaxed))
-        g_ptr_array_add (self->results, osiiso_record_ref (record));
-    }
-  pthread_mutex_unlock (&self->view_lock);
+  osiiso_scheduler_keep_result (self, record, word, status);
 
   if (ext != NULL && ext->batch != NULL)
     {
@@ -555,19 +459,15 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
     retry_after = retry_delay (params, attempt->number);
 
   pthread_mutex_lock (&self->ready_lock);
-  attempt->link.prev->next = attempt->link.next;
-  attempt->link.next->prev = attempt->link.prev;
-  osiiso_deadline_heap_remove (&self->timeouts, &attempt->timer);
-  record->link.next = NULL;
-  atomic_fetch_sub_explicit (&self->n_active, 1, memory_order_relaxed);
-
+  osiiso_scheduler_unlink_attempt_locked (self, attempt);
   word = osiiso_record_get_word (record);
   if (word & OSIISO_RECORD_CANCEL_ASKED || (self->halted && !(word & OSIISO_RECORD_MUST_COMPLETE)))
     retry = FALSE;
   if (retry)
     {
       osiiso_record_set_status (record, OSIISO_STATUS_RETRYING, 0, 0);
-      osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_RETRY, record, outcome->error, FALSE);
+      if (osiiso_scheduler_may_listen_locked (self) || (word & OSIISO_RECORD_HANDLED))
+          osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_RETRY, record, outcome->error, FALSE);
       if (retry_after > 0)
         schedule_locked (self, record, now + retry_after);
       else
@@ -587,8 +487,9 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
           ext->finished = now;
         }
       word = osiiso_record_set_status (record, status, 0, 0);
+      osiiso_scheduler_count_end_locked (self, word, status);
     }
-  announce_locked (self, &wake);
+  osiiso_scheduler_announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
 
   osiiso_scheduler_act (self, &wake);
@@ -613,7 +514,7 @@ unqueue_locked (OsiisoScheduler *self,
     {
       /* It may still be in the inbox. */
       pthread_mutex_lock (&self->inbox_lock);
-      remove_ready_locked (self, record);
+      osiiso_scheduler_remove_ready_locked (self, record);
       pthread_mutex_unlock (&self->inbox_lock);
     }
 }
@@ -665,6 +566,7 @@ osiiso_scheduler_cancel (OsiisoScheduler *self,
   if (ext->created != 0)
     ext->finished = osiiso_clock_now ();
   word = osiiso_record_set_status (record, OSIISO_STATUS_CANCELLED, 0, 0);
+  osiiso_scheduler_count_end_locked (self, word, OSIISO_STATUS_CANCELLED);
   pthread_mutex_unlock (&self->ready_lock);
 
   record_ended (self, record, word, OSIISO_STATUS_CANCELLED);
@@ -811,8 +713,8 @@ client_tick (OsiisoTimerClient *client)
       if (osiiso_scheduler_time_out_run (self, &must_complete_too))
         doomed = halt_locked (self, must_complete_too);
     }
-  announce_locked (self, &wake);
-  arm_timers_locked (self);
+  osiiso_scheduler_announce_locked (self, &wake);
+  osiiso_scheduler_arm_timers_locked (self);
   pthread_mutex_unlock (&self->ready_lock);
 
   osiiso_scheduler_act (self, &wake);
@@ -833,7 +735,15 @@ osiiso_scheduler_set_limit (OsiisoScheduler *self,
 
   pthread_mutex_lock (&self->ready_lock);
   self->limit = limit;
-  announce_locked (self, &wake);
+  if (self->n_serving > limit)
+    {
+      /* Those who wait and are too many leave at once. */
+      pthread_mutex_lock (&self->inbox_lock);
+      self->shrunk++;
+      pthread_cond_broadcast (&self->inbox_cond);
+      pthread_mutex_unlock (&self->inbox_lock);
+    }
+  osiiso_scheduler_announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
   osiiso_scheduler_act (self, &wake);
 }
@@ -846,7 +756,7 @@ osiiso_scheduler_set_paused (OsiisoScheduler *self,
 
   pthread_mutex_lock (&self->ready_lock);
   self->paused = paused;
-  announce_locked (self, &wake);
+  osiiso_scheduler_announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
   osiiso_scheduler_act (self, &wake);
 }
@@ -866,7 +776,7 @@ osiiso_scheduler_stop_resting (OsiisoScheduler *self)
   pthread_mutex_lock (&self->ready_lock);
   self->resting = FALSE;
   atomic_store (&self->started, TRUE);
-  announce_locked (self, &wake);
+  osiiso_scheduler_announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
   osiiso_scheduler_act (self, &wake);
 

@@ -90,6 +90,31 @@ new_record (OsiisoScheduler  *scheduler,
   return record;
 }
 
+/* A queue that works stays alive until it has nothing left to do. */
+static void
+hold_queue (OsiisoScheduler *scheduler)
+{
+  if (atomic_load (&scheduler->started) && !atomic_load (&scheduler->outbox.held))
+    osiiso_outbox_hold (&scheduler->outbox);
+}
+
+static gboolean
+push_plain (const OsiisoSubmission *self,
+            OsiisoScheduler        *scheduler,
+            OsiisoTaskParams       *params,
+            guint64                *id,
+            GError                **error)
+{
+  const OsiisoPayload payload = { self->func, self->data, self->destroy };
+  OsiisoWake wake = { 0 };
+
+  if (!osiiso_scheduler_push_plain (scheduler, params, &payload, id, &wake, error))
+    return FALSE;
+  osiiso_scheduler_act (scheduler, &wake);
+  hold_queue (scheduler);
+  return TRUE;
+}
+
 static gboolean
 push (OsiisoScheduler *scheduler,
       OsiisoBatch     *batch,
@@ -108,9 +133,7 @@ push (OsiisoScheduler *scheduler,
     return FALSE;
 
   osiiso_scheduler_act (scheduler, &wake);
-  /* A queue that works stays alive until it has nothing left to do. */
-  if (atomic_load (&scheduler->started) && !atomic_load (&scheduler->outbox.held))
-    osiiso_outbox_hold (&scheduler->outbox);
+  hold_queue (scheduler);
   return TRUE;
 }
 
@@ -125,8 +148,15 @@ osiiso_submission_submit (const OsiisoSubmission *self,
   g_autoptr (OsiisoHandle) made = NULL;
   OsiisoRecord *record = NULL;
 
-  if (check_backend (self, scheduler, error) && get_params (self, &params, error))
-    record = new_record (scheduler, params, handle != NULL ? OSIISO_RECORD_KEEP : 0, handle != NULL, error);
+  if (!check_backend (self, scheduler, error) || !get_params (self, &params, error))
+    goto failed;
+  if (handle == NULL && self->batch == NULL && (params == NULL || osiiso_task_params_is_plain (params)))
+    {
+      if (push_plain (self, scheduler, params, id, error))
+        return TRUE;
+      goto failed;
+    }
+  record = new_record (scheduler, params, handle != NULL ? OSIISO_RECORD_KEEP : 0, handle != NULL, error);
   if (record == NULL)
     goto failed;
 

@@ -40,6 +40,14 @@ void              osiiso_task_params_unref    (OsiisoTaskParams *self);
 OsiisoTaskParams *osiiso_task_params_with_group (OsiisoTaskParams *self,
                                                  const char       *group_id);
 
+/* Whether there is nothing in them but what the word of a record holds. */
+static inline gboolean
+osiiso_task_params_is_plain (const OsiisoTaskParams *self)
+{
+  return self->retries == 0 && self->timeout <= 0 && self->delay <= 0 && self->run_at <= 0 &&
+         self->name == NULL && self->group_id == NULL && self->metadata == NULL;
+}
+
 /*
  * A snapshot of @options: validated, else NULL with INVALID. NULL @options give
  * NULL without an error, which stands for the defaults, and so do options that

@@ -40,29 +40,15 @@ backend_source_dispatch (GSource    *source,
                          gpointer    user_data)
 {
   g_autoptr (OsiisoMainLoopBackend) self = g_object_ref (((BackendSource *) source)->backend);
-  const gint64 until = g_get_monotonic_time () + (gint64) (self->slice * G_USEC_PER_SEC);
-  OsiisoAttempt *attempt;
 
-  for (;;)
+  /* The source stays ready while there may be more to take, so that tasks and
+   * handlers that iterate the context let others run. */
+  if (!osiiso_backend_serve_for (OSIISO_BACKEND (self), self->slice))
     {
-      /* The source stays ready while there may be more to take, so that tasks and
-       * handlers that iterate the context let others run. */
-      attempt = osiiso_backend_take (OSIISO_BACKEND (self));
-      if (attempt == NULL)
-        {
-          /* A wake that came before this would be forgotten, so look again. */
-          g_source_set_ready_time (source, -1);
-          attempt = osiiso_backend_take (OSIISO_BACKEND (self));
-          if (attempt == NULL)
-            break;
-          g_source_set_ready_time (source, 0);
-        }
-      osiiso_attempt_run (attempt);
-      osiiso_attempt_unref (attempt);
-      if (g_source_is_destroyed (source))
-        break;
-      if (g_get_monotonic_time () >= until)
-        break;
+      /* A wake that came before this would be forgotten, so look again. */
+      g_source_set_ready_time (source, -1);
+      if (osiiso_backend_serve_for (OSIISO_BACKEND (self), 0))
+        g_source_set_ready_time (source, 0);
     }
   return G_SOURCE_CONTINUE;
 }

@@ -20,7 +20,6 @@ struct _OsiisoThreadPoolBackend
 
   pthread_mutex_t lock;
   GThreadPool    *pool;      /* (nullable) (owned), between open and close */
-  GHashTable     *busy;      /* attempts whose function runs, with whether it was interrupted */
   guint           n_wanted;  /* workers of the queue */
   guint           n_threads; /* pullers that are there or on their way */
   guint           n_stuck;   /* of them, in the function of an interrupted attempt */
@@ -30,47 +29,12 @@ struct _OsiisoThreadPoolBackend
 
 G_DEFINE_FINAL_TYPE (OsiisoThreadPoolBackend, osiiso_thread_pool_backend, OSIISO_TYPE_BACKEND)
 
-/* More pullers than the queue has workers for; with the lock. */
-static gboolean
-is_surplus_locked (OsiisoThreadPoolBackend *self)
-{
-  return !self->closing && self->n_threads - self->n_stuck > self->n_wanted;
-}
-
 static void
 remove_puller_locked (OsiisoThreadPoolBackend *self)
 {
   self->n_threads--;
   if (self->pool != NULL)
     g_thread_pool_set_max_threads (self->pool, MAX (1, (int) self->n_threads), NULL);
-}
-
-/* Runs an attempt; FALSE when there are enough pullers without this one, which
- * is not counted any more then. */
-static gboolean
-run_attempt (OsiisoThreadPoolBackend *self,
-             OsiisoAttempt           *attempt)
-{
-  gboolean surplus;
-
-  pthread_mutex_lock (&self->lock);
-  g_hash_table_insert (self->busy, attempt, GINT_TO_POINTER (FALSE));
-  pthread_mutex_unlock (&self->lock);
-
-  osiiso_attempt_run (attempt);
-
-  pthread_mutex_lock (&self->lock);
-  if (GPOINTER_TO_INT (g_hash_table_lookup (self->busy, attempt)))
-    self->n_stuck--;
-  g_hash_table_remove (self->busy, attempt);
-  /* Decided and counted in one step, or two threads could leave for one. */
-  surplus = is_surplus_locked (self);
-  if (surplus)
-    remove_puller_locked (self);
-  pthread_mutex_unlock (&self->lock);
-
-  osiiso_attempt_unref (attempt);
-  return !surplus;
 }
 
 /* All that close() waits for is over when the pullers that are left are stuck;
@@ -84,25 +48,39 @@ is_over_locked (OsiisoThreadPoolBackend *self)
   return over;
 }
 
+/* Whether a thread that came back goes on. Decided and counted in one step, so
+ * that it is not one that a change of the workers has just counted on. */
+static gboolean
+may_stay_locked (OsiisoThreadPoolBackend *self,
+                 OsiisoServeEnd           end)
+{
+  if (end == OSIISO_SERVE_END_INTERRUPTED)
+    self->n_stuck--;
+  /* With the place of this one free. */
+  return !self->closing && end != OSIISO_SERVE_END_CLOSED && self->n_threads - 1 - self->n_stuck < self->n_wanted;
+}
+
 static void
 puller (gpointer item,
         gpointer user_data)
 {
   /* The reference that came with the item. */
   g_autoptr (OsiisoThreadPoolBackend) self = user_data;
-  OsiisoAttempt *attempt;
+  gboolean stay;
   gboolean over;
 
-  while ((attempt = osiiso_backend_take_wait (OSIISO_BACKEND (self))) != NULL)
+  do
     {
-      if (!run_attempt (self, attempt))
-        return;
-    }
+      OsiisoServeEnd end = osiiso_backend_serve (OSIISO_BACKEND (self));
 
-  pthread_mutex_lock (&self->lock);
-  remove_puller_locked (self);
-  over = is_over_locked (self);
-  pthread_mutex_unlock (&self->lock);
+      pthread_mutex_lock (&self->lock);
+      stay = may_stay_locked (self, end);
+      if (!stay)
+        remove_puller_locked (self);
+      over = is_over_locked (self);
+      pthread_mutex_unlock (&self->lock);
+    }
+  while (stay);
   if (over)
     osiiso_backend_closed (OSIISO_BACKEND (self));
 }
@@ -180,18 +158,14 @@ osiiso_thread_pool_backend_interrupt (OsiisoBackend        *backend,
   OsiisoThreadPoolBackend *self = OSIISO_THREAD_POOL_BACKEND (backend);
   gboolean over = FALSE;
 
+  if (!osiiso_attempt_is_stuck (attempt))
+    return;
   pthread_mutex_lock (&self->lock);
-  if (g_hash_table_contains (self->busy, attempt) &&
-      !GPOINTER_TO_INT (g_hash_table_lookup (self->busy, attempt)))
-    {
-      g_hash_table_insert (self->busy, attempt, GINT_TO_POINTER (TRUE));
-      self->n_stuck++;
-      /* Without a thread to be had the pool is one short until the function
-       * returns. */
-      if (!self->closing)
-        add_puller_locked (self, NULL);
-      over = is_over_locked (self);
-    }
+  self->n_stuck++;
+  /* Without a thread to be had the pool is one short until the function returns. */
+  if (!self->closing)
+    add_puller_locked (self, NULL);
+  over = is_over_locked (self);
   pthread_mutex_unlock (&self->lock);
   if (over)
     osiiso_backend_closed (backend);
@@ -204,7 +178,7 @@ osiiso_thread_pool_backend_workers_changed (OsiisoBackend *backend)
 
   pthread_mutex_lock (&self->lock);
   self->n_wanted = osiiso_backend_get_workers (backend);
-  /* With fewer workers, those that are too many end after their next task. */
+  /* With fewer workers, the queue sends those away that are too many. */
   while (self->pool != NULL && !self->closing && self->n_threads - self->n_stuck < self->n_wanted &&
          add_puller_locked (self, NULL))
     ;
@@ -237,7 +211,6 @@ osiiso_thread_pool_backend_finalize (GObject *object)
 {
   OsiisoThreadPoolBackend *self = OSIISO_THREAD_POOL_BACKEND (object);
 
-  g_hash_table_unref (self->busy);
   pthread_mutex_destroy (&self->lock);
 
   G_OBJECT_CLASS (osiiso_thread_pool_backend_parent_class)->finalize (object);
@@ -261,5 +234,4 @@ static void
 osiiso_thread_pool_backend_init (OsiisoThreadPoolBackend *self)
 {
   pthread_mutex_init (&self->lock, NULL);
-  self->busy = g_hash_table_new (NULL, NULL);
 }

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-attempt-private.h"
+#include "osiiso-clock-private.h"
+#include "osiiso-scheduler-private.h"
+
+/* How tasks get out of the queue: which one is next, who is woken for it, and
+ * the loop of the threads that run them. */
+
+void
+osiiso_scheduler_decide_wake_locked (OsiisoScheduler *self,
+                                     guint            n,
+                                     OsiisoWake      *wake)
+{
+  if (self->sleepers > 0 && !self->waking)
+    {
+      self->waking = TRUE;
+      self->tokens++;
+      wake->signal = TRUE;
+    }
+  if (self->parked)
+    {
+      self->parked = FALSE;
+      wake->backend = n;
+    }
+}
+
+static inline gboolean
+may_take_locked (OsiisoScheduler *self)
+{
+  return self->open && !self->resting && !self->paused && self->n_active < self->limit;
+}
+
+/* The next record to run, still in its list. */
+static OsiisoRecord *
+peek_ready_locked (OsiisoScheduler *self)
+{
+  OsiisoRecord *record = osiiso_ready_list_peek (&self->ready);
+  OsiisoHeapNode *node = osiiso_deadline_heap_peek (&self->returned);
+  OsiisoRecord *back;
+  int priority;
+
+  if (node == NULL)
+    return record;
+  back = OSIISO_RARE_FROM_TIMER (node)->record;
+  if (record == NULL)
+    return back;
+
+  /* Equal priorities run in the order of submission, also after a delay. */
+  priority = osiiso_record_get_priority (record);
+  if (node->key != priority)
+    return node->key < priority ? back : record;
+  return (gint32) (node->tie - record->seq) < 0 ? back : record;
+}
+
+void
+osiiso_scheduler_remove_ready_locked (OsiisoScheduler *self,
+                                      OsiisoRecord    *record)
+{
+  if (osiiso_record_get_word (record) & OSIISO_RECORD_RETURNED)
+    {
+      osiiso_deadline_heap_remove (&self->returned, &osiiso_record_get_rare (record)->timer);
+      osiiso_record_set_flags (record, 0, OSIISO_RECORD_RETURNED);
+    }
+  else
+    {
+      osiiso_ready_list_remove (record);
+    }
+}
+
+static void
+splice_inbox_locked (OsiisoScheduler *self)
+{
+  osiiso_ready_list_splice (&self->ready, &self->inbox);
+  atomic_store_explicit (&self->inbox_dirty, FALSE, memory_order_relaxed);
+}
+
+void
+osiiso_scheduler_announce_locked (OsiisoScheduler *self,
+                                  OsiisoWake      *wake)
+{
+  /* Who goes to sleep says so with both locks held, so that under this one there
+   * is nobody to be missed. */
+  if (!may_take_locked (self) || (self->sleepers == 0 && !self->parked))
+    return;
+  pthread_mutex_lock (&self->inbox_lock);
+  if (self->inbox_dirty)
+    splice_inbox_locked (self);
+  if ((self->sleepers > 0 || self->parked) && peek_ready_locked (self) != NULL)
+    osiiso_scheduler_decide_wake_locked (self, 1, wake);
+  pthread_mutex_unlock (&self->inbox_lock);
+}
+
+/* When the attempt begins, for tasks that somebody asks about or that have a
+ * timeout. */
+static void
+start_clock_locked (OsiisoScheduler *self,
+                    OsiisoAttempt   *attempt,
+                    OsiisoRecordExt *ext)
+{
+  const double timeout = ext->params != NULL ? ext->params->timeout : 0;
+  gint64 now;
+
+  if (ext->created == 0 && timeout <= 0)
+    return;
+  now = osiiso_clock_now ();
+  if (ext->created != 0 && atomic_load_explicit (&ext->started, memory_order_relaxed) == 0)
+    atomic_store_explicit (&ext->started, now, memory_order_release);
+  if (timeout > 0)
+    {
+      osiiso_deadline_heap_insert (&self->timeouts, &attempt->timer,
+                                   now + osiiso_clock_from_seconds (timeout), attempt->record->seq);
+      osiiso_scheduler_arm_timers_locked (self);
+    }
+}
+
+static OsiisoAttempt *
+begin_attempt_locked (OsiisoScheduler *self,
+                      OsiisoRecord    *record,
+                      OsiisoAttempt   *spare,
+                      gboolean         serving)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  OsiisoAttempt *attempt;
+  guint number = 1;
+  guint32 word;
+
+  osiiso_scheduler_remove_ready_locked (self, record);
+  if (ext != NULL && ext->params != NULL)
+    number = 1 + atomic_fetch_add_explicit (&ext->attempts, 1, memory_order_acq_rel);
+  if (spare != NULL && osiiso_attempt_reuse (spare, record, number))
+    attempt = spare;
+  else
+    attempt = osiiso_attempt_new (self, record, number);
+  if (serving)
+    atomic_store_explicit (&attempt->state, OSIISO_ATTEMPT_SERVED, memory_order_relaxed);
+
+  attempt->link.next = &self->running;
+  attempt->link.prev = self->running.prev;
+  self->running.prev->next = &attempt->link;
+  self->running.prev = &attempt->link;
+  record->link.next = &attempt->link;
+  atomic_store_explicit (&self->n_active, self->n_active + 1, memory_order_relaxed);
+
+  if (ext != NULL)
+    start_clock_locked (self, attempt, ext);
+  word = osiiso_record_set_status (record, OSIISO_STATUS_RUNNING, OSIISO_RECORD_STARTED, 0);
+
+  /* Posted before anybody else can see the attempt, so that nothing that
+   * happens to it is told earlier. */
+  if (osiiso_scheduler_may_listen_locked (self) || (word & OSIISO_RECORD_HANDLED))
+    osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_START, record, NULL, FALSE);
+  return attempt;
+}
+
+void
+osiiso_scheduler_unlink_attempt_locked (OsiisoScheduler *self,
+                                        OsiisoAttempt   *attempt)
+{
+  attempt->link.prev->next = attempt->link.next;
+  attempt->link.next->prev = attempt->link.prev;
+  osiiso_deadline_heap_remove (&self->timeouts, &attempt->timer);
+  attempt->record->link.next = NULL;
+  atomic_store_explicit (&self->n_active, self->n_active - 1, memory_order_relaxed);
+}
+
+void
+osiiso_scheduler_write_off (OsiisoScheduler *self)
+{
+  pthread_mutex_lock (&self->ready_lock);
+  self->n_serving--;
+  pthread_mutex_unlock (&self->ready_lock);
+}
+
+/*
+ * What a thread hands in when it asks for the next attempt.
+ *
+ * A task that has succeeded, and from which nothing follows but its end, ends in
+ * the same critical section in which the next one begins; that halves what
+ * threads contend for. Others are ended before, because a failure may cancel
+ * what would be taken.
+ */
+typedef struct
+{
+  OsiisoAttempt *attempt; /* (nullable) (owned) */
+  gboolean       pending; /* it has to be ended */
+  gint64         now;     /* its time, if it is asked for */
+  OsiisoRecord  *record;  /* (nullable), once it has ended */
+  guint32        word;
+} Done;
+
+static gboolean
+is_simple (OsiisoScheduler *self,
+           OsiisoAttempt   *attempt)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (attempt->record);
+
+  return attempt->status == OSIISO_STATUS_SUCCEEDED && (ext == NULL || ext->batch == NULL) &&
+         !(self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES);
+}
+
+static void
+prepare_done (OsiisoScheduler *self,
+              Done            *done)
+{
+  OsiisoRecord *record = done->attempt->record;
+  OsiisoRecordExt *ext;
+
+  if (!is_simple (self, done->attempt))
+    {
+      osiiso_scheduler_attempt_ended (self, done->attempt, done->attempt->status,
+                                      g_steal_pointer (&done->attempt->outcome), done->attempt->retry_after);
+      done->pending = FALSE;
+      return;
+    }
+  ext = done->attempt->outcome != NULL ? osiiso_record_ensure_ext (record) : osiiso_record_get_ext (record);
+  if (ext != NULL && ext->created != 0)
+    done->now = osiiso_clock_now ();
+  osiiso_scheduler_drop_payload (self, record);
+}
+
+static void
+end_done_locked (OsiisoScheduler *self,
+                 Done            *done)
+{
+  OsiisoRecord *record = done->attempt->record;
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+
+  osiiso_scheduler_unlink_attempt_locked (self, done->attempt);
+  if (ext != NULL)
+    {
+      ext->outcome = g_steal_pointer (&done->attempt->outcome);
+      ext->finished = done->now;
+    }
+  done->word = osiiso_record_set_status (record, OSIISO_STATUS_SUCCEEDED, 0, 0);
+  osiiso_scheduler_count_end_locked (self, done->word, OSIISO_STATUS_SUCCEEDED);
+  osiiso_scheduler_keep_result (self, record, done->word, OSIISO_STATUS_SUCCEEDED);
+  /* Here, so that it is told before the start of what this thread takes next. */
+  if (osiiso_scheduler_may_listen_locked (self) || (done->word & OSIISO_RECORD_HANDLED))
+    osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL, FALSE);
+  done->record = record;
+  done->pending = FALSE;
+}
+
+/* What is left to do when the locks are released. */
+static void
+finish_done (OsiisoScheduler *self,
+             Done            *done)
+{
+  OsiisoRecord *record = g_steal_pointer (&done->record);
+
+  if (record == NULL)
+    return;
+  osiiso_scheduler_count_out (self);
+  if (done->word & OSIISO_RECORD_WAITED)
+    osiiso_scheduler_wake_waiters (self, record);
+  osiiso_record_unref (record);
+}
+
+/* The same when no other attempt took its memory over, which is kept for the
+ * next one. */
+static void
+retire_done (OsiisoScheduler *self,
+             Done            *done)
+{
+  finish_done (self, done);
+  if (done->attempt != NULL)
+    done->attempt = osiiso_attempt_retire (done->attempt);
+}
+
+/* Ends what is done when the thread does not ask for more. */
+static void
+settle_done (OsiisoScheduler *self,
+             Done            *done)
+{
+  if (done->pending)
+    prepare_done (self, done);
+  if (done->pending)
+    {
+      OsiisoWake wake = { 0 };
+
+      pthread_mutex_lock (&self->ready_lock);
+      end_done_locked (self, done);
+      osiiso_scheduler_announce_locked (self, &wake);
+      pthread_mutex_unlock (&self->ready_lock);
+      osiiso_scheduler_act (self, &wake);
+    }
+  finish_done (self, done);
+  g_clear_pointer (&done->attempt, osiiso_attempt_unref);
+}
+
+/* Waits to be woken, with the inbox lock, which is released. */
+static gboolean
+sleep_locked (OsiisoScheduler *self)
+{
+  const guint shrunk = self->shrunk;
+  gboolean woken;
+
+  while (self->tokens == 0 && !self->stopping && self->shrunk == shrunk)
+    pthread_cond_wait (&self->inbox_cond, &self->inbox_lock);
+  atomic_store_explicit (&self->sleepers, self->sleepers - 1, memory_order_relaxed);
+  woken = self->tokens > 0;
+  if (woken)
+    self->tokens--;
+  pthread_mutex_unlock (&self->inbox_lock);
+  return woken;
+}
+
+/* The next attempt, for which the calling thread hands in what it has done. NULL
+ * when there is none and the thread does not @wait, when the backend closes, and
+ * for a thread that serves when there are more of them than workers. */
+static OsiisoAttempt *
+exchange (OsiisoScheduler *self,
+          Done            *done,
+          gboolean         wait,
+          gboolean         serving)
+{
+  gboolean woken = FALSE;
+
+  if (done->pending)
+    prepare_done (self, done);
+  for (;;)
+    {
+      OsiisoRecord *record;
+      OsiisoAttempt *attempt;
+      OsiisoWake wake = { 0 };
+
+      pthread_mutex_lock (&self->ready_lock);
+      if (done->pending)
+        end_done_locked (self, done);
+      if (woken || atomic_load_explicit (&self->inbox_dirty, memory_order_relaxed))
+        {
+          pthread_mutex_lock (&self->inbox_lock);
+          splice_inbox_locked (self);
+          if (woken)
+            self->waking = woken = FALSE;
+          pthread_mutex_unlock (&self->inbox_lock);
+        }
+
+      if (serving && self->n_serving > self->limit)
+        {
+          self->n_serving--;
+          /* It may have been woken for a task that another one has to take now. */
+          osiiso_scheduler_announce_locked (self, &wake);
+          pthread_mutex_unlock (&self->ready_lock);
+          osiiso_scheduler_act (self, &wake);
+          retire_done (self, done);
+          return NULL;
+        }
+      if (may_take_locked (self) && (record = peek_ready_locked (self)) != NULL)
+        {
+          OsiisoRecord *old = done->attempt != NULL ? done->attempt->record : NULL;
+
+          attempt = begin_attempt_locked (self, record, done->attempt, serving);
+          /* Something is left: the next sleeper comes too. */
+          osiiso_scheduler_announce_locked (self, &wake);
+          pthread_mutex_unlock (&self->ready_lock);
+          osiiso_scheduler_act (self, &wake);
+          finish_done (self, done);
+          if (attempt != done->attempt)
+            g_clear_pointer (&done->attempt, osiiso_attempt_unref);
+          else if (old != NULL)
+            osiiso_record_unref (old);
+          done->attempt = NULL;
+          return attempt;
+        }
+
+      if (done->attempt != NULL && done->attempt->record != NULL)
+        {
+          pthread_mutex_unlock (&self->ready_lock);
+          retire_done (self, done);
+          continue;
+        }
+
+      pthread_mutex_lock (&self->inbox_lock);
+      if (self->inbox_dirty && may_take_locked (self))
+        {
+          pthread_mutex_unlock (&self->inbox_lock);
+          pthread_mutex_unlock (&self->ready_lock);
+          continue;
+        }
+      if (!wait || self->stopping)
+        {
+          atomic_store_explicit (&self->parked, !wait, memory_order_relaxed);
+          if (serving)
+            self->n_serving--;
+          pthread_mutex_unlock (&self->inbox_lock);
+          pthread_mutex_unlock (&self->ready_lock);
+          return NULL;
+        }
+      atomic_store_explicit (&self->sleepers, self->sleepers + 1, memory_order_relaxed);
+      pthread_mutex_unlock (&self->ready_lock);
+      woken = sleep_locked (self);
+    }
+}
+
+OsiisoAttempt *
+osiiso_scheduler_take (OsiisoScheduler *self,
+                       gboolean         wait)
+{
+  Done none = { NULL };
+
+  return exchange (self, &none, wait, FALSE);
+}
+
+OsiisoServeEnd
+osiiso_scheduler_serve (OsiisoScheduler *self)
+{
+  OsiisoServeEnd end = OSIISO_SERVE_END_CLOSED;
+  OsiisoAttempt *attempt;
+  Done done = { NULL };
+
+  pthread_mutex_lock (&self->ready_lock);
+  self->n_serving++;
+  pthread_mutex_unlock (&self->ready_lock);
+
+  while ((attempt = exchange (self, &done, TRUE, TRUE)) != NULL)
+    {
+      done = (Done) { .attempt = attempt, .pending = osiiso_attempt_perform (attempt) };
+      if (!done.pending)
+        {
+          const gboolean stuck = osiiso_attempt_is_stuck (attempt);
+
+          osiiso_attempt_unref (attempt);
+          done.attempt = NULL;
+          /* Not counted any more since the attempt was interrupted. */
+          if (stuck)
+            return OSIISO_SERVE_END_INTERRUPTED;
+        }
+    }
+
+  pthread_mutex_lock (&self->inbox_lock);
+  if (!self->stopping)
+    end = OSIISO_SERVE_END_SURPLUS;
+  pthread_mutex_unlock (&self->inbox_lock);
+  g_clear_pointer (&done.attempt, osiiso_attempt_unref);
+  return end;
+}
+
+gboolean
+osiiso_scheduler_serve_for (OsiisoScheduler *self,
+                            gint64           us)
+{
+  const gboolean in_owner = (self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) != 0;
+  const gint64 until = g_get_monotonic_time () + us;
+  OsiisoAttempt *attempt = NULL;
+  Done done = { NULL };
+
+  do
+    {
+      if (done.pending)
+        prepare_done (self, &done);
+      /* Handlers of what ended before may wait for all work, so no attempt may
+       * have begun meanwhile that waits for them. */
+      if (in_owner && !osiiso_outbox_is_empty (&self->outbox))
+        osiiso_outbox_drain (&self->outbox);
+      attempt = exchange (self, &done, FALSE, FALSE);
+      if (attempt == NULL)
+        break;
+      done = (Done) { .attempt = attempt, .pending = osiiso_attempt_perform (attempt) };
+      if (!done.pending)
+        g_clear_pointer (&done.attempt, osiiso_attempt_unref);
+    }
+  while (g_get_monotonic_time () < until);
+
+  settle_done (self, &done);
+  return attempt != NULL;
+}
