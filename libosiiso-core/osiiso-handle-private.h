@@ -10,6 +10,9 @@ G_BEGIN_DECLS
  * thread. */
 OsiisoHandle *osiiso_handle_get_for_record     (OsiisoScheduler *scheduler,
                                                 OsiisoRecord    *record);
+/* The same for a record that no other thread knows yet. */
+OsiisoHandle *osiiso_handle_new_for_record     (OsiisoScheduler *scheduler,
+                                                OsiisoRecord    *record);
 /* The same, but NULL if there is none. */
 OsiisoHandle *osiiso_handle_peek_for_record    (OsiisoScheduler *scheduler,
                                                 OsiisoRecord    *record);
@@ -17,6 +20,9 @@ OsiisoHandle *osiiso_handle_peek_for_record    (OsiisoScheduler *scheduler,
  * dropped in the owner's context; NULL if it has none. */
 OsiisoHandle *osiiso_handle_steal_for_record   (OsiisoScheduler *scheduler,
                                                 OsiisoRecord    *record);
+/* Whether somebody may be connected to the handle of an unfinished task, which
+ * the core holds. Any thread. */
+gboolean      osiiso_handle_may_notify         (OsiisoRecord    *record);
 /* Notifies what changes with an event; in the owner's context. */
 void          osiiso_handle_notify             (OsiisoHandle    *self,
                                                 OsiisoEventKind  kind);

@@ -146,6 +146,27 @@ osiiso_handle_get_for_record (OsiisoScheduler *scheduler,
 }
 
 OsiisoHandle *
+osiiso_handle_new_for_record (OsiisoScheduler *scheduler,
+                              OsiisoRecord    *record)
+{
+  OsiisoHandle *handle = handle_new (scheduler, record);
+
+  osiiso_record_ensure_ext (record)->handle = g_object_ref (handle);
+  osiiso_record_set_flags (record, OSIISO_RECORD_HANDLED, 0);
+  return handle;
+}
+
+gboolean
+osiiso_handle_may_notify (OsiisoRecord *record)
+{
+  OsiisoSignalFlag flag;
+
+  /* Stays as it is while the core holds it. */
+  osiiso_signal_flag_init (&flag, (GObject *) osiiso_record_get_ext (record)->handle);
+  return osiiso_signal_flag_get (&flag);
+}
+
+OsiisoHandle *
 osiiso_handle_steal_for_record (OsiisoScheduler *scheduler,
                                 OsiisoRecord    *record)
 {
@@ -166,6 +187,11 @@ osiiso_handle_notify (OsiisoHandle   *self,
                       OsiisoEventKind kind)
 {
   GObject *object = G_OBJECT (self);
+  OsiisoSignalFlag flag;
+
+  osiiso_signal_flag_init (&flag, object);
+  if (!osiiso_signal_flag_get (&flag))
+    return;
 
   g_object_freeze_notify (object);
   switch (kind)

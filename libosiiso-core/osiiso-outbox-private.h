@@ -53,6 +53,7 @@ typedef struct
   pthread_mutex_t  lock;
   OsiisoEvent     *first;     /* changed under the lock, compared with NULL anywhere */
   OsiisoEvent     *last;
+  OsiisoLink       releases;  /* of records whose handle nobody looks at, owned */
   OsiisoEvent     *late;      /* progress, delivered at late_at in any order */
   gint64           late_at;
   gint64           last_late;
@@ -92,12 +93,14 @@ void     osiiso_outbox_post          (OsiisoOutbox    *self,
 /* Appends a SETTLE event; with the view lock held. */
 void     osiiso_outbox_post_settled  (OsiisoOutbox    *self);
 
-/* Appends an event of a signal if a handler is connected, or @always. */
+/* Appends an event of a signal if a handler is connected to it, or to the handle
+ * that the core holds when the record is @handled. The end of a task lets go of
+ * that in any case. */
 void     osiiso_outbox_post_signal   (OsiisoOutbox    *self,
                                       OsiisoEventKind  kind,
                                       OsiisoRecord    *record,
                                       const GError    *error,
-                                      gboolean         always);
+                                      gboolean         handled);
 
 /* Whether the calling thread is the one that the owner's context runs in, so
  * that blocking in it keeps the context from being iterated. */

@@ -19,8 +19,10 @@ typedef struct
   OsiisoOutbox *outbox;
 } OutboxSource;
 
-static void deliver (OsiisoOutbox *self,
-                     OsiisoEvent  *event);
+static void deliver        (OsiisoOutbox *self,
+                            OsiisoEvent  *event);
+static void release_handle (OsiisoOutbox *self,
+                            OsiisoRecord *record);
 
 static OsiisoEvent *
 pop (OsiisoOutbox *self)
@@ -37,6 +39,37 @@ pop (OsiisoOutbox *self)
     }
   pthread_mutex_unlock (&self->lock);
   return event;
+}
+
+/* Lets go of the handles of tasks that are over; the last reference may be the
+ * core's, and that is dropped only here, in the owner's context. */
+static void
+release_handles (OsiisoOutbox *self)
+{
+  OsiisoLink list;
+  OsiisoLink *link;
+
+  pthread_mutex_lock (&self->lock);
+  list = self->releases;
+  if (list.next != &self->releases)
+    {
+      list.next->prev = list.prev->next = &list;
+      self->releases.next = self->releases.prev = &self->releases;
+    }
+  else
+    {
+      list.next = &list;
+    }
+  pthread_mutex_unlock (&self->lock);
+
+  for (link = list.next; link != &list;)
+    {
+      OsiisoRecord *record = OSIISO_RECORD_FROM_LINK (link);
+
+      link = link->next;
+      release_handle (self, record);
+      osiiso_record_unref (record);
+    }
 }
 
 /* Delivers events one by one, so that a handler that iterates the context finds
@@ -58,6 +91,7 @@ deliver_all (OsiisoOutbox *self,
     }
   pthread_mutex_unlock (&self->lock);
 
+  release_handles (self);
   while (late != NULL)
     {
       event = late;
@@ -82,12 +116,12 @@ rearm (OsiisoOutbox *self,
 
   pthread_mutex_lock (&self->lock);
   /* Whatever was posted during the delivery has armed it and may be delivered. */
-  self->armed = self->first != NULL;
+  self->armed = self->first != NULL || self->releases.next != &self->releases;
   if (self->armed)
     ready_time = 0;
   else if (self->late != NULL)
     ready_time = self->late_at;
-  finished = self->closed && self->first == NULL && self->late == NULL;
+  finished = self->closed && !self->armed && self->late == NULL;
   g_source_set_ready_time (source, ready_time);
   if (finished)
     self->source = NULL;
@@ -121,6 +155,7 @@ outbox_finalize (GSource *source)
   self->source = NULL;
   late = g_steal_pointer (&self->late);
   pthread_mutex_unlock (&self->lock);
+  release_handles (self);
   while ((event = late) != NULL)
     {
       late = event->next;
@@ -146,6 +181,7 @@ osiiso_outbox_init (OsiisoOutbox    *self,
   self->context = g_main_context_ref_thread_default ();
   self->thread = g_thread_ref (g_thread_self ());
   pthread_mutex_init (&self->lock, NULL);
+  self->releases.next = self->releases.prev = &self->releases;
 
   self->source = g_source_new (&outbox_source_funcs, sizeof (OutboxSource));
   g_source_set_name (self->source, "OsiisoQueue");
@@ -173,6 +209,16 @@ arm_locked (OsiisoOutbox *self,
 {
   if (self->source != NULL)
     g_source_set_ready_time (self->source, when);
+}
+
+static void
+arm_now_locked (OsiisoOutbox *self)
+{
+  if (!self->armed)
+    {
+      self->armed = TRUE;
+      arm_locked (self, 0);
+    }
 }
 
 /* The queue, to be unpinned when a reference was taken; with the lock. */
@@ -319,11 +365,20 @@ append_locked (OsiisoOutbox    *self,
   else
     self->first = event;
   self->last = event;
-  if (!self->armed)
-    {
-      self->armed = TRUE;
-      arm_locked (self, 0);
-    }
+  arm_now_locked (self);
+}
+
+/* The link of a record is free when its task is over. */
+static void
+release_later_locked (OsiisoOutbox *self,
+                      OsiisoRecord *record)
+{
+  osiiso_record_ref (record);
+  record->link.next = &self->releases;
+  record->link.prev = self->releases.prev;
+  self->releases.prev->next = &record->link;
+  self->releases.prev = &record->link;
+  arm_now_locked (self);
 }
 
 static gboolean
@@ -406,22 +461,24 @@ osiiso_outbox_post_signal (OsiisoOutbox    *self,
                            OsiisoEventKind  kind,
                            OsiisoRecord    *record,
                            const GError    *error,
-                           gboolean         always)
+                           gboolean         handled)
 {
   gboolean wanted;
+  gboolean orphaned = FALSE;
 
   pthread_mutex_lock (&self->lock);
-  wanted = always || (osiiso_record_get_word (record) & OSIISO_RECORD_HANDLED) ||
+  wanted = (handled && osiiso_handle_may_notify (record)) ||
            (self->queue != NULL && osiiso_queue_listens (self->queue, kind));
-  if (wanted && self->source != NULL)
-    {
-      append_locked (self, kind, record, error != NULL ? g_error_copy (error) : NULL, NULL, NULL);
-      wanted = FALSE;
-    }
+  if (self->source == NULL)
+    orphaned = handled;
+  else if (wanted)
+    append_locked (self, kind, record, error != NULL ? g_error_copy (error) : NULL, NULL, NULL);
+  else if (handled && kind == OSIISO_EVENT_COMPLETE)
+    release_later_locked (self, record);
   pthread_mutex_unlock (&self->lock);
 
   /* The queue is gone and nobody is told, but the handle is let go. */
-  if (wanted && kind == OSIISO_EVENT_COMPLETE)
+  if (orphaned && kind == OSIISO_EVENT_COMPLETE)
     {
       OsiisoHandle *handle = osiiso_handle_steal_for_record (self->scheduler, record);
 

@@ -3,6 +3,7 @@
 
 #include "osiiso-attempt-private.h"
 #include "osiiso-clock-private.h"
+#include "osiiso-handle-private.h"
 #include "osiiso-scheduler-private.h"
 
 /* How tasks get out of the queue: which one is next, who is woken for it, and
@@ -125,6 +126,7 @@ begin_attempt_locked (OsiisoScheduler *self,
   OsiisoAttempt *attempt;
   guint number = 1;
   guint32 word;
+  gboolean handled;
 
   osiiso_scheduler_remove_ready_locked (self, record);
   if (ext != NULL && ext->params != NULL)
@@ -149,8 +151,9 @@ begin_attempt_locked (OsiisoScheduler *self,
 
   /* Posted before anybody else can see the attempt, so that nothing that
    * happens to it is told earlier. */
-  if (osiiso_scheduler_may_listen_locked (self) || (word & OSIISO_RECORD_HANDLED))
-    osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_START, record, NULL, FALSE);
+  handled = (word & OSIISO_RECORD_HANDLED) != 0;
+  if (osiiso_scheduler_may_listen_locked (self) || (handled && osiiso_handle_may_notify (record)))
+    osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_START, record, NULL, handled);
   return attempt;
 }
 
@@ -226,6 +229,7 @@ end_done_locked (OsiisoScheduler *self,
 {
   OsiisoRecord *record = done->attempt->record;
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  gboolean handled;
 
   osiiso_scheduler_unlink_attempt_locked (self, done->attempt);
   if (ext != NULL)
@@ -237,8 +241,9 @@ end_done_locked (OsiisoScheduler *self,
   osiiso_scheduler_count_end_locked (self, done->word, OSIISO_STATUS_SUCCEEDED);
   osiiso_scheduler_keep_result (self, record, done->word, OSIISO_STATUS_SUCCEEDED);
   /* Here, so that it is told before the start of what this thread takes next. */
-  if (osiiso_scheduler_may_listen_locked (self) || (done->word & OSIISO_RECORD_HANDLED))
-    osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL, FALSE);
+  handled = (done->word & OSIISO_RECORD_HANDLED) != 0;
+  if (handled || osiiso_scheduler_may_listen_locked (self))
+    osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL, handled);
   done->record = record;
   done->pending = FALSE;
 }

@@ -467,7 +467,8 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
     {
       osiiso_record_set_status (record, OSIISO_STATUS_RETRYING, 0, 0);
       if (osiiso_scheduler_may_listen_locked (self) || (word & OSIISO_RECORD_HANDLED))
-          osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_RETRY, record, outcome->error, FALSE);
+          osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_RETRY, record, outcome->error,
+                                   (word & OSIISO_RECORD_HANDLED) != 0);
       if (retry_after > 0)
         schedule_locked (self, record, now + retry_after);
       else

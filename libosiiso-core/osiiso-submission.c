@@ -169,7 +169,7 @@ osiiso_submission_submit (const OsiisoSubmission *self,
     *id = osiiso_record_get_id (record);
   /* Before the task can run, so that nobody else makes it. */
   if (handle != NULL)
-    made = osiiso_handle_get_for_record (scheduler, record);
+    made = osiiso_handle_new_for_record (scheduler, record);
 
   if (!push (scheduler, self->batch, &record, 1, error))
     {
