@@ -16,6 +16,7 @@ enum
   OSIISO_ATTEMPT_HOLDS       = 1 << 5, /* keeps the user data until it is freed */
   OSIISO_ATTEMPT_STUCK       = 1 << 6, /* interrupted while the function was running */
   OSIISO_ATTEMPT_SERVED      = 1 << 7, /* its thread is counted in n_serving */
+  OSIISO_ATTEMPT_PARKED      = 1 << 8, /* of a token, deferred: whoever claims it drops a reference */
 };
 
 /*
@@ -60,8 +61,26 @@ gboolean       osiiso_attempt_reuse     (OsiisoAttempt   *self,
 OsiisoAttempt *osiiso_attempt_retire    (OsiisoAttempt   *self);
 
 /* Calls the function unless the attempt has ended. TRUE when the caller has to
- * end it, with what is in status, outcome and retry_after. */
-gboolean       osiiso_attempt_perform   (OsiisoAttempt   *self);
+ * end it, with what is in status, outcome and retry_after. A token's function may
+ * put another attempt into @location, or NULL when it has seen to the end. */
+gboolean       osiiso_attempt_perform   (OsiisoAttempt  **location);
+
+/* The two ends of that: FALSE when there is nothing to enter any more, TRUE when
+ * the caller has to end it. */
+gboolean       osiiso_attempt_enter     (OsiisoAttempt   *self);
+gboolean       osiiso_attempt_leave     (OsiisoAttempt   *self);
+
+/* The function of a token has been called and reports by number from now on. */
+void           osiiso_attempt_park      (OsiisoAttempt   *self);
+/* A token's function is done with it. TRUE when what it reported counts. */
+gboolean       osiiso_attempt_finish_token (OsiisoAttempt *self);
+
+/* What the public calls report with; FALSE when it does not count any more. Takes
+ * over @outcome. */
+gboolean       osiiso_attempt_report    (OsiisoAttempt   *self,
+                                         OsiisoStatus     status,
+                                         OsiisoOutcome   *outcome,
+                                         gint64           retry_after);
 
 /* For whoever found the attempt in a list that does not hold it. */
 gboolean       osiiso_attempt_try_ref   (OsiisoAttempt   *self);
@@ -73,6 +92,7 @@ gboolean       osiiso_attempt_interrupt (OsiisoAttempt         *self,
 
 /* The attempt whose function the calling thread is in. */
 OsiisoAttempt *osiiso_attempt_get_current (void);
+void           osiiso_attempt_set_current (OsiisoAttempt *self);
 
 OsiisoOutcome *osiiso_outcome_new_error (GError *error);
 void           osiiso_outcome_free      (OsiisoOutcome *self);

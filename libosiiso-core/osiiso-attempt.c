@@ -8,6 +8,7 @@
 #include "osiiso-backend.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
+#include "osiiso-token-private.h"
 
 /**
  * OsiisoAttempt:
@@ -54,6 +55,12 @@ OsiisoAttempt *
 osiiso_attempt_get_current (void)
 {
   return current_attempt;
+}
+
+void
+osiiso_attempt_set_current (OsiisoAttempt *self)
+{
+  current_attempt = self;
 }
 
 OsiisoOutcome *
@@ -462,23 +469,27 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
     OSIISO_BACKEND_GET_CLASS (backend)->interrupt (backend, self, reason);
   end (self);
   cancel_cancellable (self);
+  if (atomic_load (&self->state) & OSIISO_ATTEMPT_PARKED)
+    osiiso_attempt_unref (self);
   return TRUE;
 }
 
 /* A report: stored at once, used when the function is left. */
-static void
-report (OsiisoAttempt *self,
-        OsiisoStatus   status,
-        OsiisoOutcome *outcome,
-        gint64         retry_after)
+gboolean
+osiiso_attempt_report (OsiisoAttempt *self,
+                       OsiisoStatus   status,
+                       OsiisoOutcome *outcome,
+                       gint64         retry_after)
 {
+  guint32 state;
+
   if (!claim (self, 0))
     {
       if (outcome != NULL && G_IS_VALUE (&outcome->value))
         osiiso_scheduler_destroy_in_owner (self->scheduler, (GDestroyNotify) osiiso_outcome_free, outcome);
       else
         osiiso_outcome_free (outcome);
-      return;
+      return FALSE;
     }
 
   self->status = status;
@@ -486,9 +497,24 @@ report (OsiisoAttempt *self,
   self->retry_after = retry_after;
   /* Either the function has been left and it ends here, or run() sees the
    * report when it leaves. */
-  if (!(atomic_fetch_or (&self->state, OSIISO_ATTEMPT_REPORTED) & OSIISO_ATTEMPT_INSIDE))
+  state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_REPORTED);
+  if (!(state & OSIISO_ATTEMPT_INSIDE))
     end (self);
+  /* Nobody else will; the caller has one of its own. */
+  if (state & OSIISO_ATTEMPT_PARKED)
+    osiiso_attempt_unref (self);
+  return TRUE;
 }
+
+static void
+report (OsiisoAttempt *self,
+        OsiisoStatus   status,
+        OsiisoOutcome *outcome,
+        gint64         retry_after)
+{
+  osiiso_attempt_report (self, status, outcome, retry_after);
+}
+
 
 /**
  * osiiso_attempt_return_none:
@@ -887,14 +913,64 @@ osiiso_attempt_set_progress (OsiisoAttempt *self,
     osiiso_outbox_post (&scheduler->outbox, OSIISO_EVENT_PROGRESS, self->record, NULL, NULL, NULL);
 }
 
+gboolean
+osiiso_attempt_enter (OsiisoAttempt *self)
+{
+  const guint32 state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
+
+  g_return_val_if_fail (!(state & OSIISO_ATTEMPT_INSIDE), FALSE);
+  if (!(state & OSIISO_ATTEMPT_CLAIMED))
+    return TRUE;
+  if (state & OSIISO_ATTEMPT_REPORTED)
+    {
+      /* Whoever reported found nobody inside and has ended it. */
+      atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
+      return FALSE;
+    }
+  /* Claimed and not told yet: perhaps by somebody who sees this one inside now. */
+  if (osiiso_attempt_leave (self))
+    end (self);
+  return FALSE;
+}
+
+gboolean
+osiiso_attempt_leave (OsiisoAttempt *self)
+{
+  guint32 state = atomic_load (&self->state);
+  guint32 left;
+
+  /* Left, and claimed when nobody has: one step, so that whoever reports either
+   * finds somebody inside or nothing left to claim. */
+  do
+    {
+      left = state & ~(guint32) OSIISO_ATTEMPT_INSIDE;
+      if (!(state & (OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_DEFERRED)))
+        left |= OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_REPORTED;
+    }
+  while (!atomic_compare_exchange_weak (&self->state, &state, left));
+
+  /* The one who is out first has ended it. */
+  if (!(state & OSIISO_ATTEMPT_INSIDE) || !(left & OSIISO_ATTEMPT_REPORTED))
+    return FALSE;
+  if (!(state & OSIISO_ATTEMPT_REPORTED))
+    self->status = OSIISO_STATUS_SUCCEEDED;
+  return TRUE;
+}
+
 static void
-call_function (OsiisoAttempt *self)
+call_function (OsiisoAttempt **location)
 {
   OsiisoAttempt *outer = current_attempt;
+  OsiisoAttempt *self = *location;
   OsiisoRecord *record = self->record;
+  const guint32 word = osiiso_record_get_word (record);
 
   current_attempt = self;
-  if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
+  if (word & OSIISO_RECORD_TOKEN)
+    {
+      osiiso_token_run (location);
+    }
+  else if (word & OSIISO_RECORD_MAP)
     {
       OsiisoMapPayload *payload = record->data;
 
@@ -908,52 +984,52 @@ call_function (OsiisoAttempt *self)
 }
 
 gboolean
-osiiso_attempt_perform (OsiisoAttempt *self)
+osiiso_attempt_perform (OsiisoAttempt **location)
 {
-  guint32 state;
-  guint32 left;
+  OsiisoScheduler *scheduler = (*location)->scheduler;
 
   /* In the owner's thread what was told before comes first, so that on-start is
    * seen before the function. */
-  if ((self->scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
-      !osiiso_outbox_is_empty (&self->scheduler->outbox))
+  if ((scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
+      !osiiso_outbox_is_empty (&scheduler->outbox))
     {
       OsiisoAttempt *outer = current_attempt;
 
       /* A handler that waits for all work waits for this attempt too. */
-      current_attempt = self;
-      osiiso_outbox_drain (&self->scheduler->outbox);
+      current_attempt = *location;
+      osiiso_outbox_drain (&scheduler->outbox);
       current_attempt = outer;
     }
 
-  state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
-  g_return_val_if_fail (!(state & OSIISO_ATTEMPT_INSIDE), FALSE);
-  if (state & OSIISO_ATTEMPT_REPORTED)
-    {
-      /* Whoever reported found nobody inside and has ended it. */
-      atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
-      return FALSE;
-    }
-  if (!(state & OSIISO_ATTEMPT_CLAIMED))
-    call_function (self);
+  if (!osiiso_attempt_enter (*location))
+    return FALSE;
+  call_function (location);
+  return *location != NULL && osiiso_attempt_leave (*location);
+}
 
-  /* Left, and claimed when nobody has: one step, so that whoever reports either
-   * finds somebody inside or nothing left to claim. */
-  state = atomic_load (&self->state);
+void
+osiiso_attempt_park (OsiisoAttempt *self)
+{
+  guint32 state = atomic_load (&self->state);
+
+  osiiso_attempt_ref (self);
   do
     {
-      left = state & ~(guint32) OSIISO_ATTEMPT_INSIDE;
-      if (!(state & (OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_DEFERRED)))
-        left |= OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_REPORTED;
+      if (state & OSIISO_ATTEMPT_CLAIMED)
+        {
+          osiiso_attempt_unref (self);
+          return;
+        }
     }
-  while (!atomic_compare_exchange_weak (&self->state, &state, left));
+  while (!atomic_compare_exchange_weak (&self->state, &state,
+                                        state | OSIISO_ATTEMPT_DEFERRED | OSIISO_ATTEMPT_PARKED));
+}
 
-  if (state & OSIISO_ATTEMPT_REPORTED)
-    return TRUE;
-  if (!(left & OSIISO_ATTEMPT_REPORTED))
-    return FALSE;
-  self->status = OSIISO_STATUS_SUCCEEDED;
-  return TRUE;
+gboolean
+osiiso_attempt_finish_token (OsiisoAttempt *self)
+{
+  return osiiso_attempt_report (self, OSIISO_STATUS_SUCCEEDED, NULL, -1) ||
+         !(atomic_load (&self->state) & OSIISO_ATTEMPT_INTERRUPTED);
 }
 
 /**
@@ -973,6 +1049,6 @@ osiiso_attempt_run (OsiisoAttempt *self)
 {
   g_return_if_fail (self != NULL);
 
-  if (osiiso_attempt_perform (self))
+  if (osiiso_attempt_perform (&self))
     end (self);
 }

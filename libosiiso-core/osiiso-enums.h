@@ -125,6 +125,26 @@ typedef enum
 } OsiisoInterruptReason;
 
 /**
+ * OsiisoCompletionFlags:
+ * @OSIISO_COMPLETION_FLAGS_NONE: all ends of tokens are told, in the context that
+ *   owns the queue
+ * @OSIISO_COMPLETION_FLAGS_SKIP_SUCCEEDED: successes are not told, because the
+ *   runner has heard that its report counts
+ * @OSIISO_COMPLETION_FLAGS_ANY_THREAD: each end is told at once, in the thread that
+ *   ended the task: a worker's, one that cancels, one that watches the time
+ *
+ * What is told of the ends of tokens.
+ *
+ * Since: 1.0
+ */
+typedef enum /*< flags >*/
+{
+  OSIISO_COMPLETION_FLAGS_NONE           = 0,
+  OSIISO_COMPLETION_FLAGS_SKIP_SUCCEEDED = 1 << 0,
+  OSIISO_COMPLETION_FLAGS_ANY_THREAD     = 1 << 1,
+} OsiisoCompletionFlags;
+
+/**
  * OsiisoServeEnd:
  * @OSIISO_SERVE_END_CLOSED: the backend is being closed
  * @OSIISO_SERVE_END_SURPLUS: more threads serve than the queue has workers, so

@@ -9,4 +9,8 @@ G_BEGIN_DECLS
  * the thread that they come from, judging by its destroy function. */
 gboolean osiiso_foreign_is_thread_bound (GDestroyNotify destroy);
 
+/* Lets a language that is collecting garbage, and takes no calls until it is
+ * ready, do so at once. In the owner's thread, outside of that language. */
+void     osiiso_foreign_collect_garbage (void);
+
 G_END_DECLS

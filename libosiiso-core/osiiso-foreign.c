@@ -28,3 +28,16 @@ osiiso_foreign_is_thread_bound (GDestroyNotify destroy)
   atomic_store (&known, (gpointer) destroy);
   return TRUE;
 }
+
+void
+osiiso_foreign_collect_garbage (void)
+{
+  /* Found at run time, because nobody links to the interpreter who is run by it. */
+  gpointer (*get_current) (void);
+  void (*collect) (gpointer context);
+
+  *(void **) &get_current = dlsym (RTLD_DEFAULT, "gjs_context_get_current");
+  *(void **) &collect = dlsym (RTLD_DEFAULT, "gjs_context_gc");
+  if (get_current != NULL && collect != NULL && get_current () != NULL)
+    collect (get_current ());
+}

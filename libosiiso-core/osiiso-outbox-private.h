@@ -53,7 +53,7 @@ typedef struct
   pthread_mutex_t  lock;
   OsiisoEvent     *first;     /* changed under the lock, compared with NULL anywhere */
   OsiisoEvent     *last;
-  OsiisoLink       releases;  /* of records whose handle nobody looks at, owned */
+  OsiisoLink       ends;      /* of records that are over, owned, see deliver_ends() */
   OsiisoEvent     *late;      /* progress, delivered at late_at in any order */
   gint64           late_at;
   gint64           last_late;

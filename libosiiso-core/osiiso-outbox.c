@@ -5,6 +5,7 @@
 #include "osiiso-handle-private.h"
 #include "osiiso-queue-private.h"
 #include "osiiso-scheduler-private.h"
+#include "osiiso-token-private.h"
 #include "osiiso-waiter-private.h"
 
 /* Progress of a task is told at most this often. */
@@ -23,6 +24,8 @@ static void deliver        (OsiisoOutbox *self,
                             OsiisoEvent  *event);
 static void release_handle (OsiisoOutbox *self,
                             OsiisoRecord *record);
+static gboolean is_token_to_tell (OsiisoOutbox *self,
+                                  OsiisoRecord *record);
 
 static OsiisoEvent *
 pop (OsiisoOutbox *self)
@@ -41,20 +44,21 @@ pop (OsiisoOutbox *self)
   return event;
 }
 
-/* Lets go of the handles of tasks that are over; the last reference may be the
- * core's, and that is dropped only here, in the owner's context. */
+/* What the owner has to know of tasks that are over when no signal tells it: the
+ * ends of tokens, and that the core lets go of a handle, of which it may have the
+ * last reference. */
 static void
-release_handles (OsiisoOutbox *self)
+deliver_ends (OsiisoOutbox *self)
 {
+  OsiisoTokenBatch batch;
   OsiisoLink list;
-  OsiisoLink *link;
 
   pthread_mutex_lock (&self->lock);
-  list = self->releases;
-  if (list.next != &self->releases)
+  list = self->ends;
+  if (list.next != &self->ends)
     {
       list.next->prev = list.prev->next = &list;
-      self->releases.next = self->releases.prev = &self->releases;
+      self->ends.next = self->ends.prev = &self->ends;
     }
   else
     {
@@ -62,7 +66,14 @@ release_handles (OsiisoOutbox *self)
     }
   pthread_mutex_unlock (&self->lock);
 
-  for (link = list.next; link != &list;)
+  batch.n = 0;
+  for (OsiisoLink *link = list.next; link != &list; link = link->next)
+    if (is_token_to_tell (self, OSIISO_RECORD_FROM_LINK (link)))
+      osiiso_token_batch_add (&batch, self->scheduler, OSIISO_RECORD_FROM_LINK (link));
+  osiiso_token_batch_tell (&batch, self->scheduler);
+
+  /* Held until then, so that a token can be looked up when it is told. */
+  for (OsiisoLink *link = list.next; link != &list;)
     {
       OsiisoRecord *record = OSIISO_RECORD_FROM_LINK (link);
 
@@ -91,7 +102,7 @@ deliver_all (OsiisoOutbox *self,
     }
   pthread_mutex_unlock (&self->lock);
 
-  release_handles (self);
+  deliver_ends (self);
   while (late != NULL)
     {
       event = late;
@@ -116,7 +127,7 @@ rearm (OsiisoOutbox *self,
 
   pthread_mutex_lock (&self->lock);
   /* Whatever was posted during the delivery has armed it and may be delivered. */
-  self->armed = self->first != NULL || self->releases.next != &self->releases;
+  self->armed = self->first != NULL || self->ends.next != &self->ends;
   if (self->armed)
     ready_time = 0;
   else if (self->late != NULL)
@@ -155,7 +166,7 @@ outbox_finalize (GSource *source)
   self->source = NULL;
   late = g_steal_pointer (&self->late);
   pthread_mutex_unlock (&self->lock);
-  release_handles (self);
+  deliver_ends (self);
   while ((event = late) != NULL)
     {
       late = event->next;
@@ -181,7 +192,7 @@ osiiso_outbox_init (OsiisoOutbox    *self,
   self->context = g_main_context_ref_thread_default ();
   self->thread = g_thread_ref (g_thread_self ());
   pthread_mutex_init (&self->lock, NULL);
-  self->releases.next = self->releases.prev = &self->releases;
+  self->ends.next = self->ends.prev = &self->ends;
 
   self->source = g_source_new (&outbox_source_funcs, sizeof (OutboxSource));
   g_source_set_name (self->source, "OsiisoQueue");
@@ -368,16 +379,24 @@ append_locked (OsiisoOutbox    *self,
   arm_now_locked (self);
 }
 
+static gboolean
+is_token_to_tell (OsiisoOutbox *self,
+                  OsiisoRecord *record)
+{
+  return (osiiso_record_get_word (record) & OSIISO_RECORD_TOKEN) &&
+         osiiso_token_is_told_in_owner (self->scheduler, record);
+}
+
 /* The link of a record is free when its task is over. */
 static void
-release_later_locked (OsiisoOutbox *self,
+end_later_locked (OsiisoOutbox *self,
                       OsiisoRecord *record)
 {
   osiiso_record_ref (record);
-  record->link.next = &self->releases;
-  record->link.prev = self->releases.prev;
-  self->releases.prev->next = &record->link;
-  self->releases.prev = &record->link;
+  record->link.next = &self->ends;
+  record->link.prev = self->ends.prev;
+  self->ends.prev->next = &record->link;
+  self->ends.prev = &record->link;
   arm_now_locked (self);
 }
 
@@ -473,8 +492,9 @@ osiiso_outbox_post_signal (OsiisoOutbox    *self,
     orphaned = handled;
   else if (wanted)
     append_locked (self, kind, record, error != NULL ? g_error_copy (error) : NULL, NULL, NULL);
-  else if (handled && kind == OSIISO_EVENT_COMPLETE)
-    release_later_locked (self, record);
+  if (kind == OSIISO_EVENT_COMPLETE && self->source != NULL &&
+      ((handled && !wanted) || is_token_to_tell (self, record)))
+    end_later_locked (self, record);
   pthread_mutex_unlock (&self->lock);
 
   /* The queue is gone and nobody is told, but the handle is let go. */

@@ -106,6 +106,7 @@ enum
   OSIISO_RECORD_RETURNED       = 1 << 16, /* waits in the return heap */
   OSIISO_RECORD_NOTIFY_PENDING = 1 << 17, /* a progress event is on its way */
   OSIISO_RECORD_CANCEL_ASKED   = 1 << 18, /* no further attempt */
+  OSIISO_RECORD_TOKEN          = 1 << 19, /* data is a number that the queue's runner knows */
 };
 #define OSIISO_RECORD_STATUS_MASK    0x7u
 #define OSIISO_RECORD_PRIORITY_SHIFT 24

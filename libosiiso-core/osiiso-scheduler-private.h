@@ -13,6 +13,8 @@
 
 G_BEGIN_DECLS
 
+typedef struct _OsiisoRunner OsiisoRunner;
+
 /* Who has to be told about runnable tasks; decided under locks, acted upon
  * after they are released. */
 typedef struct
@@ -80,6 +82,7 @@ struct _OsiisoScheduler
   OsiisoOutbox       outbox;
   OsiisoTimerClient  client;
   OsiisoBackendCapabilities capabilities; /* constant once there is a backend */
+  OsiisoRunner      *runner;       /* (nullable) (owned), constant while there is work */
 
   /* ready_lock */
   pthread_mutex_t    ready_lock;
@@ -153,9 +156,11 @@ OsiisoRecord    *osiiso_scheduler_new_record   (OsiisoScheduler  *self,
                                                 GError          **error);
 /* A new record without an other half, in one step: the cheapest way in. @record
  * has what osiiso_scheduler_new_record() does not set. */
+gboolean         osiiso_scheduler_has_work     (OsiisoScheduler *self);
 gboolean         osiiso_scheduler_push_plain   (OsiisoScheduler        *self,
                                                 const OsiisoTaskParams *params,
                                                 const OsiisoPayload    *payload,
+                                                guint32                 flags,
                                                 guint64                *id,
                                                 OsiisoWake             *wake,
                                                 GError                **error);
@@ -177,6 +182,14 @@ OsiisoServeEnd   osiiso_scheduler_serve        (OsiisoScheduler *self);
 void             osiiso_scheduler_write_off    (OsiisoScheduler *self);
 gboolean         osiiso_scheduler_serve_for    (OsiisoScheduler *self,
                                                 gint64           us);
+
+/* In the function of a token's attempt: ends that and returns the next one, which
+ * is entered. */
+OsiisoAttempt   *osiiso_scheduler_exchange_token (OsiisoScheduler *self,
+                                                  gboolean        *accepted);
+/* The attempt that goes on; NULL if none does. */
+OsiisoAttempt   *osiiso_scheduler_dup_attempt  (OsiisoScheduler *self,
+                                                OsiisoRecord    *record);
 
 /* Shared by the files of the scheduler; with the locks that it says there. */
 void             osiiso_scheduler_decide_wake_locked (OsiisoScheduler *self,

@@ -5,6 +5,7 @@
 #include "osiiso-clock-private.h"
 #include "osiiso-handle-private.h"
 #include "osiiso-scheduler-private.h"
+#include "osiiso-token-private.h"
 
 /* How tasks get out of the queue: which one is next, who is woken for it, and
  * the loop of the threads that run them. */
@@ -188,6 +189,7 @@ typedef struct
 {
   OsiisoAttempt *attempt; /* (nullable) (owned) */
   gboolean       pending; /* it has to be ended */
+  gboolean       ready;   /* for that; see prepare_done() */
   gint64         now;     /* its time, if it is asked for */
   OsiisoRecord  *record;  /* (nullable), once it has ended */
   guint32        word;
@@ -207,9 +209,13 @@ static void
 prepare_done (OsiisoScheduler *self,
               Done            *done)
 {
-  OsiisoRecord *record = done->attempt->record;
+  OsiisoRecord *record;
   OsiisoRecordExt *ext;
 
+  if (!done->pending || done->ready)
+    return;
+  record = done->attempt->record;
+  done->ready = TRUE;
   if (!is_simple (self, done->attempt))
     {
       osiiso_scheduler_attempt_ended (self, done->attempt, done->attempt->status,
@@ -242,7 +248,7 @@ end_done_locked (OsiisoScheduler *self,
   osiiso_scheduler_keep_result (self, record, done->word, OSIISO_STATUS_SUCCEEDED);
   /* Here, so that it is told before the start of what this thread takes next. */
   handled = (done->word & OSIISO_RECORD_HANDLED) != 0;
-  if (handled || osiiso_scheduler_may_listen_locked (self))
+  if (handled || (done->word & OSIISO_RECORD_TOKEN) || osiiso_scheduler_may_listen_locked (self))
     osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL, handled);
   done->record = record;
   done->pending = FALSE;
@@ -257,6 +263,8 @@ finish_done (OsiisoScheduler *self,
 
   if (record == NULL)
     return;
+  if (done->word & OSIISO_RECORD_TOKEN)
+    osiiso_token_ended (self, record);
   osiiso_scheduler_count_out (self);
   if (done->word & OSIISO_RECORD_WAITED)
     osiiso_scheduler_wake_waiters (self, record);
@@ -274,13 +282,34 @@ retire_done (OsiisoScheduler *self,
     done->attempt = osiiso_attempt_retire (done->attempt);
 }
 
+/* How a thread asks for an attempt. */
+typedef enum
+{
+  ASK_WAIT,   /* sleeps until there is one */
+  ASK_PARK,   /* has to be woken by the backend's slot when there is none */
+  ASK_TOKENS, /* looks whether the next one is a token's, and asks otherwise later */
+} Ask;
+
+/* What a thread is in the middle of. */
+typedef struct _Serving Serving;
+struct _Serving
+{
+  Serving         *outer;
+  OsiisoScheduler *scheduler;
+  OsiisoAttempt   *attempt; /* (nullable) (owned): whose function it is in */
+  Done             done;
+  gboolean         counted; /* in n_serving */
+  gint64           until;   /* 0: no limit */
+};
+
+static _Thread_local Serving *current_serving;
+
 /* Ends what is done when the thread does not ask for more. */
 static void
 settle_done (OsiisoScheduler *self,
              Done            *done)
 {
-  if (done->pending)
-    prepare_done (self, done);
+  prepare_done (self, done);
   if (done->pending)
     {
       OsiisoWake wake = { 0 };
@@ -312,19 +341,24 @@ sleep_locked (OsiisoScheduler *self)
   return woken;
 }
 
+static gboolean
+is_token (OsiisoRecord *record)
+{
+  return (osiiso_record_get_word (record) & OSIISO_RECORD_TOKEN) != 0;
+}
+
 /* The next attempt, for which the calling thread hands in what it has done. NULL
- * when there is none and the thread does not @wait, when the backend closes, and
+ * when there is none and the thread does not wait, when the backend closes, and
  * for a thread that serves when there are more of them than workers. */
 static OsiisoAttempt *
 exchange (OsiisoScheduler *self,
           Done            *done,
-          gboolean         wait,
+          Ask              ask,
           gboolean         serving)
 {
   gboolean woken = FALSE;
 
-  if (done->pending)
-    prepare_done (self, done);
+  prepare_done (self, done);
   for (;;)
     {
       OsiisoRecord *record;
@@ -343,7 +377,7 @@ exchange (OsiisoScheduler *self,
           pthread_mutex_unlock (&self->inbox_lock);
         }
 
-      if (serving && self->n_serving > self->limit)
+      if (serving && self->n_serving > self->limit && ask != ASK_TOKENS)
         {
           self->n_serving--;
           /* It may have been woken for a task that another one has to take now. */
@@ -353,7 +387,8 @@ exchange (OsiisoScheduler *self,
           retire_done (self, done);
           return NULL;
         }
-      if (may_take_locked (self) && (record = peek_ready_locked (self)) != NULL)
+      if (may_take_locked (self) && (record = peek_ready_locked (self)) != NULL &&
+          (ask != ASK_TOKENS || (is_token (record) && self->n_serving <= self->limit)))
         {
           OsiisoRecord *old = done->attempt != NULL ? done->attempt->record : NULL;
 
@@ -378,6 +413,12 @@ exchange (OsiisoScheduler *self,
           continue;
         }
 
+      if (ask == ASK_TOKENS)
+        {
+          pthread_mutex_unlock (&self->ready_lock);
+          return NULL;
+        }
+
       pthread_mutex_lock (&self->inbox_lock);
       if (self->inbox_dirty && may_take_locked (self))
         {
@@ -385,9 +426,9 @@ exchange (OsiisoScheduler *self,
           pthread_mutex_unlock (&self->ready_lock);
           continue;
         }
-      if (!wait || self->stopping)
+      if (ask == ASK_PARK || self->stopping)
         {
-          atomic_store_explicit (&self->parked, !wait, memory_order_relaxed);
+          atomic_store_explicit (&self->parked, ask == ASK_PARK, memory_order_relaxed);
           if (serving)
             self->n_serving--;
           pthread_mutex_unlock (&self->inbox_lock);
@@ -406,69 +447,136 @@ osiiso_scheduler_take (OsiisoScheduler *self,
 {
   Done none = { NULL };
 
-  return exchange (self, &none, wait, FALSE);
+  return exchange (self, &none, wait ? ASK_WAIT : ASK_PARK, FALSE);
+}
+
+/* Runs the function of the attempt that the thread has got, and keeps it to be
+ * handed in. TRUE when the thread was written off meanwhile. */
+static gboolean
+perform (Serving *serving)
+{
+  const gboolean pending = osiiso_attempt_perform (&serving->attempt);
+  OsiisoAttempt *attempt = g_steal_pointer (&serving->attempt);
+  gboolean stuck;
+
+  /* Handed in already, where its function asked for the next token. */
+  if (attempt == NULL)
+    return FALSE;
+  if (pending)
+    {
+      serving->done = (Done) { .attempt = attempt, .pending = TRUE };
+      return FALSE;
+    }
+  stuck = osiiso_attempt_is_stuck (attempt);
+  osiiso_attempt_unref (attempt);
+  return stuck;
 }
 
 OsiisoServeEnd
 osiiso_scheduler_serve (OsiisoScheduler *self)
 {
+  Serving serving = { .outer = current_serving, .scheduler = self, .counted = TRUE };
   OsiisoServeEnd end = OSIISO_SERVE_END_CLOSED;
-  OsiisoAttempt *attempt;
-  Done done = { NULL };
+  gboolean stuck = FALSE;
 
   pthread_mutex_lock (&self->ready_lock);
   self->n_serving++;
   pthread_mutex_unlock (&self->ready_lock);
 
-  while ((attempt = exchange (self, &done, TRUE, TRUE)) != NULL)
-    {
-      done = (Done) { .attempt = attempt, .pending = osiiso_attempt_perform (attempt) };
-      if (!done.pending)
-        {
-          const gboolean stuck = osiiso_attempt_is_stuck (attempt);
+  current_serving = &serving;
+  while (!stuck && (serving.attempt = exchange (self, &serving.done, ASK_WAIT, TRUE)) != NULL)
+    stuck = perform (&serving);
+  current_serving = serving.outer;
 
-          osiiso_attempt_unref (attempt);
-          done.attempt = NULL;
-          /* Not counted any more since the attempt was interrupted. */
-          if (stuck)
-            return OSIISO_SERVE_END_INTERRUPTED;
-        }
-    }
+  g_clear_pointer (&serving.done.attempt, osiiso_attempt_unref);
+  /* Not counted any more since the attempt was interrupted. */
+  if (stuck)
+    return OSIISO_SERVE_END_INTERRUPTED;
 
   pthread_mutex_lock (&self->inbox_lock);
   if (!self->stopping)
     end = OSIISO_SERVE_END_SURPLUS;
   pthread_mutex_unlock (&self->inbox_lock);
-  g_clear_pointer (&done.attempt, osiiso_attempt_unref);
   return end;
+}
+
+/* Tells the owner, in whose thread this is, what there is to be told, before
+ * anything else begins: handlers of what ended may wait for all work. */
+static void
+drain_in_owner (OsiisoScheduler *self)
+{
+  if ((self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) && !osiiso_outbox_is_empty (&self->outbox))
+    osiiso_outbox_drain (&self->outbox);
 }
 
 gboolean
 osiiso_scheduler_serve_for (OsiisoScheduler *self,
                             gint64           us)
 {
-  const gboolean in_owner = (self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) != 0;
-  const gint64 until = g_get_monotonic_time () + us;
-  OsiisoAttempt *attempt = NULL;
-  Done done = { NULL };
+  Serving serving = { .outer = current_serving, .scheduler = self, .until = g_get_monotonic_time () + us };
+  gboolean more = TRUE;
 
+  current_serving = &serving;
   do
     {
-      if (done.pending)
-        prepare_done (self, &done);
-      /* Handlers of what ended before may wait for all work, so no attempt may
-       * have begun meanwhile that waits for them. */
-      if (in_owner && !osiiso_outbox_is_empty (&self->outbox))
-        osiiso_outbox_drain (&self->outbox);
-      attempt = exchange (self, &done, FALSE, FALSE);
-      if (attempt == NULL)
-        break;
-      done = (Done) { .attempt = attempt, .pending = osiiso_attempt_perform (attempt) };
-      if (!done.pending)
-        g_clear_pointer (&done.attempt, osiiso_attempt_unref);
+      prepare_done (self, &serving.done);
+      drain_in_owner (self);
+      serving.attempt = exchange (self, &serving.done, ASK_PARK, FALSE);
+      more = serving.attempt != NULL;
+      if (more)
+        perform (&serving);
     }
-  while (g_get_monotonic_time () < until);
+  while (more && g_get_monotonic_time () < serving.until);
+  current_serving = serving.outer;
 
-  settle_done (self, &done);
-  return attempt != NULL;
+  settle_done (self, &serving.done);
+  return more;
+}
+
+/* Whether the thread is in a token's function, called by one of the loops above
+ * and not by a function that iterates a context within it. */
+static Serving *
+get_token_serving (OsiisoScheduler *self)
+{
+  Serving *serving = current_serving;
+
+  if (serving == NULL || serving->scheduler != self || serving->attempt == NULL ||
+      serving->attempt != osiiso_attempt_get_current () || !is_token (serving->attempt->record))
+    return NULL;
+  return serving;
+}
+
+OsiisoAttempt *
+osiiso_scheduler_exchange_token (OsiisoScheduler *self,
+                                 gboolean        *accepted)
+{
+  OsiisoAttempt *current = osiiso_attempt_get_current ();
+  Serving *serving = get_token_serving (self);
+
+  *accepted = current != NULL && current->scheduler == self && is_token (current->record) &&
+              osiiso_attempt_finish_token (current);
+  /* Over already, from outside; or there is nobody who could hand out more. */
+  if (serving == NULL || !osiiso_attempt_leave (current))
+    return NULL;
+
+  osiiso_attempt_set_current (NULL);
+  serving->attempt = NULL;
+  serving->done = (Done) { .attempt = current, .pending = TRUE };
+  do
+    {
+      prepare_done (self, &serving->done);
+      drain_in_owner (self);
+      if (serving->until != 0 && g_get_monotonic_time () >= serving->until)
+        return NULL;
+      serving->attempt = exchange (self, &serving->done, ASK_TOKENS, serving->counted);
+      if (serving->attempt == NULL)
+        return NULL;
+      drain_in_owner (self);
+      if (!osiiso_attempt_enter (serving->attempt))
+        g_clear_pointer (&serving->attempt, osiiso_attempt_unref);
+    }
+  while (serving->attempt == NULL);
+
+  osiiso_attempt_set_current (serving->attempt);
+  return serving->attempt;
 }

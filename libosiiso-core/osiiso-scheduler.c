@@ -10,6 +10,7 @@
 #include "osiiso-error.h"
 #include "osiiso-scheduler-private.h"
 #include "osiiso-task-options.h"
+#include "osiiso-token-private.h"
 
 static void
 client_ref (OsiisoTimerClient *client)
@@ -85,6 +86,8 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
   g_assert (self->backend == NULL);
   g_assert (self->join_tasks == NULL && self->shutdown_tasks == NULL && self->run.task == NULL);
   g_clear_pointer (&self->results, g_ptr_array_unref);
+  if (self->runner != NULL)
+    osiiso_runner_free (self, self->runner);
   osiiso_outbox_clear (&self->outbox);
   osiiso_deadline_heap_clear (&self->returned);
   osiiso_deadline_heap_clear (&self->delays);
@@ -139,6 +142,8 @@ osiiso_scheduler_drop_payload (OsiisoScheduler *self,
   if (ext != NULL && atomic_fetch_sub_explicit (&ext->payload_holds, 1, memory_order_acq_rel) != 1)
     return;
 
+  if (osiiso_record_get_word (record) & OSIISO_RECORD_TOKEN)
+    return;
   if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
     osiiso_scheduler_release_map (self, record->data);
   else if (record->destroy != NULL)
@@ -271,11 +276,12 @@ gboolean
 osiiso_scheduler_push_plain (OsiisoScheduler        *self,
                              const OsiisoTaskParams *params,
                              const OsiisoPayload    *payload,
+                             guint32                 flags,
                              guint64                *id,
                              OsiisoWake             *wake,
                              GError                **error)
 {
-  const guint32 word = make_word (params, 0);
+  const guint32 word = make_word (params, flags);
   OsiisoRecord *record = NULL;
   gboolean accepted;
 
@@ -344,6 +350,27 @@ osiiso_scheduler_push (OsiisoScheduler *self,
     pthread_mutex_unlock (&self->ready_lock);
 
   return accepted || set_error_not_accepting (error);
+}
+
+gboolean
+osiiso_scheduler_has_work (OsiisoScheduler *self)
+{
+  return atomic_load (&self->n_outstanding) > 0;
+}
+
+OsiisoAttempt *
+osiiso_scheduler_dup_attempt (OsiisoScheduler *self,
+                              OsiisoRecord    *record)
+{
+  OsiisoAttempt *attempt = NULL;
+
+  pthread_mutex_lock (&self->ready_lock);
+  if (osiiso_record_get_status (record) == OSIISO_STATUS_RUNNING)
+    attempt = OSIISO_ATTEMPT_FROM_LINK (record->link.next);
+  if (attempt != NULL && !osiiso_attempt_try_ref (attempt))
+    attempt = NULL;
+  pthread_mutex_unlock (&self->ready_lock);
+  return attempt;
 }
 
 OsiisoRecord *
@@ -415,6 +442,8 @@ record_ended (OsiisoScheduler *self,
 
   osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL,
                              (word & OSIISO_RECORD_HANDLED) != 0);
+  if (word & OSIISO_RECORD_TOKEN)
+    osiiso_token_ended (self, record);
 
   osiiso_scheduler_count_out (self);
 

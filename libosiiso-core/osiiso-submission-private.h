@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 /* A function with its data on the way into a queue. */
 typedef struct
 {
-  OsiisoTaskFunc     func;
+  OsiisoTaskFunc     func;    /* (nullable): NULL for a token, which is the data */
   gpointer           data;
   GDestroyNotify     destroy;
   OsiisoTaskOptions *options; /* (nullable) */
@@ -23,6 +23,13 @@ gboolean osiiso_submission_submit (const OsiisoSubmission *self,
                                    OsiisoHandle          **handle,
                                    guint64                *id,
                                    GError                **error);
+
+/* @n tokens from the one that is the data on; their ids go into @ids. */
+gboolean osiiso_submission_submit_tokens (const OsiisoSubmission *self,
+                                          OsiisoScheduler        *scheduler,
+                                          guint                   n,
+                                          guint64                *ids,
+                                          GError                **error);
 
 /* @n tasks that share function and data, as the members of self->batch. */
 gboolean osiiso_submission_map    (const OsiisoSubmission *self,

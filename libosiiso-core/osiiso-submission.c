@@ -108,7 +108,8 @@ push_plain (const OsiisoSubmission *self,
   const OsiisoPayload payload = { self->func, self->data, self->destroy };
   OsiisoWake wake = { 0 };
 
-  if (!osiiso_scheduler_push_plain (scheduler, params, &payload, id, &wake, error))
+  if (!osiiso_scheduler_push_plain (scheduler, params, &payload, self->func == NULL ? OSIISO_RECORD_TOKEN : 0,
+                                    id, &wake, error))
     return FALSE;
   osiiso_scheduler_act (scheduler, &wake);
   hold_queue (scheduler);
@@ -156,7 +157,9 @@ osiiso_submission_submit (const OsiisoSubmission *self,
         return TRUE;
       goto failed;
     }
-  record = new_record (scheduler, params, handle != NULL ? OSIISO_RECORD_KEEP : 0, handle != NULL, error);
+  record = new_record (scheduler, params,
+                       (handle != NULL ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
+                       handle != NULL, error);
   if (record == NULL)
     goto failed;
 
@@ -186,6 +189,38 @@ failed:
   if (self->destroy != NULL)
     osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
   return FALSE;
+}
+
+gboolean
+osiiso_submission_submit_tokens (const OsiisoSubmission *self,
+                                 OsiisoScheduler        *scheduler,
+                                 guint                   n,
+                                 guint64                *ids,
+                                 GError                **error)
+{
+  g_autoptr (OsiisoTaskParams) params = NULL;
+  g_autofree OsiisoRecord **records = NULL;
+  guint n_made;
+  gboolean ok;
+
+  if (!check_backend (self, scheduler, error) || !get_params (self, &params, error))
+    return FALSE;
+  if (n == 0)
+    return TRUE;
+
+  records = g_new (OsiisoRecord *, n);
+  for (n_made = 0; n_made < n; n_made++)
+    {
+      records[n_made] = new_record (scheduler, params, OSIISO_RECORD_TOKEN, FALSE, error);
+      if (records[n_made] == NULL)
+        break;
+      records[n_made]->data = (gpointer) ((gsize) self->data + n_made);
+      ids[n_made] = osiiso_record_get_id (records[n_made]);
+    }
+  ok = n_made == n && push (scheduler, NULL, records, n, error);
+  for (guint i = 0; !ok && i < n_made; i++)
+    osiiso_record_unref (records[i]);
+  return ok;
 }
 
 gboolean

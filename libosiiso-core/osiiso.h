@@ -17,6 +17,7 @@
 #include "osiiso-run-summary.h"
 #include "osiiso-task-options.h"
 #include "osiiso-task-result.h"
+#include "osiiso-token.h"
 #include "osiiso-version.h"
 #include "osiiso-version-macros.h"
 

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "osiiso-attempt.h"
+#include "osiiso-token.h"
+#include "osiiso-scheduler-private.h"
+
+G_BEGIN_DECLS
+
+/*
+ * OsiisoRunner: what a language layer has given to a queue to run its tokens
+ * with, and to hear of their ends. Set before the first token and constant as
+ * long as there is one.
+ */
+struct _OsiisoRunner
+{
+  OsiisoRunnerFunc      func;
+  gpointer              data;
+  GDestroyNotify        destroy;
+  OsiisoCompletionsFunc completed; /* (nullable) */
+  gpointer              completed_data;
+  GDestroyNotify        completed_destroy;
+  OsiisoCompletionFlags flags;
+};
+
+/* Calls the runner for the attempt of a token; see osiiso_attempt_perform(). */
+void osiiso_token_run       (OsiisoAttempt  **location);
+
+/* A token has ended, in this thread. */
+void osiiso_token_ended     (OsiisoScheduler *scheduler,
+                             OsiisoRecord    *record);
+
+/* Whether the end of a token has to be told in the owner's context. */
+gboolean osiiso_token_is_told_in_owner (OsiisoScheduler *scheduler,
+                                        OsiisoRecord    *record);
+
+/* Ends of tokens, on the way to be told there at once. */
+typedef struct
+{
+  gsize   n;
+  guint64 tokens[256];
+  guint   statuses[256];
+} OsiisoTokenBatch;
+
+void osiiso_token_batch_add  (OsiisoTokenBatch *self,
+                              OsiisoScheduler  *scheduler,
+                              OsiisoRecord     *record);
+void osiiso_token_batch_tell (OsiisoTokenBatch *self,
+                              OsiisoScheduler  *scheduler);
+
+void osiiso_runner_free      (OsiisoScheduler  *scheduler,
+                              OsiisoRunner     *self);
+
+G_END_DECLS

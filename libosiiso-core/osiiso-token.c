@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <math.h>
+
+#include "osiiso-attempt-private.h"
+#include "osiiso-clock-private.h"
+#include "osiiso-error.h"
+#include "osiiso-foreign-private.h"
+#include "osiiso-queue-private.h"
+#include "osiiso-submission-private.h"
+#include "osiiso-task-options.h"
+#include "osiiso-token-private.h"
+
+/* Tokens: tasks of which the core knows a number, and a language layer the rest.
+ * Nothing is allocated for one but its record, and no object is made. */
+
+/* How long a runner that did not take a call is left alone, in milliseconds, and
+ * how often that happens before the task is given up. */
+#define REDELIVERY_INTERVAL 20
+#define MAX_REDELIVERIES    3000
+
+static guint64
+token_of (OsiisoRecord *record)
+{
+  return (guint64) (gsize) record->data;
+}
+
+/* TRUE when the runner took the call. What it did besides does not matter: it has
+ * been there when it reported, or asked for the next token. */
+static gboolean
+deliver (OsiisoAttempt **location)
+{
+  OsiisoAttempt *self = *location;
+  const OsiisoRunner *runner = self->scheduler->runner;
+  const guint64 id = osiiso_record_get_id (self->record);
+  guint64 acknowledged;
+
+  acknowledged = runner->func (token_of (self->record), id, self->number, runner->data);
+  return acknowledged == id || *location != self || osiiso_attempt_get_task_id (self) != id ||
+         !osiiso_attempt_is_open (self);
+}
+
+typedef struct
+{
+  OsiisoAttempt *attempt; /* (owned) */
+  guint          n_tries;
+} Redelivery;
+
+static void
+give_up (OsiisoAttempt *self)
+{
+  osiiso_attempt_return_new_error (self, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_ABANDONED,
+                                   "the runner of the queue did not acknowledge token %" G_GUINT64_FORMAT,
+                                   token_of (self->record));
+}
+
+static gboolean
+redeliver_cb (gpointer user_data)
+{
+  Redelivery *self = user_data;
+  OsiisoAttempt *outer = osiiso_attempt_get_current ();
+  OsiisoAttempt *attempt = self->attempt;
+  gboolean taken;
+
+  if (!osiiso_attempt_is_open (attempt))
+    return G_SOURCE_REMOVE;
+  osiiso_attempt_set_current (attempt);
+  taken = deliver (&attempt);
+  osiiso_attempt_set_current (outer);
+
+  if (taken)
+    osiiso_attempt_park (self->attempt);
+  else if (++self->n_tries >= MAX_REDELIVERIES)
+    give_up (self->attempt);
+  else
+    return G_SOURCE_CONTINUE;
+  return G_SOURCE_REMOVE;
+}
+
+static void
+redelivery_free (gpointer data)
+{
+  Redelivery *self = data;
+
+  osiiso_attempt_unref (self->attempt);
+  g_free (self);
+}
+
+/* In the owner's context, where a language that refuses calls for a while lives. */
+static void
+redeliver_later (OsiisoAttempt *attempt)
+{
+  g_autoptr (GSource) source = g_timeout_source_new (REDELIVERY_INTERVAL);
+  Redelivery *self = g_new0 (Redelivery, 1);
+
+  self->attempt = osiiso_attempt_defer (attempt);
+  g_source_set_callback (source, redeliver_cb, self, redelivery_free);
+  g_source_attach (source, attempt->scheduler->outbox.context);
+}
+
+void
+osiiso_token_run (OsiisoAttempt **location)
+{
+  OsiisoAttempt *self = *location;
+  const gboolean in_owner = (self->scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) != 0;
+  gboolean taken = deliver (location);
+
+  if (!taken && in_owner)
+    {
+      /* What keeps it from being called may be over when it is finished. */
+      osiiso_foreign_collect_garbage ();
+      taken = deliver (location);
+      if (!taken)
+        redeliver_later (self);
+    }
+  else if (!taken)
+    {
+      give_up (self);
+    }
+  else if (*location != NULL)
+    {
+      osiiso_attempt_park (*location);
+    }
+}
+
+/* Whether somebody hears of that end. */
+static gboolean
+is_told (const OsiisoRunner *runner,
+         OsiisoRecord       *record)
+{
+  return runner->completed != NULL &&
+         (!(runner->flags & OSIISO_COMPLETION_FLAGS_SKIP_SUCCEEDED) ||
+          osiiso_record_get_status (record) != OSIISO_STATUS_SUCCEEDED);
+}
+
+gboolean
+osiiso_token_is_told_in_owner (OsiisoScheduler *scheduler,
+                               OsiisoRecord    *record)
+{
+  return !(scheduler->runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && is_told (scheduler->runner, record);
+}
+
+void
+osiiso_token_ended (OsiisoScheduler *scheduler,
+                    OsiisoRecord    *record)
+{
+  const OsiisoRunner *runner = scheduler->runner;
+  guint64 token = token_of (record);
+  guint status = osiiso_record_get_status (record);
+
+  if ((runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && is_told (runner, record))
+    runner->completed (&token, &status, 1, runner->completed_data);
+}
+
+void
+osiiso_token_batch_add (OsiisoTokenBatch *self,
+                        OsiisoScheduler  *scheduler,
+                        OsiisoRecord     *record)
+{
+  self->tokens[self->n] = token_of (record);
+  self->statuses[self->n] = osiiso_record_get_status (record);
+  if (++self->n == G_N_ELEMENTS (self->tokens))
+    osiiso_token_batch_tell (self, scheduler);
+}
+
+void
+osiiso_token_batch_tell (OsiisoTokenBatch *self,
+                         OsiisoScheduler  *scheduler)
+{
+  const OsiisoRunner *runner = scheduler->runner;
+
+  if (self->n > 0)
+    runner->completed (self->tokens, self->statuses, self->n, runner->completed_data);
+  self->n = 0;
+}
+
+void
+osiiso_runner_free (OsiisoScheduler *scheduler,
+                    OsiisoRunner    *self)
+{
+  if (self->destroy != NULL)
+    osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
+  if (self->completed_destroy != NULL)
+    osiiso_scheduler_destroy_in_owner (scheduler, self->completed_destroy, self->completed_data);
+  g_free (self);
+}
+
+static gboolean
+refuse (OsiisoScheduler *scheduler,
+        GDestroyNotify   destroy,
+        gpointer         data)
+{
+  if (destroy != NULL)
+    osiiso_scheduler_destroy_in_owner (scheduler, destroy, data);
+  return FALSE;
+}
+
+/* Tokens that are there would see the change. */
+static gboolean
+check_no_work (OsiisoScheduler *scheduler,
+               GError         **error)
+{
+  if (!osiiso_scheduler_has_work (scheduler))
+    return TRUE;
+  g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY,
+                       "what runs tokens cannot be changed while the queue has work");
+  return FALSE;
+}
+
+static gboolean
+check_thread (OsiisoScheduler *scheduler,
+              GDestroyNotify   destroy,
+              GError         **error)
+{
+  if (!osiiso_foreign_is_thread_bound (destroy))
+    return TRUE;
+  g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
+                       "JavaScript functions cannot be called in other threads; use the backend 'main-loop', or 'subprocess' for parallel work");
+  return FALSE;
+}
+
+static OsiisoRunner *
+ensure_runner (OsiisoScheduler *scheduler)
+{
+  if (scheduler->runner == NULL)
+    scheduler->runner = g_new0 (OsiisoRunner, 1);
+  return scheduler->runner;
+}
+
+/**
+ * osiiso_queue_set_runner:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): runs tokens
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns the
+ *   queue, when the queue is gone; also when this call fails
+ * @error: return location for an error
+ *
+ * Sets the function that runs tokens.
+ *
+ * Tokens are for layers that bind the queue to another language and keep
+ * functions, arguments and values on their side: the queue gets a number and gives
+ * it back when it is its turn. Everything else, from priorities to retries, is as
+ * with [method@Osiiso.Queue.submit]. In the thread that made the queue, before the
+ * first token.
+ *
+ * Fails with %OSIISO_QUEUE_ERROR_BUSY while the queue has work, and with
+ * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when the function is one of a language that
+ * cannot be called where the backend runs tasks.
+ *
+ * Returns: %TRUE if it was set
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_set_runner (OsiisoQueue     *self,
+                         OsiisoRunnerFunc func,
+                         gpointer         user_data,
+                         GDestroyNotify   user_data_destroy,
+                         GError         **error)
+{
+  OsiisoScheduler *scheduler;
+  OsiisoRunner *runner;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (func != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  if (!check_no_work (scheduler, error) ||
+      (!(scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
+       !check_thread (scheduler, user_data_destroy, error)))
+    return refuse (scheduler, user_data_destroy, user_data);
+
+  runner = ensure_runner (scheduler);
+  refuse (scheduler, runner->destroy, runner->data);
+  runner->func = func;
+  runner->data = user_data;
+  runner->destroy = user_data_destroy;
+  return TRUE;
+}
+
+/**
+ * osiiso_queue_set_completions_func:
+ * @self: a queue
+ * @flags: what @func hears of, and where
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): hears of
+ *   the ends of tokens
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns the
+ *   queue, when the queue is gone; also when this call fails
+ * @error: return location for an error
+ *
+ * Sets the function that hears of the ends of tokens, many at a time, in the
+ * context that owns the queue.
+ *
+ * While it is called, [method@Osiiso.Queue.lookup] finds the tasks. In the thread
+ * that made the queue, before the first token. Fails like
+ * [method@Osiiso.Queue.set_runner].
+ *
+ * Returns: %TRUE if it was set
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_set_completions_func (OsiisoQueue          *self,
+                                   OsiisoCompletionFlags flags,
+                                   OsiisoCompletionsFunc func,
+                                   gpointer              user_data,
+                                   GDestroyNotify        user_data_destroy,
+                                   GError              **error)
+{
+  OsiisoScheduler *scheduler;
+  OsiisoRunner *runner;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (func != NULL, FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  if (!check_no_work (scheduler, error) ||
+      ((flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && !check_thread (scheduler, user_data_destroy, error)))
+    return refuse (scheduler, user_data_destroy, user_data);
+
+  runner = ensure_runner (scheduler);
+  refuse (scheduler, runner->completed_destroy, runner->completed_data);
+  runner->flags = flags;
+  runner->completed = func;
+  runner->completed_data = user_data;
+  runner->completed_destroy = user_data_destroy;
+  return TRUE;
+}
+
+static gboolean
+check_runner (OsiisoQueue *self,
+              guint64      last,
+              GError     **error)
+{
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+
+  if (!osiiso_queue_check_backend (self, error))
+    return FALSE;
+  if (scheduler->runner == NULL || scheduler->runner->func == NULL)
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                           "the queue has no runner for tokens; see osiiso_queue_set_runner()");
+      return FALSE;
+    }
+  /* They are kept where a pointer to user data is. */
+  if (last > G_MAXSIZE)
+    {
+      g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                   "a token must be at most %" G_GSIZE_FORMAT "; got %" G_GUINT64_FORMAT, G_MAXSIZE, last);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+/**
+ * osiiso_queue_submit_token:
+ * @self: a queue
+ * @token: a number that the runner of the queue knows
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @error: return location for an error
+ *
+ * Submits a token. Any thread.
+ *
+ * A summary counts the task, but has its result only if it failed or was
+ * cancelled. Fails like [method@Osiiso.Queue.submit], and with
+ * %OSIISO_QUEUE_ERROR_INVALID when the queue has no runner.
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_submit_token (OsiisoQueue       *self,
+                           guint64            token,
+                           OsiisoTaskOptions *options,
+                           GError           **error)
+{
+  const OsiisoSubmission submission = { .data = (gpointer) (gsize) token, .options = options };
+  guint64 id = 0;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), 0);
+  g_return_val_if_fail (error == NULL || *error == NULL, 0);
+
+  if (!check_runner (self, token, error) ||
+      !osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
+    return 0;
+  return id;
+}
+
+/**
+ * osiiso_queue_submit_tokens:
+ * @self: a queue
+ * @first: the first token
+ * @n: how many; the tokens are @first and the numbers that follow
+ * @options: (nullable): how to run them; %NULL for the defaults
+ * @n_ids: (out) (optional): the number of ids, which is @n
+ * @error: return location for an error
+ *
+ * Submits many tokens at once, which costs less than one by one. Any thread.
+ *
+ * Either all are submitted or none. Fails like [method@Osiiso.Queue.submit_token].
+ *
+ * Returns: (transfer full) (array length=n_ids) (nullable): the ids of the tasks, to
+ *   be freed with [func@GLib.free]; %NULL on error
+ *
+ * Since: 1.0
+ */
+guint64 *
+osiiso_queue_submit_tokens (OsiisoQueue       *self,
+                            guint64            first,
+                            guint              n,
+                            OsiisoTaskOptions *options,
+                            gsize             *n_ids,
+                            GError           **error)
+{
+  const OsiisoSubmission submission = { .data = (gpointer) (gsize) first, .options = options };
+  g_autofree guint64 *ids = NULL;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  if (n_ids != NULL)
+    *n_ids = 0;
+  if (!check_runner (self, n > 0 && first <= G_MAXUINT64 - (n - 1) ? first + (n - 1) : first, error))
+    return NULL;
+  ids = g_new (guint64, MAX (n, 1));
+  if (!osiiso_submission_submit_tokens (&submission, osiiso_queue_get_scheduler (self), n, ids, error))
+    return NULL;
+  if (n_ids != NULL)
+    *n_ids = n;
+  return g_steal_pointer (&ids);
+}
+
+/**
+ * osiiso_queue_exchange_token:
+ * @self: a queue
+ * @accepted: (out): whether what was reported of the current token counts; it does
+ *   not when the task was cancelled or has timed out meanwhile
+ * @token: (out): the next token
+ * @task_id: (out): the id of its task
+ * @attempt: (out): which attempt it is
+ *
+ * Ends the token that the runner works on and gives out the next one, so that a
+ * language is entered once for many.
+ *
+ * Only in the runner, in its thread, before it returns. A token of which nothing
+ * was reported has succeeded. After %FALSE the runner has to return.
+ *
+ * Returns: %TRUE when there is another token, that has to be run as if the runner
+ *   had been called with it
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_exchange_token (OsiisoQueue *self,
+                             gboolean    *accepted,
+                             guint64     *token,
+                             guint64     *task_id,
+                             guint       *attempt)
+{
+  OsiisoAttempt *next;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (accepted != NULL && token != NULL && task_id != NULL && attempt != NULL, FALSE);
+
+  next = osiiso_scheduler_exchange_token (osiiso_queue_get_scheduler (self), accepted);
+  *token = next != NULL ? token_of (next->record) : 0;
+  *task_id = next != NULL ? osiiso_record_get_id (next->record) : 0;
+  *attempt = next != NULL ? next->number : 0;
+  return next != NULL;
+}
+
+/* The attempt of that number, if it goes on. */
+static OsiisoAttempt *
+dup_attempt (OsiisoQueue *self,
+             guint64      task_id,
+             guint        number)
+{
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+  OsiisoAttempt *attempt = osiiso_attempt_get_current ();
+  OsiisoRecord *record;
+
+  /* Most report from within. */
+  if (attempt != NULL && attempt->scheduler == scheduler && attempt->number == number &&
+      osiiso_record_get_id (attempt->record) == task_id)
+    return osiiso_attempt_ref (attempt);
+
+  record = osiiso_scheduler_lookup (scheduler, task_id);
+  if (record == NULL)
+    return NULL;
+  attempt = osiiso_scheduler_dup_attempt (scheduler, record);
+  if (attempt != NULL && attempt->number != number)
+    g_clear_pointer (&attempt, osiiso_attempt_unref);
+  osiiso_record_unref (record);
+  return attempt;
+}
+
+static gboolean
+report (OsiisoQueue   *self,
+        guint64        task_id,
+        guint          number,
+        OsiisoStatus   status,
+        OsiisoOutcome *outcome,
+        gint64         retry_after)
+{
+  OsiisoAttempt *attempt = dup_attempt (self, task_id, number);
+  gboolean accepted = FALSE;
+
+  if (attempt != NULL)
+    {
+      accepted = osiiso_attempt_report (attempt, status, outcome, retry_after);
+      osiiso_attempt_unref (attempt);
+    }
+  else
+    {
+      osiiso_outcome_free (outcome);
+    }
+  return accepted;
+}
+
+/**
+ * osiiso_queue_token_done:
+ * @self: a queue
+ * @task_id: the id of the task
+ * @attempt: which attempt it was
+ *
+ * Reports that a token has succeeded. Any thread.
+ *
+ * Returns: %TRUE if it counts; %FALSE when that attempt is over already
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_token_done (OsiisoQueue *self,
+                         guint64      task_id,
+                         guint        attempt)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+
+  return report (self, task_id, attempt, OSIISO_STATUS_SUCCEEDED, NULL, -1);
+}
+
+/**
+ * osiiso_queue_token_failed:
+ * @self: a queue
+ * @task_id: the id of the task
+ * @attempt: which attempt it was
+ * @domain: the domain of the error
+ * @code: its code
+ * @message: its message
+ * @retry_after: how long to wait before a retry, in seconds; negative for what the
+ *   options say
+ *
+ * Reports that a token has failed, to be retried if its options say so. Any thread.
+ *
+ * Returns: %TRUE if it counts; %FALSE when that attempt is over already
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_token_failed (OsiisoQueue *self,
+                           guint64      task_id,
+                           guint        attempt,
+                           GQuark       domain,
+                           int          code,
+                           const char  *message,
+                           double       retry_after)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (domain != 0, FALSE);
+  g_return_val_if_fail (message != NULL, FALSE);
+  g_return_val_if_fail (!isnan (retry_after), FALSE);
+
+  return report (self, task_id, attempt, OSIISO_STATUS_FAILED,
+                 osiiso_outcome_new_error (g_error_new_literal (domain, code, message)),
+                 retry_after >= 0 ? osiiso_clock_from_seconds (retry_after) : -1);
+}
+
+/**
+ * osiiso_queue_token_progress:
+ * @self: a queue
+ * @task_id: the id of the task
+ * @attempt: which attempt it is
+ * @fraction: how much is done, from 0 to 1
+ * @status_text: (nullable): what is going on, for people
+ *
+ * Tells how far a token is; see [method@Osiiso.Attempt.set_progress]. Any thread.
+ *
+ * Returns: %FALSE when that attempt is over already
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_token_progress (OsiisoQueue *self,
+                             guint64      task_id,
+                             guint        attempt,
+                             double       fraction,
+                             const char  *status_text)
+{
+  OsiisoAttempt *found;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+
+  found = dup_attempt (self, task_id, attempt);
+  if (found == NULL)
+    return FALSE;
+  osiiso_attempt_set_progress (found, fraction, status_text);
+  osiiso_attempt_unref (found);
+  return TRUE;
+}
+
+/**
+ * osiiso_queue_token_dup_cancellable:
+ * @self: a queue
+ * @task_id: the id of the task
+ * @attempt: which attempt it is
+ *
+ * Gets the cancellable of an attempt at a token; see
+ * [method@Osiiso.Attempt.get_cancellable]. Any thread.
+ *
+ * Returns: (transfer full) (nullable): the cancellable; %NULL when that attempt is
+ *   over already
+ *
+ * Since: 1.0
+ */
+GCancellable *
+osiiso_queue_token_dup_cancellable (OsiisoQueue *self,
+                                    guint64      task_id,
+                                    guint        attempt)
+{
+  OsiisoAttempt *found;
+  GCancellable *cancellable;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  found = dup_attempt (self, task_id, attempt);
+  if (found == NULL)
+    return NULL;
+  cancellable = g_object_ref (osiiso_attempt_get_cancellable (found));
+  osiiso_attempt_unref (found);
+  return cancellable;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#if !defined (OSIISO_INSIDE) && !defined (OSIISO_COMPILATION)
+# error "Only <osiiso.h> can be included directly."
+#endif
+
+#include "osiiso-types.h"
+
+G_BEGIN_DECLS
+
+/**
+ * OsiisoRunnerFunc:
+ * @token: the number that was submitted
+ * @task_id: the id of its task
+ * @attempt: which attempt this is, from 1 on
+ * @user_data: (closure): what was given with the function
+ *
+ * Runs a token of [method@Osiiso.Queue.submit_token].
+ *
+ * It is called where the backend runs tasks, once per attempt unless it asks for
+ * the next token itself with [method@Osiiso.Queue.exchange_token]. It reports with
+ * [method@Osiiso.Queue.token_done] or [method@Osiiso.Queue.token_failed], before
+ * it returns or later from any thread.
+ *
+ * The return value acknowledges that the function was really entered. Languages
+ * may refuse to, as GJS does while it collects garbage; then the call is repeated
+ * until it is acknowledged.
+ *
+ * Returns: @task_id
+ *
+ * Since: 1.0
+ */
+typedef guint64 (*OsiisoRunnerFunc) (guint64  token,
+                                     guint64  task_id,
+                                     guint    attempt,
+                                     gpointer user_data);
+
+/**
+ * OsiisoCompletionsFunc:
+ * @tokens: (array length=n): numbers of tokens whose tasks are over
+ * @statuses: (array length=n): for each the [enum@Osiiso.Status] that it ended with
+ * @n: how many
+ * @user_data: (closure): what was given with the function
+ *
+ * Hears of the ends of tokens, many at a time.
+ *
+ * Since: 1.0
+ */
+typedef void (*OsiisoCompletionsFunc) (const guint64 *tokens,
+                                       const guint   *statuses,
+                                       gsize          n,
+                                       gpointer       user_data);
+
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_set_runner           (OsiisoQueue     *self,
+                                            OsiisoRunnerFunc func,
+                                            gpointer         user_data,
+                                            GDestroyNotify   user_data_destroy,
+                                            GError         **error);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_set_completions_func (OsiisoQueue          *self,
+                                            OsiisoCompletionFlags flags,
+                                            OsiisoCompletionsFunc func,
+                                            gpointer              user_data,
+                                            GDestroyNotify        user_data_destroy,
+                                            GError              **error);
+OSIISO_AVAILABLE_IN_1_0
+guint64  osiiso_queue_submit_token         (OsiisoQueue       *self,
+                                            guint64            token,
+                                            OsiisoTaskOptions *options,
+                                            GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+guint64 *osiiso_queue_submit_tokens        (OsiisoQueue       *self,
+                                            guint64            first,
+                                            guint              n,
+                                            OsiisoTaskOptions *options,
+                                            gsize             *n_ids,
+                                            GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_exchange_token       (OsiisoQueue *self,
+                                            gboolean    *accepted,
+                                            guint64     *token,
+                                            guint64     *task_id,
+                                            guint       *attempt);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_token_done           (OsiisoQueue *self,
+                                            guint64      task_id,
+                                            guint        attempt);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_token_failed         (OsiisoQueue *self,
+                                            guint64      task_id,
+                                            guint        attempt,
+                                            GQuark       domain,
+                                            int          code,
+                                            const char  *message,
+                                            double       retry_after);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_token_progress       (OsiisoQueue *self,
+                                            guint64      task_id,
+                                            guint        attempt,
+                                            double       fraction,
+                                            const char  *status_text);
+OSIISO_AVAILABLE_IN_1_0
+GCancellable *osiiso_queue_token_dup_cancellable (OsiisoQueue *self,
+                                                  guint64      task_id,
+                                                  guint        attempt) G_GNUC_WARN_UNUSED_RESULT;
+
+G_END_DECLS
