@@ -8,6 +8,7 @@
 #include "osiiso-error.h"
 #include "osiiso-handle.h"
 #include "osiiso-queue-private.h"
+#include "osiiso-token-private.h"
 
 /**
  * OsiisoQueue:
@@ -315,6 +316,7 @@ osiiso_queue_dispose (GObject *object)
       osiiso_scheduler_set_backend (priv->scheduler, NULL);
       g_clear_object (&priv->backend);
     }
+  osiiso_runner_close (priv->scheduler);
   atomic_store (&priv->scheduler->keep_results, FALSE);
   osiiso_scheduler_clear_results (priv->scheduler);
   /* Nobody may iterate the context again. */

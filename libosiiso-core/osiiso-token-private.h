@@ -11,9 +11,13 @@ G_BEGIN_DECLS
  * OsiisoRunner: what a language layer has given to a queue to run its tokens
  * with, and to hear of their ends. Set before the first token and constant as
  * long as there is one.
+ *
+ * users: 1 for the queue, 1 for each call that is under way. With the last one the
+ * user data are released, in the owner's context, and nothing is called any more.
  */
 struct _OsiisoRunner
 {
+  OsiisoRefCount        users;
   OsiisoRunnerFunc      func;
   gpointer              data;
   GDestroyNotify        destroy;
@@ -48,7 +52,7 @@ void osiiso_token_batch_add  (OsiisoTokenBatch *self,
 void osiiso_token_batch_tell (OsiisoTokenBatch *self,
                               OsiisoScheduler  *scheduler);
 
-void osiiso_runner_free      (OsiisoScheduler  *scheduler,
-                              OsiisoRunner     *self);
+/* The queue is gone. */
+void osiiso_runner_close     (OsiisoScheduler  *scheduler);
 
 G_END_DECLS

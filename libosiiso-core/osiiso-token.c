@@ -26,17 +26,55 @@ token_of (OsiisoRecord *record)
   return (guint64) (gsize) record->data;
 }
 
+static void
+release (OsiisoScheduler *scheduler,
+         GDestroyNotify   destroy,
+         gpointer         data)
+{
+  if (destroy != NULL)
+    osiiso_scheduler_destroy_in_owner (scheduler, destroy, data);
+}
+
+/* NULL when the queue is gone. */
+static OsiisoRunner *
+begin_use (OsiisoScheduler *scheduler)
+{
+  return osiiso_ref_count_try_inc (&scheduler->runner->users) ? scheduler->runner : NULL;
+}
+
+static void
+end_use (OsiisoScheduler *scheduler)
+{
+  OsiisoRunner *self = scheduler->runner;
+
+  if (!osiiso_ref_count_dec (&self->users))
+    return;
+  release (scheduler, self->destroy, self->data);
+  release (scheduler, self->completed_destroy, self->completed_data);
+}
+
+void
+osiiso_runner_close (OsiisoScheduler *scheduler)
+{
+  if (scheduler->runner != NULL)
+    end_use (scheduler);
+}
+
 /* TRUE when the runner took the call. What it did besides does not matter: it has
  * been there when it reported, or asked for the next token. */
 static gboolean
 deliver (OsiisoAttempt **location)
 {
   OsiisoAttempt *self = *location;
-  const OsiisoRunner *runner = self->scheduler->runner;
+  OsiisoScheduler *scheduler = self->scheduler;
+  OsiisoRunner *runner = begin_use (scheduler);
   const guint64 id = osiiso_record_get_id (self->record);
   guint64 acknowledged;
 
+  if (runner == NULL)
+    return FALSE;
   acknowledged = runner->func (token_of (self->record), id, self->number, runner->data);
+  end_use (scheduler);
   return acknowledged == id || *location != self || osiiso_attempt_get_task_id (self) != id ||
          !osiiso_attempt_is_open (self);
 }
@@ -145,12 +183,15 @@ void
 osiiso_token_ended (OsiisoScheduler *scheduler,
                     OsiisoRecord    *record)
 {
-  const OsiisoRunner *runner = scheduler->runner;
+  OsiisoRunner *runner = scheduler->runner;
   guint64 token = token_of (record);
   guint status = osiiso_record_get_status (record);
 
-  if ((runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && is_told (runner, record))
-    runner->completed (&token, &status, 1, runner->completed_data);
+  if (!(runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) || !is_told (runner, record) ||
+      begin_use (scheduler) == NULL)
+    return;
+  runner->completed (&token, &status, 1, runner->completed_data);
+  end_use (scheduler);
 }
 
 void
@@ -168,22 +209,14 @@ void
 osiiso_token_batch_tell (OsiisoTokenBatch *self,
                          OsiisoScheduler  *scheduler)
 {
-  const OsiisoRunner *runner = scheduler->runner;
+  OsiisoRunner *runner = self->n > 0 ? begin_use (scheduler) : NULL;
 
-  if (self->n > 0)
-    runner->completed (self->tokens, self->statuses, self->n, runner->completed_data);
+  if (runner != NULL)
+    {
+      runner->completed (self->tokens, self->statuses, self->n, runner->completed_data);
+      end_use (scheduler);
+    }
   self->n = 0;
-}
-
-void
-osiiso_runner_free (OsiisoScheduler *scheduler,
-                    OsiisoRunner    *self)
-{
-  if (self->destroy != NULL)
-    osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
-  if (self->completed_destroy != NULL)
-    osiiso_scheduler_destroy_in_owner (scheduler, self->completed_destroy, self->completed_data);
-  g_free (self);
 }
 
 static gboolean
@@ -191,8 +224,7 @@ refuse (OsiisoScheduler *scheduler,
         GDestroyNotify   destroy,
         gpointer         data)
 {
-  if (destroy != NULL)
-    osiiso_scheduler_destroy_in_owner (scheduler, destroy, data);
+  release (scheduler, destroy, data);
   return FALSE;
 }
 
@@ -224,7 +256,10 @@ static OsiisoRunner *
 ensure_runner (OsiisoScheduler *scheduler)
 {
   if (scheduler->runner == NULL)
-    scheduler->runner = g_new0 (OsiisoRunner, 1);
+    {
+      scheduler->runner = g_new0 (OsiisoRunner, 1);
+      osiiso_ref_count_init (&scheduler->runner->users);
+    }
   return scheduler->runner;
 }
 
@@ -274,7 +309,7 @@ osiiso_queue_set_runner (OsiisoQueue     *self,
     return refuse (scheduler, user_data_destroy, user_data);
 
   runner = ensure_runner (scheduler);
-  refuse (scheduler, runner->destroy, runner->data);
+  release (scheduler, runner->destroy, runner->data);
   runner->func = func;
   runner->data = user_data;
   runner->destroy = user_data_destroy;
@@ -324,7 +359,7 @@ osiiso_queue_set_completions_func (OsiisoQueue          *self,
     return refuse (scheduler, user_data_destroy, user_data);
 
   runner = ensure_runner (scheduler);
-  refuse (scheduler, runner->completed_destroy, runner->completed_data);
+  release (scheduler, runner->completed_destroy, runner->completed_data);
   runner->flags = flags;
   runner->completed = func;
   runner->completed_data = user_data;
