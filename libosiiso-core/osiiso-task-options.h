@@ -65,6 +65,11 @@ OSIISO_AVAILABLE_IN_1_0
 void               osiiso_task_options_set_timeout         (OsiisoTaskOptions *self,
                                                             double             timeout);
 OSIISO_AVAILABLE_IN_1_0
+double             osiiso_task_options_get_deadline        (OsiisoTaskOptions *self);
+OSIISO_AVAILABLE_IN_1_0
+void               osiiso_task_options_set_deadline        (OsiisoTaskOptions *self,
+                                                            double             deadline);
+OSIISO_AVAILABLE_IN_1_0
 int                osiiso_task_options_get_retries         (OsiisoTaskOptions *self);
 OSIISO_AVAILABLE_IN_1_0
 void               osiiso_task_options_set_retries         (OsiisoTaskOptions *self,
@@ -89,6 +94,14 @@ double             osiiso_task_options_get_jitter          (OsiisoTaskOptions *s
 OSIISO_AVAILABLE_IN_1_0
 void               osiiso_task_options_set_jitter          (OsiisoTaskOptions *self,
                                                             double             jitter);
+OSIISO_AVAILABLE_IN_1_0
+void               osiiso_task_options_retry_on            (OsiisoTaskOptions *self,
+                                                            GQuark             domain,
+                                                            int                code);
+OSIISO_AVAILABLE_IN_1_0
+void               osiiso_task_options_never_retry_on      (OsiisoTaskOptions *self,
+                                                            GQuark             domain,
+                                                            int                code);
 OSIISO_AVAILABLE_IN_1_0
 double             osiiso_task_options_get_delay           (OsiisoTaskOptions *self);
 OSIISO_AVAILABLE_IN_1_0
@@ -119,5 +132,10 @@ GVariant          *osiiso_task_options_get_metadata        (OsiisoTaskOptions *s
 OSIISO_AVAILABLE_IN_1_0
 void               osiiso_task_options_set_metadata        (OsiisoTaskOptions *self,
                                                             GVariant          *metadata);
+OSIISO_AVAILABLE_IN_1_0
+GCancellable      *osiiso_task_options_get_cancellable     (OsiisoTaskOptions *self);
+OSIISO_AVAILABLE_IN_1_0
+void               osiiso_task_options_set_cancellable     (OsiisoTaskOptions *self,
+                                                            GCancellable      *cancellable);
 
 G_END_DECLS

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "osiiso-ref-count-private.h"
+#include "osiiso-retry-rules-private.h"
 #include "osiiso-types.h"
 
 G_BEGIN_DECLS
@@ -9,7 +10,7 @@ G_BEGIN_DECLS
 /*
  * OsiisoTaskParams: what a submit keeps of the options, immutable and shared by
  * all tasks that were submitted with the same unchanged OsiisoTaskOptions.
- * Reference counted with atomics; any thread.
+ * Reference counted with atomics; any thread, so there is no object in it.
  *
  * Times are seconds as in the public API; 0 means none.
  */
@@ -22,6 +23,7 @@ typedef struct
   guint     detached : 1;
   guint     retries;
   double    timeout;
+  double    deadline;
   double    retry_delay;
   double    backoff;
   double    max_retry_delay;
@@ -31,6 +33,7 @@ typedef struct
   char     *name;      /* (nullable), a GRefString */
   char     *group_id;  /* (nullable), a GRefString */
   GVariant *metadata;  /* (nullable) */
+  OsiisoRetryRules *retry_rules; /* (nullable) (owned) */
 } OsiisoTaskParams;
 
 OsiisoTaskParams *osiiso_task_params_ref      (OsiisoTaskParams *self);
@@ -44,9 +47,14 @@ OsiisoTaskParams *osiiso_task_params_with_group (OsiisoTaskParams *self,
 static inline gboolean
 osiiso_task_params_is_plain (const OsiisoTaskParams *self)
 {
-  return self->retries == 0 && self->timeout <= 0 && self->delay <= 0 && self->run_at <= 0 &&
-         self->name == NULL && self->group_id == NULL && self->metadata == NULL;
+  return self->retries == 0 && self->timeout <= 0 && self->deadline <= 0 && self->delay <= 0 &&
+         self->run_at <= 0 && self->name == NULL && self->group_id == NULL && self->metadata == NULL;
 }
+
+/* Whether an attempt that failed with @error may be followed by another one, as
+ * far as the error is concerned. */
+gboolean          osiiso_task_params_may_retry (const OsiisoTaskParams *self,
+                                                const GError           *error);
 
 /*
  * A snapshot of @options: validated, else NULL with INVALID. NULL @options give
@@ -56,6 +64,10 @@ osiiso_task_params_is_plain (const OsiisoTaskParams *self)
 gboolean          osiiso_task_options_snapshot (OsiisoTaskOptions *options,
                                                 OsiisoTaskParams **params,
                                                 GError           **error);
+
+/* The cancellable of @options, of which the snapshot knows nothing: a new
+ * reference, to be dropped in the owner's context. NULL @options have none. */
+GCancellable     *osiiso_task_options_dup_cancellable (OsiisoTaskOptions *options);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (OsiisoTaskParams, osiiso_task_params_unref)
 

@@ -26,6 +26,7 @@ osiiso_task_params_unref (OsiisoTaskParams *self)
   g_clear_pointer (&self->name, g_ref_string_release);
   g_clear_pointer (&self->group_id, g_ref_string_release);
   g_clear_pointer (&self->metadata, g_variant_unref);
+  g_clear_pointer (&self->retry_rules, osiiso_retry_rules_unref);
   g_free (self);
 }
 
@@ -56,6 +57,7 @@ osiiso_task_params_with_group (OsiisoTaskParams *self,
       copy->detached = self->detached;
       copy->retries = self->retries;
       copy->timeout = self->timeout;
+      copy->deadline = self->deadline;
       copy->retry_delay = self->retry_delay;
       copy->backoff = self->backoff;
       copy->max_retry_delay = self->max_retry_delay;
@@ -64,7 +66,15 @@ osiiso_task_params_with_group (OsiisoTaskParams *self,
       copy->run_at = self->run_at;
       copy->name = self->name != NULL ? g_ref_string_new (self->name) : NULL;
       copy->metadata = self->metadata != NULL ? g_variant_ref (self->metadata) : NULL;
+      copy->retry_rules = self->retry_rules != NULL ? osiiso_retry_rules_ref (self->retry_rules) : NULL;
     }
 
   return copy;
+}
+
+gboolean
+osiiso_task_params_may_retry (const OsiisoTaskParams *self,
+                              const GError           *error)
+{
+  return self->retry_rules == NULL || osiiso_retry_rules_allow (self->retry_rules, error);
 }

@@ -73,11 +73,13 @@ test_defaults (void)
   g_assert_null (osiiso_task_options_get_group_id (options));
   g_assert_false (osiiso_task_options_get_detached (options));
   g_assert_null (osiiso_task_options_get_metadata (options));
+  g_assert_cmpfloat (osiiso_task_options_get_deadline (options), ==, 0.0);
+  g_assert_null (osiiso_task_options_get_cancellable (options));
   assert_accepted (options);
 
   /* What the properties say is their default is what a new object has. */
   specs = g_object_class_list_properties (G_OBJECT_GET_CLASS (options), &n);
-  g_assert_cmpuint (n, ==, 14);
+  g_assert_cmpuint (n, ==, 16);
   for (guint i = 0; i < n; i++)
     {
       g_auto (GValue) value = G_VALUE_INIT;
@@ -97,12 +99,15 @@ test_properties (void)
   g_autofree char *group_id = NULL;
   gboolean must_complete, detached;
   int priority, retries;
-  double timeout, retry_delay, backoff, max_retry_delay, jitter, delay, run_at;
+  double timeout, deadline, retry_delay, backoff, max_retry_delay, jitter, delay, run_at;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GCancellable) same = NULL;
 
   options = g_object_new (OSIISO_TYPE_TASK_OPTIONS,
                           "priority", -5,
                           "must-complete", TRUE,
                           "timeout", 1.5,
+                          "deadline", 60.0,
                           "retries", 4,
                           "retry-delay", 0.25,
                           "backoff", 2.0,
@@ -114,11 +119,13 @@ test_properties (void)
                           "group-id", "pages",
                           "detached", TRUE,
                           "metadata", g_variant_new_int32 (42),
+                          "cancellable", cancellable,
                           NULL);
 
   g_assert_cmpint (osiiso_task_options_get_priority (options), ==, -5);
   g_assert_true (osiiso_task_options_get_must_complete (options));
   g_assert_cmpfloat (osiiso_task_options_get_timeout (options), ==, 1.5);
+  g_assert_cmpfloat (osiiso_task_options_get_deadline (options), ==, 60.0);
   g_assert_cmpint (osiiso_task_options_get_retries (options), ==, 4);
   g_assert_cmpfloat (osiiso_task_options_get_retry_delay (options), ==, 0.25);
   g_assert_cmpfloat (osiiso_task_options_get_backoff (options), ==, 2.0);
@@ -130,11 +137,13 @@ test_properties (void)
   g_assert_cmpstr (osiiso_task_options_get_group_id (options), ==, "pages");
   g_assert_true (osiiso_task_options_get_detached (options));
   g_assert_cmpint (g_variant_get_int32 (osiiso_task_options_get_metadata (options)), ==, 42);
+  g_assert_true (osiiso_task_options_get_cancellable (options) == cancellable);
 
   g_object_get (options,
                 "priority", &priority,
                 "must-complete", &must_complete,
                 "timeout", &timeout,
+                "deadline", &deadline,
                 "retries", &retries,
                 "retry-delay", &retry_delay,
                 "backoff", &backoff,
@@ -146,11 +155,13 @@ test_properties (void)
                 "group-id", &group_id,
                 "detached", &detached,
                 "metadata", &metadata,
+                "cancellable", &same,
                 NULL);
 
   g_assert_cmpint (priority, ==, -5);
   g_assert_true (must_complete);
   g_assert_cmpfloat (timeout, ==, 1.5);
+  g_assert_cmpfloat (deadline, ==, 60.0);
   g_assert_cmpint (retries, ==, 4);
   g_assert_cmpfloat (retry_delay, ==, 0.25);
   g_assert_cmpfloat (backoff, ==, 2.0);
@@ -163,12 +174,14 @@ test_properties (void)
   g_assert_true (detached);
   g_assert_cmpint (g_variant_get_int32 (metadata), ==, 42);
   g_assert_false (g_variant_is_floating (metadata));
+  g_assert_true (same == cancellable);
 
   /* Back to none. */
-  g_object_set (options, "name", NULL, "group-id", NULL, "metadata", NULL, NULL);
+  g_object_set (options, "name", NULL, "group-id", NULL, "metadata", NULL, "cancellable", NULL, NULL);
   g_assert_null (osiiso_task_options_get_name (options));
   g_assert_null (osiiso_task_options_get_group_id (options));
   g_assert_null (osiiso_task_options_get_metadata (options));
+  g_assert_null (osiiso_task_options_get_cancellable (options));
 }
 
 static void
@@ -186,6 +199,7 @@ test_notify (void)
 {
   g_autoptr (OsiisoTaskOptions) options = osiiso_task_options_new ();
   g_autoptr (GString) names = g_string_new (NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
   g_signal_connect (options, "notify", G_CALLBACK (on_notify), names);
 
@@ -204,6 +218,8 @@ test_notify (void)
   osiiso_task_options_set_group_id (options, NULL);
   osiiso_task_options_set_detached (options, FALSE);
   osiiso_task_options_set_metadata (options, NULL);
+  osiiso_task_options_set_deadline (options, 0.0);
+  osiiso_task_options_set_cancellable (options, NULL);
   g_assert_cmpstr (names->str, ==, "");
 
   /* Something else, twice. */
@@ -223,10 +239,12 @@ test_notify (void)
       osiiso_task_options_set_group_id (options, "b");
       osiiso_task_options_set_detached (options, (gboolean) (2 + i));
       osiiso_task_options_set_metadata (options, g_variant_new_string ("c"));
+      osiiso_task_options_set_deadline (options, 1.0);
+      osiiso_task_options_set_cancellable (options, cancellable);
     }
   g_assert_cmpstr (names->str, ==,
                    "priority must-complete timeout retries retry-delay backoff max-retry-delay "
-                   "jitter delay run-at name group-id detached metadata ");
+                   "jitter delay run-at name group-id detached metadata deadline cancellable ");
   g_assert_cmpint (osiiso_task_options_get_must_complete (options), ==, TRUE);
   g_assert_cmpint (osiiso_task_options_get_detached (options), ==, TRUE);
 
@@ -277,6 +295,11 @@ test_validate (void)
     { "timeout", 0.001, NULL },
     { "timeout", 1e300, NULL },
     { "timeout", G_MAXDOUBLE, NULL },
+    { "deadline", -1.0, "deadline must be a finite number > 0, or 0 for none; got -1" },
+    { "deadline", INFINITY, "deadline must be a finite number > 0, or 0 for none; got inf" },
+    { "deadline", NAN, "deadline must be a finite number > 0, or 0 for none; got nan" },
+    { "deadline", 0.001, NULL },
+    { "deadline", 1e300, NULL },
     { "retry-delay", -1.0, "retry-delay must be a finite number >= 0; got -1" },
     { "retry-delay", INFINITY, "retry-delay must be a finite number >= 0; got inf" },
     { "retry-delay", NAN, "retry-delay must be a finite number >= 0; got nan" },
@@ -373,6 +396,7 @@ test_copy (void)
 {
   g_autoptr (OsiisoTaskOptions) options = NULL;
   g_autoptr (OsiisoTaskOptions) copy = NULL;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autofree GParamSpec **specs = NULL;
   guint n;
 
@@ -380,6 +404,7 @@ test_copy (void)
                           "priority", 300,
                           "must-complete", TRUE,
                           "timeout", -1.5,
+                          "deadline", 60.0,
                           "retries", 4,
                           "retry-delay", 0.25,
                           "backoff", 2.0,
@@ -391,6 +416,7 @@ test_copy (void)
                           "group-id", "pages",
                           "detached", TRUE,
                           "metadata", g_variant_new_int32 (42),
+                          "cancellable", cancellable,
                           NULL);
   copy = osiiso_task_options_copy (options);
   g_assert_true (copy != options);
@@ -428,6 +454,7 @@ test_snapshot_values (void)
                           "priority", -5,
                           "must-complete", TRUE,
                           "timeout", 1.5,
+                          "deadline", 60.0,
                           "retries", G_MAXINT,
                           "retry-delay", 0.25,
                           "backoff", 2.0,
@@ -447,6 +474,7 @@ test_snapshot_values (void)
   g_assert_cmpint (params->priority, ==, -5);
   g_assert_true (params->must_complete);
   g_assert_cmpfloat (params->timeout, ==, 1.5);
+  g_assert_cmpfloat (params->deadline, ==, 60.0);
   g_assert_cmpuint (params->retries, ==, G_MAXINT);
   g_assert_cmpfloat (params->retry_delay, ==, 0.25);
   g_assert_cmpfloat (params->backoff, ==, 2.0);
@@ -479,6 +507,9 @@ test_snapshot_of_defaults (void)
       g_auto (GValue) new = G_VALUE_INIT;
       g_autoptr (OsiisoTaskParams) params = NULL;
 
+      /* It is none of what a task keeps. */
+      if (g_str_equal (specs[i]->name, "cancellable"))
+        continue;
       g_object_get_property (G_OBJECT (options), specs[i]->name, &old);
       g_value_init (&new, specs[i]->value_type);
       switch (specs[i]->value_type)
@@ -509,6 +540,32 @@ test_snapshot_of_defaults (void)
       g_object_set_property (G_OBJECT (options), specs[i]->name, &old);
       g_assert_null (snapshot (options));
     }
+}
+
+static void
+test_cancellable (void)
+{
+  g_autoptr (OsiisoTaskOptions) options = osiiso_task_options_new ();
+  GCancellable *cancellable = g_cancellable_new ();
+  GCancellable *held;
+  gpointer alive = cancellable;
+
+  g_assert_null (osiiso_task_options_dup_cancellable (NULL));
+  g_assert_null (osiiso_task_options_dup_cancellable (options));
+
+  g_object_add_weak_pointer (G_OBJECT (cancellable), &alive);
+  osiiso_task_options_set_cancellable (options, cancellable);
+  g_object_unref (cancellable);
+  g_assert_nonnull (alive);
+  /* The tasks keep nothing of it. */
+  g_assert_null (snapshot (options));
+
+  held = osiiso_task_options_dup_cancellable (options);
+  g_assert_true (held == alive);
+  osiiso_task_options_set_cancellable (options, NULL);
+  g_assert_nonnull (alive);
+  g_object_unref (held);
+  g_assert_null (alive);
 }
 
 static void
@@ -554,6 +611,7 @@ test_with_group (void)
                           "priority", 9,
                           "must-complete", TRUE,
                           "timeout", 1.5,
+                          "deadline", 60.0,
                           "retries", 4,
                           "retry-delay", 0.25,
                           "backoff", 2.0,
@@ -576,6 +634,7 @@ test_with_group (void)
   g_assert_cmpint (grouped->priority, ==, 9);
   g_assert_true (grouped->must_complete);
   g_assert_cmpfloat (grouped->timeout, ==, 1.5);
+  g_assert_cmpfloat (grouped->deadline, ==, 60.0);
   g_assert_cmpuint (grouped->retries, ==, 4);
   g_assert_cmpfloat (grouped->retry_delay, ==, 0.25);
   g_assert_cmpfloat (grouped->backoff, ==, 2.0);
@@ -678,6 +737,7 @@ main (int    argc,
   g_test_add_func ("/task-options/validate-integers", test_validate_integers);
   g_test_add_func ("/task-options/delay-or-run-at", test_delay_or_run_at);
   g_test_add_func ("/task-options/copy", test_copy);
+  g_test_add_func ("/task-options/cancellable", test_cancellable);
   g_test_add_func ("/task-options/snapshot/values", test_snapshot_values);
   g_test_add_func ("/task-options/snapshot/of-defaults", test_snapshot_of_defaults);
   g_test_add_func ("/task-options/snapshot/is-shared", test_snapshot_is_shared);
