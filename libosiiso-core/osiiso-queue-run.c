@@ -30,8 +30,10 @@ check_not_inside (OsiisoScheduler *scheduler,
  *
  * Lets tasks run. Does nothing when the queue has been started. Any thread.
  *
- * Fails with %OSIISO_QUEUE_ERROR_CLOSED after a shutdown, and with the error of
- * the backend when that cannot be opened.
+ * Fails with %OSIISO_QUEUE_ERROR_CLOSED after a shutdown, with
+ * %OSIISO_QUEUE_ERROR_INVALID when [property@Osiiso.Queue:rate] or
+ * [property@Osiiso.Queue:burst] makes no sense, and with the error of the backend
+ * when that cannot be opened.
  *
  * Returns: %TRUE when the queue works
  *
@@ -45,6 +47,7 @@ osiiso_queue_start (OsiisoQueue *self,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   return osiiso_queue_check_backend (self, error) &&
+         osiiso_scheduler_check_rate (osiiso_queue_get_scheduler (self), error) &&
          osiiso_scheduler_start (osiiso_queue_get_scheduler (self), error);
 }
 
@@ -61,6 +64,7 @@ begin_run (OsiisoQueue *self,
       return FALSE;
     }
   return osiiso_queue_check_backend (self, error) &&
+         osiiso_scheduler_check_rate (osiiso_queue_get_scheduler (self), error) &&
          osiiso_scheduler_begin_run (osiiso_queue_get_scheduler (self), timeout,
                                      osiiso_queue_get_on_timeout (self),
                                      osiiso_queue_get_mode (self) == OSIISO_MODE_INFINITE, error);

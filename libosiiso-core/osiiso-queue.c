@@ -76,6 +76,8 @@ typedef enum
   PROP_BACKEND_NAME,
   PROP_WORKERS,
   PROP_TIMEOUT,
+  PROP_RATE,
+  PROP_BURST,
   PROP_MODE,
   PROP_FAIL_POLICY,
   PROP_ON_TIMEOUT,
@@ -197,6 +199,12 @@ osiiso_queue_get_property (GObject    *object,
     case PROP_TIMEOUT:
       g_value_set_double (value, priv->timeout);
       break;
+    case PROP_RATE:
+      g_value_set_double (value, osiiso_queue_get_rate (self));
+      break;
+    case PROP_BURST:
+      g_value_set_uint (value, osiiso_queue_get_burst (self));
+      break;
     case PROP_MODE:
       g_value_set_enum (value, priv->mode);
       break;
@@ -255,6 +263,12 @@ osiiso_queue_set_property (GObject      *object,
       break;
     case PROP_TIMEOUT:
       osiiso_queue_set_timeout (self, g_value_get_double (value));
+      break;
+    case PROP_RATE:
+      osiiso_queue_set_rate (self, g_value_get_double (value));
+      break;
+    case PROP_BURST:
+      osiiso_queue_set_burst (self, g_value_get_uint (value));
       break;
     case PROP_MODE:
       osiiso_queue_set_mode (self, g_value_get_enum (value));
@@ -386,6 +400,35 @@ install_properties (GObjectClass *object_class)
    * Since: 1.0
    */
   props[PROP_TIMEOUT] = g_param_spec_double ("timeout", NULL, NULL, -HUGE_VAL, HUGE_VAL, 0, writable);
+
+  /**
+   * OsiisoQueue:rate: (getter get_rate) (setter set_rate)
+   *
+   * How many attempts may begin per second, over all tasks of the queue; 0 for any
+   * number.
+   *
+   * In any window of *t* seconds no more than [property@Osiiso.Queue:burst] + rate
+   * * *t* attempts begin, retries included. A task that has to wait stays pending,
+   * holds no worker and has no claim to a turn: when an attempt may begin, it is
+   * that of the task which is first by then. A queue with a negative or infinite
+   * rate, or one that is not a number, cannot be started; one that works already
+   * goes on with the rate of before.
+   *
+   * Since: 1.0
+   */
+  props[PROP_RATE] = g_param_spec_double ("rate", NULL, NULL, -HUGE_VAL, HUGE_VAL, 0,
+                                          writable | G_PARAM_LAX_VALIDATION);
+
+  /**
+   * OsiisoQueue:burst: (getter get_burst) (setter set_burst)
+   *
+   * How many attempts may begin at once after a pause, with a
+   * [property@Osiiso.Queue:rate]; at least 1. A queue with a burst of 0 cannot be
+   * started.
+   *
+   * Since: 1.0
+   */
+  props[PROP_BURST] = g_param_spec_uint ("burst", NULL, NULL, 0, G_MAXUINT, 1, writable);
 
   /**
    * OsiisoQueue:mode: (getter get_mode) (setter set_mode)

@@ -62,6 +62,16 @@ OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_set_timeout         (OsiisoQueue *self,
                                                        double       timeout);
 OSIISO_AVAILABLE_IN_1_0
+double               osiiso_queue_get_rate            (OsiisoQueue *self);
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_set_rate            (OsiisoQueue *self,
+                                                       double       rate);
+OSIISO_AVAILABLE_IN_1_0
+guint                osiiso_queue_get_burst           (OsiisoQueue *self);
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_set_burst           (OsiisoQueue *self,
+                                                       guint        burst);
+OSIISO_AVAILABLE_IN_1_0
 OsiisoMode           osiiso_queue_get_mode            (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_set_mode            (OsiisoQueue *self,

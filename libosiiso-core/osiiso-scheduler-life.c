@@ -113,6 +113,10 @@ osiiso_scheduler_start (OsiisoScheduler *self,
       g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND, "the queue has no backend");
       ok = FALSE;
     }
+  else if (!osiiso_scheduler_check_rate (self, error))
+    {
+      ok = FALSE;
+    }
   else
     {
       set_open (self, TRUE);

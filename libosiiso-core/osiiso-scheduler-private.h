@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "osiiso-outbox-private.h"
+#include "osiiso-rate-limiter-private.h"
 #include "osiiso-ready-list-private.h"
 #include "osiiso-record-pool-private.h"
 #include "osiiso-record-private.h"
@@ -74,7 +75,8 @@ typedef struct
  * flag under the inbox lock when it arrives, looks at both lists, and wakes the
  * next one if it leaves something behind. A task that cannot be taken because
  * of the limit or a pause is announced again by whoever lifts that, under the
- * same two locks.
+ * same two locks; because of the rate, by the timer, which whoever finds this out
+ * sets before it releases the ready lock.
  */
 struct _OsiisoScheduler
 {
@@ -93,6 +95,9 @@ struct _OsiisoScheduler
   gint64             run_deadline; /* 0: none */
   OsiisoLink         running;   /* attempts that are open */
   guint              limit;     /* attempts at a time */
+  double             rate;      /* as it was set; the limiter has one that makes sense */
+  guint              burst;     /* as well */
+  OsiisoRateLimiter  limiter;   /* of the starts of attempts */
   guint              n_serving; /* threads in serve(), but for those that are stuck */
   OsiisoRunCounts    counts;    /* of what ended, without detached tasks */
   gboolean           may_listen; /* a queue is there that somebody may hear */
@@ -241,6 +246,17 @@ void             osiiso_scheduler_abort        (OsiisoScheduler *self,
                                                 gboolean         must_complete_too);
 void             osiiso_scheduler_set_limit    (OsiisoScheduler *self,
                                                 guint            limit);
+/* A rate or a burst that makes no sense is kept for check_rate() and changes
+ * nothing; see osiiso-scheduler-rate.c. */
+void             osiiso_scheduler_set_rate     (OsiisoScheduler *self,
+                                                double           rate,
+                                                guint            burst);
+void             osiiso_scheduler_get_rate     (OsiisoScheduler *self,
+                                                double          *rate,
+                                                guint           *burst);
+/* FALSE with INVALID for such a rate, and when there can be no timer for it. */
+gboolean         osiiso_scheduler_check_rate   (OsiisoScheduler *self,
+                                                GError         **error);
 /* Holds tasks back until the next start; with the ready lock. */
 void             osiiso_scheduler_rest_locked  (OsiisoScheduler *self);
 void             osiiso_scheduler_stop_resting (OsiisoScheduler *self);

@@ -34,6 +34,25 @@ may_take_locked (OsiisoScheduler *self)
   return self->open && !self->resting && !self->paused && self->n_active < self->limit;
 }
 
+/* Asked only when there is something to take: if that may not begin now, the
+ * timer is set for when it may. */
+static inline gboolean
+rate_allows_locked (OsiisoScheduler *self)
+{
+  gint64 now;
+  gint64 when;
+
+  if (!osiiso_rate_limiter_is_on (&self->limiter))
+    return TRUE;
+  now = osiiso_clock_now ();
+  when = osiiso_rate_limiter_peek (&self->limiter, now);
+  if (when <= now)
+    return TRUE;
+  osiiso_timer_service_arm (&self->client, when);
+  /* A clock that is turned by hand may have passed it meanwhile. */
+  return osiiso_clock_now () >= when;
+}
+
 /* The next record to run, still in its list. */
 static OsiisoRecord *
 peek_ready_locked (OsiisoScheduler *self)
@@ -78,6 +97,26 @@ splice_inbox_locked (OsiisoScheduler *self)
   atomic_store_explicit (&self->inbox_dirty, FALSE, memory_order_relaxed);
 }
 
+/* The next record, if the rate lets it begin now. */
+static OsiisoRecord *
+peek_rated_locked (OsiisoScheduler *self)
+{
+  OsiisoRecord *record = peek_ready_locked (self);
+
+  if (record == NULL || !osiiso_rate_limiter_is_on (&self->limiter))
+    return record;
+  if (!rate_allows_locked (self))
+    return NULL;
+  /* Who is first is decided now, after the look at the clock. */
+  if (atomic_load_explicit (&self->inbox_dirty, memory_order_relaxed))
+    {
+      pthread_mutex_lock (&self->inbox_lock);
+      splice_inbox_locked (self);
+      pthread_mutex_unlock (&self->inbox_lock);
+    }
+  return peek_ready_locked (self);
+}
+
 void
 osiiso_scheduler_announce_locked (OsiisoScheduler *self,
                                   OsiisoWake      *wake)
@@ -89,24 +128,25 @@ osiiso_scheduler_announce_locked (OsiisoScheduler *self,
   pthread_mutex_lock (&self->inbox_lock);
   if (self->inbox_dirty)
     splice_inbox_locked (self);
-  if ((self->sleepers > 0 || self->parked) && peek_ready_locked (self) != NULL)
+  if ((self->sleepers > 0 || self->parked) && peek_ready_locked (self) != NULL && rate_allows_locked (self))
     osiiso_scheduler_decide_wake_locked (self, 1, wake);
   pthread_mutex_unlock (&self->inbox_lock);
 }
 
 /* When the attempt begins, for tasks that somebody asks about or that have a
- * timeout. */
+ * timeout. @now is 0 when nobody has looked at the clock yet. */
 static void
 start_clock_locked (OsiisoScheduler *self,
                     OsiisoAttempt   *attempt,
-                    OsiisoRecordExt *ext)
+                    OsiisoRecordExt *ext,
+                    gint64           now)
 {
   const double timeout = ext->params != NULL ? ext->params->timeout : 0;
-  gint64 now;
 
   if (ext->created == 0 && timeout <= 0)
     return;
-  now = osiiso_clock_now ();
+  if (now == 0)
+    now = osiiso_clock_now ();
   if (ext->created != 0 && atomic_load_explicit (&ext->started, memory_order_relaxed) == 0)
     atomic_store_explicit (&ext->started, now, memory_order_release);
   if (timeout > 0)
@@ -128,8 +168,14 @@ begin_attempt_locked (OsiisoScheduler *self,
   guint number = 1;
   guint32 word;
   gboolean handled;
+  gint64 now = 0;
 
   osiiso_scheduler_remove_ready_locked (self, record);
+  if (osiiso_rate_limiter_is_on (&self->limiter))
+    {
+      now = osiiso_clock_now ();
+      osiiso_rate_limiter_take (&self->limiter, now);
+    }
   if (ext != NULL && ext->params != NULL)
     number = 1 + atomic_fetch_add_explicit (&ext->attempts, 1, memory_order_acq_rel);
   if (spare != NULL && osiiso_attempt_reuse (spare, record, number))
@@ -147,7 +193,7 @@ begin_attempt_locked (OsiisoScheduler *self,
   atomic_store_explicit (&self->n_active, self->n_active + 1, memory_order_relaxed);
 
   if (ext != NULL)
-    start_clock_locked (self, attempt, ext);
+    start_clock_locked (self, attempt, ext, now);
   word = osiiso_record_set_status (record, OSIISO_STATUS_RUNNING, OSIISO_RECORD_STARTED, 0);
 
   /* Posted before anybody else can see the attempt, so that nothing that
@@ -387,7 +433,7 @@ exchange (OsiisoScheduler *self,
           retire_done (self, done);
           return NULL;
         }
-      if (may_take_locked (self) && (record = peek_ready_locked (self)) != NULL &&
+      if (may_take_locked (self) && (record = peek_rated_locked (self)) != NULL &&
           (ask != ASK_TOKENS || (is_token (record) && self->n_serving <= self->limit)))
         {
           OsiisoRecord *old = done->attempt != NULL ? done->attempt->record : NULL;

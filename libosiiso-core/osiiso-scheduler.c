@@ -49,6 +49,8 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   osiiso_deadline_heap_init (&self->timeouts);
   self->running.next = self->running.prev = &self->running;
   self->limit = 1;
+  self->burst = 1;
+  osiiso_rate_limiter_init (&self->limiter, 0, 1);
   self->resting = TRUE;
 
   pthread_mutex_init (&self->inbox_lock, &mutex_attr);

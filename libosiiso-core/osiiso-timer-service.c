@@ -211,14 +211,13 @@ osiiso_timer_service_advance (gint64 us)
 
       pthread_mutex_lock (&service.lock);
       client = pop_due_locked (target);
-      /* What a tick starts must see the time at which it was due. */
-      if (client != NULL)
-        osiiso_clock_set_manual (MAX (client->node.key, osiiso_clock_now ()));
+      /* What a tick starts must see the time at which it was due. With the lock, so
+       * that who arms for a time that is no more to come can see that. */
+      osiiso_clock_set_manual (client != NULL ? MAX (client->node.key, osiiso_clock_now ()) : target);
       pthread_mutex_unlock (&service.lock);
       if (client == NULL)
         break;
       client->tick (client);
       client->unref (client);
     }
-  osiiso_clock_set_manual (target);
 }
