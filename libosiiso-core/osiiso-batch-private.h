@@ -42,18 +42,13 @@ OsiisoBatch *osiiso_batch_new          (OsiisoScheduler *scheduler,
 OsiisoBatch *osiiso_batch_ref          (OsiisoBatch     *self);
 void         osiiso_batch_unref        (OsiisoBatch     *self);
 
-/* Pushes a record and adds it as the next member, both or none. The caller acts
+/* Pushes records and adds them as the next members, all or none. The caller acts
  * on @wake afterwards. */
-gboolean     osiiso_batch_push         (OsiisoBatch     *self,
-                                        OsiisoRecord    *record,
-                                        OsiisoWake      *wake,
-                                        GError         **error);
-/* The same for the members of a whole batch that is not visible yet. */
-gboolean     osiiso_batch_push_all     (OsiisoBatch     *self,
+OsiisoEntry  osiiso_batch_push_all     (OsiisoBatch     *self,
                                         OsiisoRecord   **records,
                                         guint            n,
-                                        OsiisoWake      *wake,
-                                        GError         **error);
+                                        gboolean         reserved,
+                                        OsiisoWake      *wake);
 guint        osiiso_batch_get_size     (OsiisoBatch     *self);
 guint        osiiso_batch_get_finished (OsiisoBatch     *self);
 OsiisoRecord *osiiso_batch_dup_record  (OsiisoBatch     *self,

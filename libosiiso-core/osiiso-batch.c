@@ -44,33 +44,24 @@ osiiso_batch_unref (OsiisoBatch *self)
   g_free (self);
 }
 
-gboolean
-osiiso_batch_push (OsiisoBatch  *self,
-                   OsiisoRecord *record,
-                   OsiisoWake   *wake,
-                   GError      **error)
-{
-  return osiiso_batch_push_all (self, &record, 1, wake, error);
-}
-
-gboolean
+OsiisoEntry
 osiiso_batch_push_all (OsiisoBatch   *self,
                        OsiisoRecord **records,
                        guint          n,
-                       OsiisoWake    *wake,
-                       GError       **error)
+                       gboolean       reserved,
+                       OsiisoWake    *wake)
 {
-  gboolean ok;
+  OsiisoEntry entry;
 
   pthread_mutex_lock (&self->lock);
   for (guint i = 0; i < n; i++)
     osiiso_record_get_ext (records[i])->index = self->records->len + i;
-  ok = osiiso_scheduler_push (self->scheduler, records, n, wake, error);
-  for (guint i = 0; ok && i < n; i++)
+  entry = osiiso_scheduler_push (self->scheduler, records, n, reserved, wake);
+  for (guint i = 0; entry == OSIISO_ENTRY_ADMITTED && i < n; i++)
     g_ptr_array_add (self->records, osiiso_record_ref (records[i]));
   atomic_store (&self->n_records, self->records->len);
   pthread_mutex_unlock (&self->lock);
-  return ok;
+  return entry;
 }
 
 guint

@@ -309,7 +309,8 @@ keep_alive (OsiisoGroup *self)
  *
  * Submits a task as the next member. The group lives until it has ended.
  *
- * Otherwise like [method@Osiiso.Queue.submit], with the same errors.
+ * Otherwise like [method@Osiiso.Queue.submit], with the same waits for room and
+ * the same errors.
  *
  * Returns: (transfer full): the handle
  *
@@ -332,7 +333,7 @@ osiiso_group_submit (OsiisoGroup       *self,
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   scheduler = self->batch->scheduler;
-  if (!osiiso_submission_submit (&(OsiisoSubmission) { func, user_data, user_data_destroy, options, self->batch },
+  if (!osiiso_submission_submit (&(OsiisoSubmission) { func, user_data, user_data_destroy, options, self->batch, FALSE },
                                  scheduler, &handle, NULL, error))
     return NULL;
 

@@ -331,7 +331,7 @@ release_hold (OsiisoOutbox *self)
     {
       self->held = FALSE;
       /* Tasks of a queue at rest do not keep it either. */
-      if (self->scheduler->n_outstanding == 0 || !atomic_load (&self->scheduler->started))
+      if (!osiiso_scheduler_has_work (self->scheduler) || !atomic_load (&self->scheduler->started))
         queue = self->queue;
       else
         self->held = TRUE;

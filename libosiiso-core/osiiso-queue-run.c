@@ -242,7 +242,7 @@ static gboolean
 work_is_over (OsiisoScheduler *scheduler,
               gpointer         unused)
 {
-  return atomic_load (&scheduler->n_outstanding) == 0;
+  return !osiiso_scheduler_has_work (scheduler);
 }
 
 /* Work that is there is let run; without work nothing has to be started. */

@@ -22,6 +22,31 @@ may_submit (OsiisoQueue            *self,
   return FALSE;
 }
 
+static OsiisoHandle *
+submit (OsiisoQueue            *self,
+        const OsiisoSubmission *submission,
+        GError                **error)
+{
+  OsiisoHandle *handle = NULL;
+
+  if (may_submit (self, submission, error))
+    osiiso_submission_submit (submission, osiiso_queue_get_scheduler (self), &handle, NULL, error);
+  return handle;
+}
+
+static guint64
+push (OsiisoQueue            *self,
+      const OsiisoSubmission *submission,
+      GError                **error)
+{
+  guint64 id = 0;
+
+  if (!may_submit (self, submission, error) ||
+      !osiiso_submission_submit (submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
+    return 0;
+  return id;
+}
+
 /**
  * osiiso_queue_submit:
  * @self: a queue
@@ -35,6 +60,17 @@ may_submit (OsiisoQueue            *self,
  * @error: return location for an error
  *
  * Submits a task. Any thread.
+ *
+ * When the queue is full the call blocks until there is room, without iterating a
+ * context, behind all who wait already; see [property@Osiiso.Queue:size]. It starts
+ * the queue then if that has not been started. A delay counts from the call on.
+ *
+ * A full queue leads to an error where the call could block for ever:
+ * %OSIISO_QUEUE_ERROR_FULL in the thread that owns the queue when its tasks run
+ * there too, as on `main-loop`, and %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task
+ * of the queue when no other task would be left to make room. A wait ends with
+ * %OSIISO_QUEUE_ERROR_CLOSED when the queue stops accepting tasks, and with the
+ * error of [method@Osiiso.Queue.start] when the queue cannot be started.
  *
  * Fails with %OSIISO_QUEUE_ERROR_CLOSED when the queue does not accept tasks, with
  * %OSIISO_QUEUE_ERROR_INVALID when an option has a value that makes no sense, with
@@ -54,17 +90,53 @@ osiiso_queue_submit (OsiisoQueue       *self,
                      OsiisoTaskOptions *options,
                      GError           **error)
 {
-  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
-  OsiisoHandle *handle = NULL;
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
   g_return_val_if_fail (func != NULL, NULL);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (may_submit (self, &submission, error))
-    osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), &handle, NULL, error);
-  return handle;
+  return submit (self, &submission, error);
+}
+
+/**
+ * osiiso_queue_try_submit:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when the task is over; also when this call fails
+ *   with an error
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @error: return location for an error
+ *
+ * Submits a task if there is room for it. Any thread; never blocks.
+ *
+ * Fails with %OSIISO_QUEUE_ERROR_FULL when the queue is full, also when others
+ * wait for more room than there is. Otherwise like [method@Osiiso.Queue.submit],
+ * with the same errors.
+ *
+ * Returns: (transfer full): the handle of the task
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_queue_try_submit (OsiisoQueue       *self,
+                         OsiisoTaskFunc     func,
+                         gpointer           user_data,
+                         GDestroyNotify     user_data_destroy,
+                         OsiisoTaskOptions *options,
+                         GError           **error)
+{
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, TRUE };
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (func != NULL, NULL);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
+  g_return_val_if_fail (error == NULL || *error == NULL, NULL);
+
+  return submit (self, &submission, error);
 }
 
 /**
@@ -82,7 +154,7 @@ osiiso_queue_submit (OsiisoQueue       *self,
  * thread.
  *
  * A summary counts the task, but has its result only if it failed or was
- * cancelled. Fails like [method@Osiiso.Queue.submit].
+ * cancelled. Waits for room and fails like [method@Osiiso.Queue.submit].
  *
  * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
  *
@@ -96,18 +168,52 @@ osiiso_queue_push (OsiisoQueue       *self,
                    OsiisoTaskOptions *options,
                    GError           **error)
 {
-  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
-  guint64 id = 0;
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
   g_return_val_if_fail (func != NULL, 0);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), 0);
   g_return_val_if_fail (error == NULL || *error == NULL, 0);
 
-  if (!may_submit (self, &submission, error) ||
-      !osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
-    return 0;
-  return id;
+  return push (self, &submission, error);
+}
+
+/**
+ * osiiso_queue_try_push:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when the task is over; also when this call fails
+ *   with an error
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @error: return location for an error
+ *
+ * Submits a task without making a handle if there is room for it. Any thread;
+ * never blocks.
+ *
+ * Fails like [method@Osiiso.Queue.try_submit].
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_try_push (OsiisoQueue       *self,
+                       OsiisoTaskFunc     func,
+                       gpointer           user_data,
+                       GDestroyNotify     user_data_destroy,
+                       OsiisoTaskOptions *options,
+                       GError           **error)
+{
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, TRUE };
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (func != NULL, 0);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), 0);
+  g_return_val_if_fail (error == NULL || *error == NULL, 0);
+
+  return push (self, &submission, error);
 }
 
 static OsiisoBatch *
@@ -141,7 +247,10 @@ new_batch (OsiisoQueue *self,
  * Submits a group of tasks that run the same function. Any thread.
  *
  * The group has the id that the options say, or a made up one. Either all tasks
- * are submitted or none. Fails like [method@Osiiso.Queue.submit].
+ * are submitted or none: on a queue with a [property@Osiiso.Queue:size] the call
+ * waits until there is room for all of them, and fails at once with
+ * %OSIISO_QUEUE_ERROR_FULL when they can never fit. Otherwise waits and fails like
+ * [method@Osiiso.Queue.submit].
  *
  * Returns: (transfer full): the group
  *
@@ -156,7 +265,7 @@ osiiso_queue_map (OsiisoQueue       *self,
                   OsiisoTaskOptions *options,
                   GError           **error)
 {
-  OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL };
+  OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
   g_autoptr (OsiisoBatch) batch = NULL;
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);

@@ -75,6 +75,7 @@ typedef enum
   PROP_BACKEND = 1,
   PROP_BACKEND_NAME,
   PROP_WORKERS,
+  PROP_SIZE,
   PROP_TIMEOUT,
   PROP_RATE,
   PROP_BURST,
@@ -196,6 +197,9 @@ osiiso_queue_get_property (GObject    *object,
     case PROP_WORKERS:
       g_value_set_uint (value, priv->workers);
       break;
+    case PROP_SIZE:
+      g_value_set_uint (value, osiiso_queue_get_size (self));
+      break;
     case PROP_TIMEOUT:
       g_value_set_double (value, priv->timeout);
       break;
@@ -260,6 +264,9 @@ osiiso_queue_set_property (GObject      *object,
       break;
     case PROP_WORKERS:
       osiiso_queue_set_workers (self, g_value_get_uint (value));
+      break;
+    case PROP_SIZE:
+      osiiso_queue_set_size (self, g_value_get_uint (value));
       break;
     case PROP_TIMEOUT:
       osiiso_queue_set_timeout (self, g_value_get_double (value));
@@ -390,6 +397,21 @@ install_properties (GObjectClass *object_class)
    * Since: 1.0
    */
   props[PROP_WORKERS] = g_param_spec_uint ("workers", NULL, NULL, 0, 65536, 0, writable | G_PARAM_CONSTRUCT);
+
+  /**
+   * OsiisoQueue:size: (getter get_size) (setter set_size)
+   *
+   * How many tasks may be outstanding, running ones, delayed ones and detached
+   * ones included; 0 for any number.
+   *
+   * On a full queue [method@Osiiso.Queue.submit] blocks until there is room,
+   * [method@Osiiso.Queue.submit_async] waits for it, and
+   * [method@Osiiso.Queue.try_submit] fails. Whoever waits gets room in the order
+   * of arrival.
+   *
+   * Since: 1.0
+   */
+  props[PROP_SIZE] = g_param_spec_uint ("size", NULL, NULL, 0, G_MAXUINT, 0, writable);
 
   /**
    * OsiisoQueue:timeout: (getter get_timeout) (setter set_timeout)
@@ -740,6 +762,52 @@ osiiso_queue_set_workers (OsiisoQueue *self,
       osiiso_scheduler_set_limit (priv->scheduler, osiiso_backend_get_workers (priv->backend));
     }
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_WORKERS]);
+}
+
+/**
+ * osiiso_queue_get_size: (get-property size)
+ * @self: a queue
+ *
+ * Gets how many tasks may be outstanding. Any thread.
+ *
+ * Returns: the number; 0 for any
+ *
+ * Since: 1.0
+ */
+guint
+osiiso_queue_get_size (OsiisoQueue *self)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+
+  return atomic_load (&osiiso_queue_get_scheduler (self)->room.size);
+}
+
+/**
+ * osiiso_queue_set_size: (set-property size)
+ * @self: a queue
+ * @size: the number; 0 for any
+ *
+ * Sets how many tasks may be outstanding, also while the queue works.
+ *
+ * With a larger number those who wait for room get it at once. With a smaller one
+ * no task comes in until there is room, and who waits for room that the queue
+ * cannot have any more gets an error.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_size (OsiisoQueue *self,
+                       guint        size)
+{
+  OsiisoScheduler *scheduler;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  if (atomic_load (&scheduler->room.size) == size)
+    return;
+  osiiso_admission_set_size (scheduler, size);
+  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SIZE]);
 }
 
 /**

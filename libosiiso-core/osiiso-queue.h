@@ -57,6 +57,11 @@ OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_set_workers         (OsiisoQueue *self,
                                                        guint        workers);
 OSIISO_AVAILABLE_IN_1_0
+guint                osiiso_queue_get_size            (OsiisoQueue *self);
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_set_size            (OsiisoQueue *self,
+                                                       guint        size);
+OSIISO_AVAILABLE_IN_1_0
 double               osiiso_queue_get_timeout         (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_set_timeout         (OsiisoQueue *self,
@@ -113,6 +118,20 @@ OsiisoHandle        *osiiso_queue_submit              (OsiisoQueue       *self,
                                                        GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 guint64              osiiso_queue_push                (OsiisoQueue       *self,
+                                                       OsiisoTaskFunc     func,
+                                                       gpointer           user_data,
+                                                       GDestroyNotify     user_data_destroy,
+                                                       OsiisoTaskOptions *options,
+                                                       GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle        *osiiso_queue_try_submit          (OsiisoQueue       *self,
+                                                       OsiisoTaskFunc     func,
+                                                       gpointer           user_data,
+                                                       GDestroyNotify     user_data_destroy,
+                                                       OsiisoTaskOptions *options,
+                                                       GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+guint64              osiiso_queue_try_push            (OsiisoQueue       *self,
                                                        OsiisoTaskFunc     func,
                                                        gpointer           user_data,
                                                        GDestroyNotify     user_data_destroy,

@@ -107,6 +107,7 @@ enum
   OSIISO_RECORD_NOTIFY_PENDING = 1 << 17, /* a progress event is on its way */
   OSIISO_RECORD_CANCEL_ASKED   = 1 << 18, /* no further attempt */
   OSIISO_RECORD_TOKEN          = 1 << 19, /* data is a number that the queue's runner knows */
+  OSIISO_RECORD_OUTSIDE        = 1 << 20, /* waits to be let in; nobody finds it yet */
 };
 #define OSIISO_RECORD_STATUS_MASK    0x7u
 #define OSIISO_RECORD_PRIORITY_SHIFT 24

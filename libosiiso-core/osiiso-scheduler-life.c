@@ -174,7 +174,7 @@ return_tasks (OsiisoScheduler *self)
   pthread_mutex_lock (&self->view_lock);
   if (self->run.task != NULL && osiiso_scheduler_run_is_over (self))
     done = g_slist_prepend (done, g_steal_pointer (&self->run.task));
-  if (self->n_outstanding == 0)
+  if (!osiiso_scheduler_has_work (self))
     done = g_slist_concat (done, g_slist_reverse (g_steal_pointer (&self->join_tasks)));
   if (self->life == OSIISO_LIFE_CLOSED)
     done = g_slist_concat (done, g_slist_reverse (g_steal_pointer (&self->shutdown_tasks)));
@@ -223,7 +223,10 @@ osiiso_scheduler_count_out (OsiisoScheduler *self)
   while (n > 1)
     {
       if (atomic_compare_exchange_weak (&self->n_outstanding, &n, n - 1))
-        return;
+        {
+          osiiso_admission_place_freed (self);
+          return;
+        }
     }
 
   /* Perhaps the last one: nobody may see that there is none before all that
@@ -233,6 +236,7 @@ osiiso_scheduler_count_out (OsiisoScheduler *self)
   if (last)
     close_now = check_idle_locked (self);
   pthread_mutex_unlock (&self->view_lock);
+  osiiso_admission_place_freed (self);
   if (!last)
     return;
 
@@ -274,6 +278,7 @@ osiiso_scheduler_shutdown (OsiisoScheduler *self,
   pthread_mutex_lock (&self->inbox_lock);
   self->accepting = FALSE;
   pthread_mutex_unlock (&self->inbox_lock);
+  osiiso_admission_update (self);
 
   if (force)
     osiiso_scheduler_abort (self, TRUE);

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "osiiso-admission-private.h"
 #include "osiiso-outbox-private.h"
 #include "osiiso-rate-limiter-private.h"
 #include "osiiso-ready-list-private.h"
@@ -129,7 +130,8 @@ struct _OsiisoScheduler
   _Atomic guint      n_active;      /* ready_lock */
   _Atomic guint      n_scheduled;   /* ready_lock */
   _Atomic guint64    n_completed;   /* ready_lock */
-  _Atomic guint64    n_outstanding; /* none: submitted and not ended */
+  _Atomic guint64    n_outstanding; /* none: submitted and not ended; grows under inbox_lock */
+  OsiisoAdmission    room;          /* see there */
   _Atomic guint      n_blocked;     /* none: tasks of this queue that wait for others */
   _Atomic gboolean   started;      /* ready_lock: not resting */
   _Atomic gboolean   keep_results;
@@ -146,6 +148,22 @@ struct _OsiisoScheduler
   GSList            *shutdown_tasks; /* of GTask, owned */
 };
 
+/* Whether there is work, or somebody waits to bring some. In this order; see
+ * OsiisoAdmission. */
+static inline gboolean
+osiiso_scheduler_has_work (OsiisoScheduler *self)
+{
+  return atomic_load (&self->room.n_waiting) > 0 || atomic_load (&self->n_outstanding) > 0;
+}
+
+/* After a decrement of n_outstanding, without a lock. */
+static inline void
+osiiso_admission_place_freed (OsiisoScheduler *self)
+{
+  if (G_UNLIKELY (atomic_load (&self->room.n_waiting) > 0))
+    osiiso_admission_update (self);
+}
+
 OsiisoScheduler *osiiso_scheduler_new          (OsiisoQueue     *queue);
 OsiisoScheduler *osiiso_scheduler_ref          (OsiisoScheduler *self);
 void             osiiso_scheduler_unref        (OsiisoScheduler *self);
@@ -154,26 +172,34 @@ void             osiiso_scheduler_set_backend  (OsiisoScheduler *self,
 OsiisoBackend   *osiiso_scheduler_dup_backend  (OsiisoScheduler *self);
 
 /* Into the queue. The records are the caller's, the scheduler takes over one
- * reference on each; refused whole with CLOSED. */
+ * reference on each; all or none are ADMITTED. With @reserved their places are
+ * counted already. */
 OsiisoRecord    *osiiso_scheduler_new_record   (OsiisoScheduler  *self,
                                                 OsiisoTaskParams *params,
                                                 guint32           flags,
                                                 GError          **error);
 /* A new record without an other half, in one step: the cheapest way in. @record
  * has what osiiso_scheduler_new_record() does not set. */
-gboolean         osiiso_scheduler_has_work     (OsiisoScheduler *self);
-gboolean         osiiso_scheduler_push_plain   (OsiisoScheduler        *self,
+OsiisoEntry      osiiso_scheduler_push_plain   (OsiisoScheduler        *self,
                                                 const OsiisoTaskParams *params,
                                                 const OsiisoPayload    *payload,
                                                 guint32                 flags,
                                                 guint64                *id,
-                                                OsiisoWake             *wake,
-                                                GError                **error);
-gboolean         osiiso_scheduler_push         (OsiisoScheduler *self,
+                                                OsiisoWake             *wake);
+OsiisoEntry      osiiso_scheduler_push         (OsiisoScheduler *self,
                                                 OsiisoRecord   **records,
                                                 guint            n,
-                                                OsiisoWake      *wake,
-                                                GError         **error);
+                                                gboolean         reserved,
+                                                OsiisoWake      *wake);
+/* The two halves of that; with the inbox lock, the latter with the ready lock too
+ * if records @may_delay. */
+void             osiiso_scheduler_count_in_locked (OsiisoScheduler *self,
+                                                   guint            n);
+void             osiiso_scheduler_enqueue_locked  (OsiisoScheduler *self,
+                                                   OsiisoRecord   **records,
+                                                   guint            n,
+                                                   gboolean         may_delay,
+                                                   OsiisoWake      *wake);
 void             osiiso_scheduler_act          (OsiisoScheduler  *self,
                                                 const OsiisoWake *wake);
 OsiisoRecord    *osiiso_scheduler_lookup       (OsiisoScheduler *self,

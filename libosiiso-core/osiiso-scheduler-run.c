@@ -77,7 +77,7 @@ osiiso_scheduler_run_is_over (OsiisoScheduler *self)
 {
   if (!self->run.active)
     return TRUE;
-  if (self->n_outstanding > 0)
+  if (osiiso_scheduler_has_work (self))
     return FALSE;
   /* A halted queue refuses work, so there is nothing more to wait for. */
   return !self->run.infinite || self->run.timed_out || self->halted || self->life == OSIISO_LIFE_CLOSED;

@@ -60,6 +60,7 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   pthread_cond_init (&self->inbox_cond, &attr);
   osiiso_ready_list_init (&self->inbox);
   osiiso_record_pool_init (&self->pool, self);
+  osiiso_admission_init (&self->room);
   self->accepting = TRUE;
 
   pthread_mutex_init (&self->view_lock, NULL);
@@ -86,6 +87,7 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
     return;
 
   g_assert (self->backend == NULL);
+  g_assert (self->room.n_waiting == 0);
   g_assert (self->join_tasks == NULL && self->shutdown_tasks == NULL && self->run.task == NULL);
   g_clear_pointer (&self->results, g_ptr_array_unref);
   g_free (self->runner);
@@ -234,20 +236,6 @@ make_word (const OsiisoTaskParams *params,
   return (guint32) (guint8) (gint8) priority << OSIISO_RECORD_PRIORITY_SHIFT | flags | OSIISO_STATUS_PENDING;
 }
 
-static gboolean
-set_error_not_accepting (GError **error)
-{
-  g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED, "the queue is not accepting tasks");
-  return FALSE;
-}
-
-static gboolean
-set_error_no_memory (GError **error)
-{
-  g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED, "no memory for one more task");
-  return FALSE;
-}
-
 OsiisoRecord *
 osiiso_scheduler_new_record (OsiisoScheduler  *self,
                              OsiisoTaskParams *params,
@@ -263,7 +251,7 @@ osiiso_scheduler_new_record (OsiisoScheduler  *self,
   pthread_mutex_unlock (&self->inbox_lock);
   if (record == NULL)
     {
-      set_error_no_memory (error);
+      osiiso_admission_set_error (self, OSIISO_ENTRY_NO_MEMORY, 1, error);
       return NULL;
     }
 
@@ -273,23 +261,86 @@ osiiso_scheduler_new_record (OsiisoScheduler  *self,
   return record;
 }
 
-gboolean
+void
+osiiso_scheduler_count_in_locked (OsiisoScheduler *self,
+                                  guint            n)
+{
+  /* Work keeps the scheduler alive, in whose memory the records are. */
+  if (atomic_fetch_add_explicit (&self->n_outstanding, n, memory_order_seq_cst) == 0)
+    osiiso_scheduler_ref (self);
+}
+
+static gboolean
+is_delayed (OsiisoRecord *record)
+{
+  OsiisoRecordRare *rare = osiiso_record_get_rare (record);
+
+  return rare != NULL && rare->scheduled_for != 0;
+}
+
+void
+osiiso_scheduler_enqueue_locked (OsiisoScheduler *self,
+                                 OsiisoRecord   **records,
+                                 guint            n,
+                                 gboolean         may_delay,
+                                 OsiisoWake      *wake)
+{
+  guint n_ready = 0;
+
+  for (guint i = 0; i < n; i++)
+    {
+      if (may_delay && is_delayed (records[i]))
+        {
+          schedule_locked (self, records[i], osiiso_record_get_rare (records[i])->scheduled_for);
+        }
+      else
+        {
+          osiiso_ready_list_append (&self->inbox, records[i]);
+          n_ready++;
+        }
+    }
+  if (n_ready > 0)
+    {
+      atomic_store_explicit (&self->inbox_dirty, TRUE, memory_order_relaxed);
+      osiiso_scheduler_decide_wake_locked (self, n_ready, wake);
+    }
+}
+
+static OsiisoEntry
+judge_accepting_locked (OsiisoScheduler *self)
+{
+  return self->accepting && !self->halted ? OSIISO_ENTRY_ADMITTED : OSIISO_ENTRY_CLOSED;
+}
+
+static OsiisoEntry
+judge_locked (OsiisoScheduler *self,
+              guint            n)
+{
+  if (G_LIKELY (atomic_load_explicit (&self->room.size, memory_order_relaxed) == 0))
+    return judge_accepting_locked (self);
+  return osiiso_admission_judge_locked (self, n);
+}
+
+OsiisoEntry
 osiiso_scheduler_push_plain (OsiisoScheduler        *self,
                              const OsiisoTaskParams *params,
                              const OsiisoPayload    *payload,
                              guint32                 flags,
                              guint64                *id,
-                             OsiisoWake             *wake,
-                             GError                **error)
+                             OsiisoWake             *wake)
 {
   const guint32 word = make_word (params, flags);
   OsiisoRecord *record = NULL;
-  gboolean accepted;
+  OsiisoEntry entry;
 
   pthread_mutex_lock (&self->inbox_lock);
-  accepted = self->accepting && !self->halted;
-  if (accepted)
-    record = osiiso_record_pool_alloc (&self->pool);
+  entry = judge_locked (self, 1);
+  if (entry == OSIISO_ENTRY_ADMITTED)
+    {
+      record = osiiso_record_pool_alloc (&self->pool);
+      if (record == NULL)
+        entry = OSIISO_ENTRY_NO_MEMORY;
+    }
   if (record != NULL)
     {
       record->seq = self->next_seq++;
@@ -299,64 +350,41 @@ osiiso_scheduler_push_plain (OsiisoScheduler        *self,
       atomic_store_explicit (&record->word, word, memory_order_relaxed);
       if (id != NULL)
         *id = osiiso_record_get_id (record);
-      if (atomic_fetch_add_explicit (&self->n_outstanding, 1, memory_order_seq_cst) == 0)
-        osiiso_scheduler_ref (self);
+      osiiso_scheduler_count_in_locked (self, 1);
       osiiso_ready_list_append (&self->inbox, record);
       atomic_store_explicit (&self->inbox_dirty, TRUE, memory_order_relaxed);
       osiiso_scheduler_decide_wake_locked (self, 1, wake);
     }
   pthread_mutex_unlock (&self->inbox_lock);
-
-  if (record != NULL)
-    return TRUE;
-  return accepted ? set_error_no_memory (error) : set_error_not_accepting (error);
+  return entry;
 }
 
-gboolean
+OsiisoEntry
 osiiso_scheduler_push (OsiisoScheduler *self,
                        OsiisoRecord   **records,
                        guint            n,
-                       OsiisoWake      *wake,
-                       GError         **error)
+                       gboolean         reserved,
+                       OsiisoWake      *wake)
 {
-  OsiisoRecordRare *rare = osiiso_record_get_rare (records[0]);
-  gboolean delayed = rare != NULL && rare->scheduled_for != 0;
-  gboolean accepted;
+  /* The last one is due last, when all wait for the same time. */
+  gboolean delayed = is_delayed (records[n - 1]);
+  OsiisoEntry entry;
 
   /* Delayed tasks go into the heap of the other lock, which comes first. */
   if (delayed)
     pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->inbox_lock);
-  accepted = self->accepting && !self->halted;
-  if (accepted)
+  entry = reserved ? judge_accepting_locked (self) : judge_locked (self, n);
+  if (entry == OSIISO_ENTRY_ADMITTED)
     {
-      /* Work keeps the scheduler alive, in whose memory the records are. */
-      if (atomic_fetch_add_explicit (&self->n_outstanding, n, memory_order_seq_cst) == 0)
-        osiiso_scheduler_ref (self);
-      for (guint i = 0; i < n; i++)
-        {
-          if (delayed)
-            schedule_locked (self, records[i], osiiso_record_get_rare (records[i])->scheduled_for);
-          else
-            osiiso_ready_list_append (&self->inbox, records[i]);
-        }
-      if (!delayed)
-        {
-          atomic_store_explicit (&self->inbox_dirty, TRUE, memory_order_relaxed);
-          osiiso_scheduler_decide_wake_locked (self, n, wake);
-        }
+      if (!reserved)
+        osiiso_scheduler_count_in_locked (self, n);
+      osiiso_scheduler_enqueue_locked (self, records, n, delayed, wake);
     }
   pthread_mutex_unlock (&self->inbox_lock);
   if (delayed)
     pthread_mutex_unlock (&self->ready_lock);
-
-  return accepted || set_error_not_accepting (error);
-}
-
-gboolean
-osiiso_scheduler_has_work (OsiisoScheduler *self)
-{
-  return atomic_load (&self->n_outstanding) > 0;
+  return entry;
 }
 
 OsiisoAttempt *
@@ -383,6 +411,8 @@ osiiso_scheduler_lookup (OsiisoScheduler *self,
   pthread_mutex_lock (&self->inbox_lock);
   record = osiiso_record_pool_lookup (&self->pool, id);
   pthread_mutex_unlock (&self->inbox_lock);
+  if (record != NULL && osiiso_record_get_word (record) & OSIISO_RECORD_OUTSIDE)
+    g_clear_pointer (&record, osiiso_record_unref);
   return record;
 }
 
@@ -701,6 +731,7 @@ osiiso_scheduler_abort (OsiisoScheduler *self,
   pthread_mutex_lock (&self->ready_lock);
   found = halt_locked (self, must_complete_too);
   pthread_mutex_unlock (&self->ready_lock);
+  osiiso_admission_update (self);
 
   for (guint i = 0; i < found->len; i++)
     osiiso_scheduler_cancel (self, g_ptr_array_index (found, i));
@@ -755,7 +786,10 @@ client_tick (OsiisoTimerClient *client)
     osiiso_scheduler_cancel (self, g_ptr_array_index (doomed, i));
   /* There may have been nothing left to end. */
   if (doomed != NULL)
-    osiiso_scheduler_check_idle (self);
+    {
+      osiiso_admission_update (self);
+      osiiso_scheduler_check_idle (self);
+    }
 }
 
 void

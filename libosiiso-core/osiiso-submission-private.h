@@ -13,6 +13,7 @@ typedef struct
   GDestroyNotify     destroy;
   OsiisoTaskOptions *options; /* (nullable) */
   OsiisoBatch       *batch;   /* (nullable): the group to submit into */
+  gboolean           only_try; /* fails with FULL instead of waiting for room */
 } OsiisoSubmission;
 
 /* One task. The data are released by the queue in any case, also after an error.

@@ -98,44 +98,105 @@ hold_queue (OsiisoScheduler *scheduler)
     osiiso_outbox_hold (&scheduler->outbox);
 }
 
-static gboolean
+static OsiisoEntry
 push_plain (const OsiisoSubmission *self,
             OsiisoScheduler        *scheduler,
             OsiisoTaskParams       *params,
-            guint64                *id,
-            GError                **error)
+            guint64                *id)
 {
   const OsiisoPayload payload = { self->func, self->data, self->destroy };
   OsiisoWake wake = { 0 };
+  OsiisoEntry entry;
 
-  if (!osiiso_scheduler_push_plain (scheduler, params, &payload, self->func == NULL ? OSIISO_RECORD_TOKEN : 0,
-                                    id, &wake, error))
-    return FALSE;
+  entry = osiiso_scheduler_push_plain (scheduler, params, &payload, self->func == NULL ? OSIISO_RECORD_TOKEN : 0,
+                                       id, &wake);
   osiiso_scheduler_act (scheduler, &wake);
-  hold_queue (scheduler);
-  return TRUE;
+  if (entry == OSIISO_ENTRY_ADMITTED)
+    hold_queue (scheduler);
+  return entry;
+}
+
+static OsiisoEntry
+push_now (OsiisoScheduler *scheduler,
+          OsiisoBatch     *batch,
+          OsiisoRecord   **records,
+          guint            n,
+          gboolean         reserved)
+{
+  OsiisoWake wake = { 0 };
+  OsiisoEntry entry;
+
+  if (batch != NULL)
+    entry = osiiso_batch_push_all (batch, records, n, reserved, &wake);
+  else
+    entry = osiiso_scheduler_push (scheduler, records, n, reserved, &wake);
+  osiiso_scheduler_act (scheduler, &wake);
+  return entry;
+}
+
+static void
+hide (OsiisoRecord **records,
+      guint          n)
+{
+  for (guint i = 0; i < n; i++)
+    osiiso_record_set_flags (records[i], OSIISO_RECORD_OUTSIDE, 0);
+}
+
+static void
+unhide (OsiisoRecord **records,
+        guint          n)
+{
+  for (guint i = 0; i < n; i++)
+    osiiso_record_set_flags (records[i], 0, OSIISO_RECORD_OUTSIDE);
+}
+
+/* Blocks until there is room. One task comes in in the step that admits it. For
+ * many that would take long under the locks, and members of a group have to be
+ * added to that in the same step, under a lock that comes first; those wait for
+ * places. */
+static OsiisoEntry
+push_later (OsiisoScheduler *scheduler,
+            OsiisoBatch     *batch,
+            OsiisoRecord   **records,
+            guint            n,
+            GCancellable    *cancellable,
+            GError         **error)
+{
+  const gboolean at_once = batch == NULL && n == 1;
+  OsiisoEntry entry;
+
+  hide (records, n);
+  if (!osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, cancellable, error))
+    return OSIISO_ENTRY_LEFT;
+  if (at_once)
+    return OSIISO_ENTRY_ADMITTED;
+
+  unhide (records, n);
+  entry = push_now (scheduler, batch, records, n, TRUE);
+  if (entry != OSIISO_ENTRY_ADMITTED)
+    {
+      osiiso_admission_set_error (scheduler, entry, n, error);
+      osiiso_admission_give_back (scheduler, n);
+    }
+  return entry;
 }
 
 static gboolean
-push (OsiisoScheduler *scheduler,
-      OsiisoBatch     *batch,
-      OsiisoRecord   **records,
-      guint            n,
-      GError         **error)
+push (const OsiisoSubmission *self,
+      OsiisoScheduler        *scheduler,
+      OsiisoRecord          **records,
+      guint                   n,
+      GError                **error)
 {
-  OsiisoWake wake = { 0 };
-  gboolean ok;
+  OsiisoEntry entry = push_now (scheduler, self->batch, records, n, FALSE);
 
-  if (batch != NULL)
-    ok = osiiso_batch_push_all (batch, records, n, &wake, error);
-  else
-    ok = osiiso_scheduler_push (scheduler, records, n, &wake, error);
-  if (!ok)
-    return FALSE;
-
-  osiiso_scheduler_act (scheduler, &wake);
-  hold_queue (scheduler);
-  return TRUE;
+  if (entry == OSIISO_ENTRY_FULL && !self->only_try)
+    entry = push_later (scheduler, self->batch, records, n, NULL, error);
+  else if (entry != OSIISO_ENTRY_ADMITTED)
+    osiiso_admission_set_error (scheduler, entry, n, error);
+  if (entry == OSIISO_ENTRY_ADMITTED)
+    hold_queue (scheduler);
+  return entry == OSIISO_ENTRY_ADMITTED;
 }
 
 gboolean
@@ -153,9 +214,16 @@ osiiso_submission_submit (const OsiisoSubmission *self,
     goto failed;
   if (handle == NULL && self->batch == NULL && (params == NULL || osiiso_task_params_is_plain (params)))
     {
-      if (push_plain (self, scheduler, params, id, error))
+      OsiisoEntry entry = push_plain (self, scheduler, params, id);
+
+      if (entry == OSIISO_ENTRY_ADMITTED)
         return TRUE;
-      goto failed;
+      /* With a record of its own it can wait in line. */
+      if (entry != OSIISO_ENTRY_FULL || self->only_try)
+        {
+          osiiso_admission_set_error (scheduler, entry, 1, error);
+          goto failed;
+        }
     }
   record = new_record (scheduler, params,
                        (handle != NULL ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
@@ -174,7 +242,7 @@ osiiso_submission_submit (const OsiisoSubmission *self,
   if (handle != NULL)
     made = osiiso_handle_new_for_record (scheduler, record);
 
-  if (!push (scheduler, self->batch, &record, 1, error))
+  if (!push (self, scheduler, &record, 1, error))
     {
       if (made != NULL)
         g_object_unref (osiiso_handle_steal_for_record (scheduler, record));
@@ -217,7 +285,7 @@ osiiso_submission_submit_tokens (const OsiisoSubmission *self,
       records[n_made]->data = (gpointer) ((gsize) self->data + n_made);
       ids[n_made] = osiiso_record_get_id (records[n_made]);
     }
-  ok = n_made == n && push (scheduler, NULL, records, n, error);
+  ok = n_made == n && push (self, scheduler, records, n, error);
   for (guint i = 0; !ok && i < n_made; i++)
     osiiso_record_unref (records[i]);
   return ok;
@@ -260,7 +328,7 @@ osiiso_submission_map (const OsiisoSubmission *self,
       records[n_made] = record;
     }
 
-  ok = n_made == n && push (scheduler, self->batch, records, n, error);
+  ok = n_made == n && push (self, scheduler, records, n, error);
   if (!ok)
     {
       for (guint i = 0; i < n_made; i++)

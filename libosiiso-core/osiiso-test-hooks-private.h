@@ -17,6 +17,8 @@ typedef struct
   /* Turns the stopped clock forward and calls what falls due, in order. */
   void   (*clock_advance)    (gint64 us);
   gint64 (*clock_now)        (void);
+  /* How many submits wait for room in an OsiisoQueue. */
+  guint  (*queue_n_waiting)  (gpointer queue);
 } OsiisoTestHooks;
 
 __attribute__ ((visibility ("default")))

@@ -2,8 +2,15 @@
 #include "config.h"
 
 #include "osiiso-clock-private.h"
+#include "osiiso-queue-private.h"
 #include "osiiso-test-hooks-private.h"
 #include "osiiso-timer-service-private.h"
+
+static guint
+queue_n_waiting (gpointer queue)
+{
+  return atomic_load (&osiiso_queue_get_scheduler (queue)->room.n_waiting);
+}
 
 const OsiisoTestHooks *
 osiiso_private_test_hooks (void)
@@ -12,6 +19,7 @@ osiiso_private_test_hooks (void)
     .clock_set_manual = osiiso_clock_set_manual,
     .clock_advance = osiiso_timer_service_advance,
     .clock_now = osiiso_clock_now,
+    .queue_n_waiting = queue_n_waiting,
   };
 
   return &hooks;

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gio/gio.h>
+#include <pthread.h>
+
+#include "osiiso-record-private.h"
+
+G_BEGIN_DECLS
+
+/* What becomes of tasks that want to come in. */
+typedef enum
+{
+  OSIISO_ENTRY_WAITS,       /* in line */
+  OSIISO_ENTRY_ADMITTED,    /* the places are counted */
+  OSIISO_ENTRY_FULL,        /* no room, or others wait for it */
+  OSIISO_ENTRY_TOO_MANY,    /* more than ever fit */
+  OSIISO_ENTRY_CLOSED,
+  OSIISO_ENTRY_NO_MEMORY,
+  OSIISO_ENTRY_LAST_WORKER, /* a task that waits would leave no worker for others */
+  OSIISO_ENTRY_STUCK,       /* a task that waits would do so for itself */
+  OSIISO_ENTRY_LEFT,        /* gave up waiting */
+} OsiisoEntry;
+
+/*
+ * Whoever waits for room, on the stack of a thread that blocks or with a GTask.
+ *
+ * Constant while it is in line: n, record, inside, task.
+ * Guarded by the inbox lock: the rest. Once entry is something else than WAITS,
+ * nobody but the owner of this touches it, after the signal or the return of the
+ * GTask that tells so.
+ */
+typedef struct
+{
+  OsiisoLink     link;
+  OsiisoEntry    entry;
+  guint          n;      /* places */
+  OsiisoRecord  *record; /* (nullable): put into the queue in the step that admits it.
+                          * NULL: the places are reserved, and the records follow */
+  gboolean       inside; /* a task of the queue blocks ... */
+  gboolean       counted; /* ... and is counted in n_blocked until it goes on */
+  GTask         *task;   /* (nullable) (owned), of an asynchronous call */
+  pthread_cond_t cond;   /* without a GTask: signalled with the inbox lock */
+} OsiisoRoomWaiter;
+
+/*
+ * OsiisoAdmission: how many tasks a queue may have outstanding, and who waits to
+ * come in. A part of the scheduler.
+ *
+ * Places are taken only under the inbox lock, where n_outstanding is looked at
+ * before, so there are never more tasks than size. They are freed without any
+ * lock, by a decrement of n_outstanding; then whoever freed one looks at
+ * n_waiting, and if somebody waits it takes the lock and serves the line.
+ *
+ * No wake-up is lost. The waiter, under the inbox lock:
+ *
+ *   W1  adds itself to the line and to n_waiting
+ *   W2  serves the line: looks whether n_outstanding leaves room
+ *
+ * Whoever ends a task:
+ *
+ *   E1  decrements n_outstanding
+ *   E2  looks at n_waiting; if it is not 0, serves the line under the lock
+ *
+ * All four are sequentially consistent, so there is one order of them that every
+ * thread agrees upon. If E2 comes after W1 in it, E2 sees the waiter; it takes
+ * the lock after the waiter has released it and finds the line as W1 left it, or
+ * served by others. Else E2 comes before W1, hence E1 before W2, and the waiter
+ * finds the place itself. Whoever is admitted or leaves may uncover another one
+ * who fits; so the line is always served up to the first who does not.
+ *
+ * A queue without a limit has nobody in line: it pays for one look at n_waiting
+ * with each end of a task and one at size with each push.
+ *
+ * Who is admitted is counted in n_outstanding first and in n_waiting no longer
+ * then. So whoever looks in the other order, n_waiting first, never finds a queue
+ * without work in between (osiiso_scheduler_has_work). A run does not end while
+ * somebody waits; otherwise those who wait longer would do so for a queue at
+ * rest. Whoever leaves the line another way tells that there may be no work left.
+ */
+typedef struct
+{
+  _Atomic guint size;      /* inbox_lock; 0: no limit */
+  _Atomic guint n_waiting; /* inbox_lock: the length of the line */
+  OsiisoLink    line;      /* inbox_lock: of OsiisoRoomWaiter, in the order of arrival */
+} OsiisoAdmission;
+
+void        osiiso_admission_init          (OsiisoAdmission *self);
+void        osiiso_admission_set_size      (OsiisoScheduler *scheduler,
+                                            guint            size);
+
+/* Whether @n newcomers may come in now; with the inbox lock. */
+OsiisoEntry osiiso_admission_judge_locked  (OsiisoScheduler *scheduler,
+                                            guint            n);
+
+/* Blocks until there is room for @n tasks. Starts the queue if it rests. With
+ * @record that is in the queue then; without, the places are reserved for a push
+ * or to be given back. */
+gboolean    osiiso_admission_wait          (OsiisoScheduler *scheduler,
+                                            OsiisoRecord    *record,
+                                            guint            n,
+                                            GCancellable    *cancellable,
+                                            GError         **error);
+void        osiiso_admission_give_back     (OsiisoScheduler *scheduler,
+                                            guint            n);
+
+/* Lets those in who fit, and refuses all when the queue takes nothing any more.
+ * To be called, without a lock, after a place was freed or that has changed. */
+void        osiiso_admission_update        (OsiisoScheduler *scheduler);
+
+/* Whether @scheduler has to be started for those who wait. */
+gboolean    osiiso_admission_needs_start   (OsiisoScheduler *scheduler);
+
+/* Gets in line, or in at once. */
+OsiisoEntry osiiso_admission_enter         (OsiisoScheduler  *scheduler,
+                                            OsiisoRoomWaiter *waiter);
+/* TRUE when it was still in line. */
+gboolean    osiiso_admission_leave         (OsiisoScheduler  *scheduler,
+                                            OsiisoRoomWaiter *waiter);
+
+void        osiiso_admission_set_error     (OsiisoScheduler *scheduler,
+                                            OsiisoEntry      entry,
+                                            guint            n,
+                                            GError         **error);
+
+G_END_DECLS

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-error.h"
+#include "osiiso-scheduler-private.h"
+
+#define WAITER_FROM_LINK(l) ((OsiisoRoomWaiter *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoRoomWaiter, link)))
+
+static void
+list_init (OsiisoLink *list)
+{
+  list->next = list->prev = list;
+}
+
+static void
+list_append (OsiisoLink *list,
+             OsiisoLink *link)
+{
+  link->next = list;
+  link->prev = list->prev;
+  list->prev->next = link;
+  list->prev = link;
+}
+
+static void
+list_remove (OsiisoLink *link)
+{
+  link->prev->next = link->next;
+  link->next->prev = link->prev;
+}
+
+void
+osiiso_admission_init (OsiisoAdmission *self)
+{
+  list_init (&self->line);
+}
+
+void
+osiiso_admission_set_error (OsiisoScheduler *scheduler,
+                            OsiisoEntry      entry,
+                            guint            n,
+                            GError         **error)
+{
+  guint size = atomic_load (&scheduler->room.size);
+
+  switch (entry)
+    {
+    case OSIISO_ENTRY_FULL:
+      g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FULL,
+                   "queue is full (%" G_GUINT64_FORMAT " tasks outstanding)", (guint64) scheduler->n_outstanding);
+      break;
+    case OSIISO_ENTRY_TOO_MANY:
+      g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FULL,
+                   "%u tasks can never fit into a queue of size %u", n, size);
+      break;
+    case OSIISO_ENTRY_CLOSED:
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED, "the queue is not accepting tasks");
+      break;
+    case OSIISO_ENTRY_NO_MEMORY:
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED, "no memory for one more task");
+      break;
+    case OSIISO_ENTRY_LAST_WORKER:
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
+                           "this task would take the last worker while it waits for room in its queue");
+      break;
+    case OSIISO_ENTRY_STUCK:
+      g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
+                   "this task would wait for places that it and other waiting tasks have themselves (size %u)", size);
+      break;
+    case OSIISO_ENTRY_LEFT:
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the wait was cancelled");
+      break;
+    case OSIISO_ENTRY_WAITS:
+    case OSIISO_ENTRY_ADMITTED:
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/* Whether @n tasks may come in when nobody waits longer. */
+static OsiisoEntry
+judge_first_locked (OsiisoScheduler *scheduler,
+                    guint            n)
+{
+  guint size = atomic_load_explicit (&scheduler->room.size, memory_order_relaxed);
+
+  if (!scheduler->accepting || scheduler->halted)
+    return OSIISO_ENTRY_CLOSED;
+  if (size == 0)
+    return OSIISO_ENTRY_ADMITTED;
+  if (n > size)
+    return OSIISO_ENTRY_TOO_MANY;
+  return atomic_load (&scheduler->n_outstanding) + n <= size ? OSIISO_ENTRY_ADMITTED : OSIISO_ENTRY_FULL;
+}
+
+OsiisoEntry
+osiiso_admission_judge_locked (OsiisoScheduler *scheduler,
+                               guint            n)
+{
+  OsiisoEntry entry = judge_first_locked (scheduler, n);
+
+  if (entry == OSIISO_ENTRY_ADMITTED && atomic_load_explicit (&scheduler->room.n_waiting, memory_order_relaxed) > 0)
+    entry = OSIISO_ENTRY_FULL;
+  return entry;
+}
+
+/* What changed in the line, to be acted upon once the locks are released. */
+typedef struct
+{
+  OsiisoWake wake;
+  OsiisoLink answered; /* asynchronous waiters */
+  gboolean   removed;
+} LineChange;
+
+static void
+remove_locked (OsiisoScheduler  *scheduler,
+               OsiisoRoomWaiter *waiter,
+               OsiisoEntry       entry,
+               LineChange       *change)
+{
+  list_remove (&waiter->link);
+  waiter->entry = entry;
+  atomic_fetch_sub (&scheduler->room.n_waiting, 1);
+  change->removed = TRUE;
+}
+
+/* Tells a waiter that is in line no more, or never was. */
+static void
+answer_locked (OsiisoRoomWaiter *waiter,
+               LineChange       *change)
+{
+  if (waiter->task != NULL)
+    list_append (&change->answered, &waiter->link);
+  else
+    pthread_cond_signal (&waiter->cond);
+}
+
+/* A task of the queue that waits in line keeps its own place meanwhile. With
+ * @n_blocked such tasks, whoever wants @n places may wait for ever. */
+static gboolean
+is_stuck_locked (OsiisoScheduler *scheduler,
+                 guint            n_blocked,
+                 guint            n)
+{
+  return (guint64) n_blocked + n > atomic_load_explicit (&scheduler->room.size, memory_order_relaxed);
+}
+
+/* Whether a task of the queue may wait behind the whole line; counts it then. */
+static OsiisoEntry
+judge_inside_locked (OsiisoScheduler  *scheduler,
+                     OsiisoRoomWaiter *waiter)
+{
+  guint n_blocked = atomic_load (&scheduler->n_blocked) + 1;
+  guint most = waiter->n;
+
+  if (n_blocked >= scheduler->limit)
+    return OSIISO_ENTRY_LAST_WORKER;
+  /* It also waits for those in front to get their places. */
+  for (OsiisoLink *link = scheduler->room.line.next; link != &scheduler->room.line; link = link->next)
+    most = MAX (most, WAITER_FROM_LINK (link)->n);
+  if (is_stuck_locked (scheduler, n_blocked, most))
+    return OSIISO_ENTRY_STUCK;
+
+  atomic_fetch_add (&scheduler->n_blocked, 1);
+  waiter->counted = TRUE;
+  return OSIISO_ENTRY_WAITS;
+}
+
+/* With both locks, because a record may be a delayed one. */
+static void
+serve_line_locked (OsiisoScheduler *scheduler,
+                   gboolean         size_changed,
+                   LineChange      *change)
+{
+  guint most = 0; /* that somebody in front wants in vain */
+  OsiisoLink *next;
+
+  for (OsiisoLink *link = scheduler->room.line.next; link != &scheduler->room.line; link = next)
+    {
+      OsiisoRoomWaiter *waiter = WAITER_FROM_LINK (link);
+      OsiisoEntry entry = judge_first_locked (scheduler, waiter->n);
+
+      next = link->next;
+      if (entry == OSIISO_ENTRY_FULL || (entry == OSIISO_ENTRY_ADMITTED && most > 0))
+        {
+          /* Nobody behind gets in. But who can never come in any more is told, also
+           * when others are in front. */
+          if (!size_changed)
+            break;
+          most = MAX (most, waiter->n);
+          if (!waiter->inside || !is_stuck_locked (scheduler, atomic_load (&scheduler->n_blocked), most))
+            continue;
+          entry = OSIISO_ENTRY_STUCK;
+        }
+      if (entry == OSIISO_ENTRY_ADMITTED)
+        {
+          osiiso_scheduler_count_in_locked (scheduler, waiter->n);
+          if (waiter->record != NULL)
+            {
+              osiiso_record_set_flags (waiter->record, 0, OSIISO_RECORD_OUTSIDE);
+              osiiso_scheduler_enqueue_locked (scheduler, &waiter->record, 1, TRUE, &change->wake);
+            }
+        }
+      remove_locked (scheduler, waiter, entry, change);
+      answer_locked (waiter, change);
+    }
+}
+
+static void
+lock_line (OsiisoScheduler *scheduler,
+           LineChange      *change)
+{
+  *change = (LineChange) { 0, };
+  list_init (&change->answered);
+  pthread_mutex_lock (&scheduler->ready_lock);
+  pthread_mutex_lock (&scheduler->inbox_lock);
+}
+
+static void
+unlock_line (OsiisoScheduler *scheduler,
+             LineChange      *change)
+{
+  pthread_mutex_unlock (&scheduler->inbox_lock);
+  pthread_mutex_unlock (&scheduler->ready_lock);
+
+  osiiso_scheduler_act (scheduler, &change->wake);
+  while (change->answered.next != &change->answered)
+    {
+      OsiisoRoomWaiter *waiter = WAITER_FROM_LINK (change->answered.next);
+
+      list_remove (&waiter->link);
+      if (waiter->entry != OSIISO_ENTRY_ADMITTED)
+        osiiso_scheduler_drop_payload (scheduler, waiter->record);
+      osiiso_scheduler_complete_task (scheduler, waiter->task);
+    }
+  /* Who got no place was perhaps all that a run waited for. */
+  if (change->removed && !osiiso_scheduler_has_work (scheduler))
+    osiiso_scheduler_check_idle (scheduler);
+}
+
+void
+osiiso_admission_update (OsiisoScheduler *scheduler)
+{
+  LineChange change;
+
+  if (atomic_load (&scheduler->room.n_waiting) == 0)
+    return;
+  lock_line (scheduler, &change);
+  serve_line_locked (scheduler, FALSE, &change);
+  unlock_line (scheduler, &change);
+}
+
+void
+osiiso_admission_set_size (OsiisoScheduler *scheduler,
+                           guint            size)
+{
+  LineChange change;
+
+  lock_line (scheduler, &change);
+  atomic_store (&scheduler->room.size, size);
+  serve_line_locked (scheduler, TRUE, &change);
+  unlock_line (scheduler, &change);
+}
+
+OsiisoEntry
+osiiso_admission_enter (OsiisoScheduler  *scheduler,
+                        OsiisoRoomWaiter *waiter)
+{
+  LineChange change;
+  OsiisoEntry entry;
+
+  lock_line (scheduler, &change);
+  entry = osiiso_admission_judge_locked (scheduler, waiter->n);
+  if (entry == OSIISO_ENTRY_FULL && waiter->inside)
+    entry = judge_inside_locked (scheduler, waiter);
+  if (entry == OSIISO_ENTRY_ADMITTED || entry == OSIISO_ENTRY_FULL)
+    entry = OSIISO_ENTRY_WAITS;
+
+  waiter->entry = entry;
+  if (entry == OSIISO_ENTRY_WAITS)
+    {
+      list_append (&scheduler->room.line, &waiter->link);
+      atomic_fetch_add (&scheduler->room.n_waiting, 1);
+      serve_line_locked (scheduler, FALSE, &change);
+      entry = waiter->entry;
+    }
+  else
+    {
+      answer_locked (waiter, &change);
+    }
+  unlock_line (scheduler, &change);
+  return entry;
+}
+
+gboolean
+osiiso_admission_leave (OsiisoScheduler  *scheduler,
+                        OsiisoRoomWaiter *waiter)
+{
+  LineChange change;
+  gboolean waits;
+
+  lock_line (scheduler, &change);
+  waits = waiter->entry == OSIISO_ENTRY_WAITS;
+  if (waits)
+    {
+      remove_locked (scheduler, waiter, OSIISO_ENTRY_LEFT, &change);
+      /* It may have stood before others who fit. */
+      serve_line_locked (scheduler, FALSE, &change);
+    }
+  unlock_line (scheduler, &change);
+  return waits;
+}
+
+void
+osiiso_admission_give_back (OsiisoScheduler *scheduler,
+                            guint            n)
+{
+  for (guint i = 0; i < n; i++)
+    osiiso_scheduler_count_out (scheduler);
+}
+
+/* To be asked by who is in line: a run that ends from then on sees that and does
+ * not make the queue rest. */
+gboolean
+osiiso_admission_needs_start (OsiisoScheduler *scheduler)
+{
+  gboolean resting;
+
+  pthread_mutex_lock (&scheduler->ready_lock);
+  resting = scheduler->resting;
+  pthread_mutex_unlock (&scheduler->ready_lock);
+  return resting;
+}
+
+typedef struct
+{
+  OsiisoScheduler  *scheduler;
+  OsiisoRoomWaiter *waiter;
+} CancelData;
+
+static void
+cancelled_cb (GCancellable *cancellable,
+              gpointer      user_data)
+{
+  CancelData *data = user_data;
+
+  pthread_mutex_lock (&data->scheduler->inbox_lock);
+  pthread_cond_signal (&data->waiter->cond);
+  pthread_mutex_unlock (&data->scheduler->inbox_lock);
+}
+
+/* Blocks as long as it waits in line. */
+static OsiisoEntry
+wait_in_line (OsiisoScheduler  *scheduler,
+              OsiisoRoomWaiter *waiter,
+              GCancellable     *cancellable)
+{
+  CancelData data = { scheduler, waiter };
+  gulong handler = 0;
+  OsiisoEntry entry;
+
+  if (cancellable != NULL)
+    handler = g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb), &data, NULL);
+  pthread_mutex_lock (&scheduler->inbox_lock);
+  while (waiter->entry == OSIISO_ENTRY_WAITS && !g_cancellable_is_cancelled (cancellable))
+    pthread_cond_wait (&waiter->cond, &scheduler->inbox_lock);
+  entry = waiter->entry;
+  pthread_mutex_unlock (&scheduler->inbox_lock);
+  g_cancellable_disconnect (cancellable, handler);
+
+  /* Cancelled, unless it was admitted after all. */
+  if (entry == OSIISO_ENTRY_WAITS)
+    osiiso_admission_leave (scheduler, waiter);
+  return waiter->entry;
+}
+
+gboolean
+osiiso_admission_wait (OsiisoScheduler *scheduler,
+                       OsiisoRecord    *record,
+                       guint            n,
+                       GCancellable    *cancellable,
+                       GError         **error)
+{
+  OsiisoRoomWaiter waiter = { .n = n, .record = record, .inside = osiiso_scheduler_is_inside (scheduler) };
+  GError *local_error = NULL;
+  OsiisoEntry entry;
+
+  /* Where blocking could never end. */
+  if (!osiiso_scheduler_may_block (scheduler, NULL))
+    {
+      osiiso_admission_set_error (scheduler, OSIISO_ENTRY_FULL, n, error);
+      return FALSE;
+    }
+
+  pthread_cond_init (&waiter.cond, NULL);
+  entry = osiiso_admission_enter (scheduler, &waiter);
+  if (entry == OSIISO_ENTRY_WAITS && osiiso_admission_needs_start (scheduler) &&
+      !osiiso_scheduler_start (scheduler, &local_error))
+    osiiso_admission_leave (scheduler, &waiter);
+  entry = wait_in_line (scheduler, &waiter, cancellable);
+  if (waiter.counted)
+    osiiso_scheduler_leave_blocked (scheduler);
+  pthread_cond_destroy (&waiter.cond);
+
+  if (entry == OSIISO_ENTRY_LEFT && local_error != NULL)
+    g_propagate_error (error, g_steal_pointer (&local_error));
+  else if (entry != OSIISO_ENTRY_ADMITTED)
+    osiiso_admission_set_error (scheduler, entry, n, error);
+  g_clear_error (&local_error);
+  return entry == OSIISO_ENTRY_ADMITTED;
+}
