@@ -92,7 +92,7 @@ matrix_init (Matrix     *self,
   for (guint i = 0; i < 2; i++)
     {
       self->handles[RETRYING][i] = add_member (self, semantics_task_second, NULL, "retry-delay", 50, i == 1);
-      test_await_status (self->handles[RETRYING][i], OSIISO_STATUS_RETRYING);
+      semantics_await_retrying (self->queue, self->handles[RETRYING][i]);
     }
   test_submit_and_drop (self->queue, test_task_defer, &self->trigger, must);
   semantics_await (&self->trigger);

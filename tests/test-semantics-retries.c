@@ -172,7 +172,7 @@ test_holds_no_worker (gconstpointer backend)
 
   g_test_summary ("While a task waits for its retry the only worker does other work");
 
-  test_await_status (waiting, OSIISO_STATUS_RETRYING);
+  semantics_await_retrying (queue, waiting);
   others = osiiso_queue_map (queue, 20, test_task_none, NULL, NULL, NULL, NULL);
   while (osiiso_group_get_n_finished (others) < 20)
     g_main_context_iteration (NULL, FALSE);
@@ -272,7 +272,7 @@ test_by_priority (gconstpointer backend)
   for (guint i = 4; i-- > 0;)
     {
       semantics_fail (&data[i].slot, "not yet");
-      test_await_status (g_ptr_array_index (handles, i), OSIISO_STATUS_RETRYING);
+      semantics_await_retrying (queue, g_ptr_array_index (handles, i));
     }
   osiiso_queue_set_workers (queue, 1);
   semantics_advance (10);

@@ -176,7 +176,7 @@ test_retrying (gconstpointer backend)
   semantics_await (&slot);
   started = osiiso_handle_get_started (handle);
   semantics_fail (&slot, "first");
-  test_await_status (handle, OSIISO_STATUS_RETRYING);
+  semantics_await_retrying (queue, handle);
   assert_no_result (handle);
   g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, 1);
   g_assert_cmpuint (osiiso_queue_get_active_count (queue), ==, 0);

@@ -25,7 +25,7 @@ test_per_attempt (gconstpointer backend)
       g_assert_false (osiiso_attempt_is_open (attempts[i]));
       if (i < 2)
         {
-          test_await_status (handle, OSIISO_STATUS_RETRYING);
+          semantics_await_retrying (queue, handle);
           semantics_advance (5);
         }
     }

@@ -97,6 +97,16 @@ semantics_task_second (OsiisoAttempt *attempt,
 }
 
 void
+semantics_await_retrying (OsiisoQueue  *queue,
+                          OsiisoHandle *handle)
+{
+  test_await_status (handle, OSIISO_STATUS_RETRYING);
+  /* Status and timer are set in one step, which is over when the lock that this
+   * call takes is free. */
+  osiiso_queue_get_paused (queue);
+}
+
+void
 semantics_assert_ended (OsiisoHandle *handle,
                         OsiisoStatus  status,
                         guint         attempts,

@@ -36,6 +36,9 @@ void              semantics_task_log       (OsiisoAttempt *attempt,
 void              semantics_task_second    (OsiisoAttempt *attempt,
                                             gpointer       unused);
 
+/* Iterates until an attempt has failed and the wait for the next one has begun. */
+void              semantics_await_retrying (OsiisoQueue  *queue,
+                                            OsiisoHandle *handle);
 /* A task that has ended, and its error if it is not one that succeeded. */
 void              semantics_assert_ended   (OsiisoHandle *handle,
                                             OsiisoStatus  status,
