@@ -1,0 +1,123 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Checks that docs/semantics.md and the test programs agree, in TAP.
+
+Usage: test-semantics.py SOURCE_ROOT PROGRAM...
+
+Each PROGRAM is a test program of GTest, of which -l lists the cases.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+DOCUMENT = 'docs/semantics.md'
+PATH = re.compile(r'`(/[a-z0-9-]+(?:/[a-z0-9-]+)+)`')
+# The programs whose cases are there for this document.
+OWN = 'test-semantics-'
+BACKENDS = ('main-loop', 'thread-pool')
+# Rows without a test say what there is no code for.
+MAX_UNTESTED = 8
+
+
+def list_cases(program):
+    """The paths of all cases of a test program."""
+    command = [program, '-l']
+    if 'conformance' in program.name:
+        command += ['--backend', BACKENDS[0]]
+    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60,
+                            check=True, encoding='utf-8')
+    paths = {line for line in result.stdout.splitlines() if line.startswith('/')}
+    assert paths, f'{program.name} lists no cases'
+    return paths
+
+
+def tables(text):
+    """All tables of a text, as lists of rows, which are lists of cells."""
+    found = []
+    inside = False
+    for line in text.splitlines():
+        if line.startswith('|'):
+            if not inside:
+                found.append([])
+            found[-1].append([cell.strip() for cell in line.strip().strip('|').split('|')])
+        inside = line.startswith('|')
+    return found
+
+
+def check_paths(text, cases):
+    """Every path in the document is a case, or what several cases begin with."""
+    paths = set(PATH.findall(text))
+    assert len(paths) > 100, f'only {len(paths)} paths were found'
+    for path in sorted(paths):
+        assert path in cases or any(case.startswith(path + '/') for case in cases), \
+            f'there is no test {path}'
+
+
+def check_complete(text, own_cases):
+    """Every case that is there for the document is named in it."""
+    paths = set(PATH.findall(text))
+    assert own_cases, f'no program is called {OWN}…'
+    for case in sorted(own_cases):
+        parts = case.split('/')
+        parents = {'/'.join(parts[:n]) for n in range(4, len(parts) + 1)}
+        assert paths & parents, f'{case} is not in {DOCUMENT}'
+
+
+def check_backends(own_cases):
+    """A case that is there for one backend is there for the other one too."""
+    for case in sorted(own_cases):
+        base, last = case.rsplit('/', 1)
+        if last in BACKENDS:
+            for backend in BACKENDS:
+                assert f'{base}/{backend}' in own_cases, f'there is no {base}/{backend}'
+
+
+def check_tables(text):
+    """Tables are whole, and almost every row has a test."""
+    untested = []
+    for table in tables(text):
+        for row in table:
+            assert len(row) == len(table[0]), f'{len(row)} cells instead of {len(table[0])}: {row}'
+        if table[0][-1] == 'test':
+            untested += [row[0] for row in table[2:] if not PATH.search(row[-1])]
+    assert len(untested) <= MAX_UNTESTED, f'{len(untested)} rows have no test: {untested}'
+
+
+def check_differences(text):
+    """What is said to differ has its reason, and every reason is referred to."""
+    used = {int(number) for number in re.findall(r'\*differs\* \((\d+)\)', text)}
+    given = {int(number) for number in re.findall(r'^(\d+)\. \*', text, re.MULTILINE)}
+    assert used == given, f'the tables refer to {sorted(used)}, the list has {sorted(given)}'
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    programs = [pathlib.Path(program) for program in sys.argv[2:]]
+    text = (root / DOCUMENT).read_text(encoding='utf-8')
+    listed = {program: list_cases(program) for program in programs}
+    cases = set().union(*listed.values())
+    own_cases = set().union(*(paths for program, paths in listed.items()
+                              if program.name.startswith(OWN)))
+
+    checks = [('paths', check_paths, (text, cases)),
+              ('complete', check_complete, (text, own_cases)),
+              ('backends', check_backends, (own_cases,)),
+              ('tables', check_tables, (text,)),
+              ('differences', check_differences, (text,))]
+
+    print(f'1..{len(checks)}')
+    failed = 0
+    for number, (name, function, arguments) in enumerate(checks, 1):
+        try:
+            function(*arguments)
+        except AssertionError as error:
+            failed += 1
+            print(f'not ok {number} /semantics-document/{name}')
+            print(f'# {error}')
+        else:
+            print(f'ok {number} /semantics-document/{name}')
+    return 1 if failed else 0
+
+
+sys.exit(main())
