@@ -163,7 +163,7 @@ test_retrying (gconstpointer backend)
   OsiisoQueue *queue = semantics_queue_new (backend, 1);
   g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 1, "retry-delay", 10.0, NULL);
   OsiisoAttempt *slot = NULL;
-  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_defer, &slot, options);
+  g_autoptr (OsiisoHandle) handle = NULL;
   double started;
   int n_started = 0;
   TestLog log;
@@ -173,6 +173,7 @@ test_retrying (gconstpointer backend)
   test_log_init (&log);
   g_signal_connect_swapped (queue, "on-start", G_CALLBACK (count_event), &n_started);
   g_signal_connect (queue, "on-retry", G_CALLBACK (note_error), &log);
+  handle = test_submit (queue, test_task_defer, &slot, options);
   semantics_await (&slot);
   started = osiiso_handle_get_started (handle);
   semantics_fail (&slot, "first");
