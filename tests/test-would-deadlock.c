@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test-utils.h"
+
+/* Every call that blocks, from every place where blocking may never end: it
+ * fails with WOULD_DEADLOCK there, changes nothing, and works everywhere else. */
+
+typedef struct
+{
+  OsiisoQueue  *queue;
+  OsiisoHandle *self;  /* (nullable): the task that calls */
+  OsiisoHandle *other; /* a task that waits */
+  OsiisoGroup  *group; /* of one task that waits */
+} Place;
+
+static gboolean
+call_run (Place   *place,
+          GError **error)
+{
+  g_autoptr (OsiisoRunSummary) summary = osiiso_queue_run (place->queue, NULL, error);
+
+  return summary != NULL;
+}
+
+static gboolean
+call_join (Place   *place,
+           GError **error)
+{
+  return osiiso_queue_join (place->queue, NULL, error);
+}
+
+static gboolean
+call_shutdown (Place   *place,
+               GError **error)
+{
+  return osiiso_queue_shutdown (place->queue, FALSE, NULL, error);
+}
+
+static gboolean
+call_force (Place   *place,
+            GError **error)
+{
+  return osiiso_queue_shutdown (place->queue, TRUE, NULL, error);
+}
+
+static gboolean
+call_wait_self (Place   *place,
+                GError **error)
+{
+  return osiiso_handle_wait (place->self, -1, NULL, error);
+}
+
+static gboolean
+call_wait_other (Place   *place,
+                 GError **error)
+{
+  return osiiso_handle_wait (place->other, -1, NULL, error);
+}
+
+static gboolean
+call_wait_group (Place   *place,
+                 GError **error)
+{
+  g_autoptr (OsiisoRunSummary) summary = osiiso_group_wait (place->group, -1, NULL, error);
+
+  return summary != NULL;
+}
+
+typedef enum
+{
+  RUN,
+  JOIN,
+  SHUTDOWN,
+  FORCE,
+  WAIT_SELF,
+  WAIT_OTHER,
+  WAIT_GROUP,
+  N_CALLS,
+} Call;
+
+static const struct
+{
+  const char *name;
+  gboolean  (*call) (Place *, GError **);
+} calls[N_CALLS] = {
+  [RUN] = { "run", call_run },
+  [JOIN] = { "join", call_join },
+  [SHUTDOWN] = { "shutdown", call_shutdown },
+  [FORCE] = { "shutdown-force", call_force },
+  [WAIT_SELF] = { "wait-self", call_wait_self },
+  [WAIT_OTHER] = { "wait", call_wait_other },
+  [WAIT_GROUP] = { "group-wait", call_wait_group },
+};
+
+typedef enum
+{
+  NOT_TRIED,
+  WORKS,
+  DEADLOCK,
+} Outcome;
+
+typedef struct _Row Row;
+struct _Row
+{
+  const char *name;
+  const char *backend;
+  void      (*go) (const Row *, Place *, Call);
+  Outcome     outcomes[N_CALLS];
+};
+
+static void
+try_call (const Row *row,
+          Place     *place,
+          Call       call)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean ok = calls[call].call (place, &error);
+
+  if (row->outcomes[call] == WORKS)
+    {
+      g_assert_no_error (error);
+      g_assert_true (ok);
+      return;
+    }
+  g_assert_false (ok);
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+}
+
+/* Places. */
+
+typedef struct
+{
+  const Row *row;
+  Place     *place;
+  Call       call;
+  int        n_tried;
+} Inside;
+
+static void
+try_inside (OsiisoAttempt *attempt,
+            gpointer       data)
+{
+  Inside *inside = data;
+  g_autoptr (OsiisoHandle) self = osiiso_queue_lookup (inside->place->queue, osiiso_attempt_get_task_id (attempt));
+
+  inside->place->self = self;
+  try_call (inside->row, inside->place, inside->call);
+  inside->place->self = NULL;
+  inside->n_tried++;
+}
+
+/* In a task of the queue, which comes before the ones that wait. */
+static void
+go_task (const Row *row,
+         Place     *place,
+         Call       call)
+{
+  Inside inside = { row, place, call, 0 };
+  g_autoptr (OsiisoTaskOptions) first = test_options_new ("priority", 0, NULL);
+  g_autoptr (OsiisoHandle) handle = test_submit (place->queue, try_inside, &inside, first);
+
+  test_run_all (place->queue);
+  g_assert_cmpint (inside.n_tried, ==, 1);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+}
+
+/* In a task of another queue on the same backend. */
+static void
+go_foreign_task (const Row *row,
+                 Place     *place,
+                 Call       call)
+{
+  OsiisoQueue *foreign = test_queue_new (row->backend);
+  Inside inside = { row, place, call, 0 };
+
+  osiiso_queue_set_workers (foreign, 1);
+  test_submit_and_drop (foreign, try_inside, &inside, NULL);
+  test_run_all (foreign);
+  g_assert_cmpint (inside.n_tried, ==, 1);
+  test_queue_free (foreign);
+}
+
+static void
+try_in_handler (OsiisoQueue  *queue,
+                OsiisoHandle *handle,
+                gpointer      data)
+{
+  Inside *inside = data;
+
+  if (inside->n_tried++ == 0)
+    try_call (inside->row, inside->place, inside->call);
+}
+
+/* In a handler, in the owner's thread, while nobody runs the queue. */
+static void
+go_handler (const Row *row,
+            Place     *place,
+            Call       call)
+{
+  Inside inside = { row, place, call, 0 };
+  g_autoptr (OsiisoTaskOptions) first = test_options_new ("priority", 0, NULL);
+
+  g_signal_connect (place->queue, "on-complete", G_CALLBACK (try_in_handler), &inside);
+  test_submit_and_drop (place->queue, test_task_none, NULL, first);
+  g_assert_true (osiiso_queue_start (place->queue, NULL));
+  while (inside.n_tried == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_signal_handlers_disconnect_by_data (place->queue, &inside);
+}
+
+static void
+go_owner (const Row *row,
+          Place     *place,
+          Call       call)
+{
+  try_call (row, place, call);
+}
+
+static gpointer
+try_thread (gpointer data)
+{
+  Inside *inside = data;
+
+  try_call (inside->row, inside->place, inside->call);
+  g_atomic_int_set (&inside->n_tried, 1);
+  return NULL;
+}
+
+/* In another thread, while the owner iterates. */
+static void
+go_thread (const Row *row,
+           Place     *place,
+           Call       call)
+{
+  Inside inside = { row, place, call, 0 };
+  GThread *thread = g_thread_new ("try", try_thread, &inside);
+
+  test_iterate_until (&inside.n_tried);
+  g_thread_join (thread);
+}
+
+typedef struct
+{
+  GMainLoop *loop;
+  int        running;
+} Iterating;
+
+static gboolean
+note_running (gpointer data)
+{
+  g_atomic_int_set (&((Iterating *) data)->running, 1);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+iterate_thread (gpointer data)
+{
+  g_main_loop_run (((Iterating *) data)->loop);
+  return NULL;
+}
+
+/* In the thread that made the queue, while another one iterates its context. */
+static void
+go_without_context (const Row *row,
+                    Place     *place,
+                    Call       call)
+{
+  Iterating iterating = { g_main_loop_new (NULL, FALSE), 0 };
+  GThread *thread;
+
+  g_idle_add (note_running, &iterating);
+  thread = g_thread_new ("iterate", iterate_thread, &iterating);
+  while (!g_atomic_int_get (&iterating.running))
+    g_thread_yield ();
+  try_call (row, place, call);
+  g_main_loop_quit (iterating.loop);
+  g_thread_join (thread);
+  g_main_loop_unref (iterating.loop);
+}
+
+static const Row rows[] = {
+  { "task", "thread-pool", go_task,
+    { DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK } },
+  { "task", "main-loop", go_task,
+    { DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK } },
+  { "task-of-another-queue", "thread-pool", go_foreign_task,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
+  { "task-of-another-queue", "main-loop", go_foreign_task,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, DEADLOCK, DEADLOCK } },
+  { "handler", "thread-pool", go_handler,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
+  { "handler", "main-loop", go_handler,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, DEADLOCK, DEADLOCK } },
+  { "owner", "thread-pool", go_owner,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
+  { "owner", "main-loop", go_owner,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, DEADLOCK, DEADLOCK } },
+  { "thread", "thread-pool", go_thread,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
+  { "thread", "main-loop", go_thread,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
+  { "owner-without-context", "thread-pool", go_without_context,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
+  { "owner-without-context", "main-loop", go_without_context,
+    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
+};
+
+static void
+test_row (gconstpointer data)
+{
+  const Row *row = data;
+
+  for (Call call = 0; call < N_CALLS; call++)
+    {
+      Place place = { NULL };
+      const gboolean refused = row->outcomes[call] == DEADLOCK;
+
+      if (row->outcomes[call] == NOT_TRIED)
+        continue;
+      g_test_message ("%s", calls[call].name);
+      place.queue = test_queue_new (row->backend);
+      osiiso_queue_set_workers (place.queue, 1);
+      place.group = osiiso_queue_map (place.queue, 1, test_task_none, NULL, NULL, NULL, NULL);
+      place.other = test_submit (place.queue, test_task_none, NULL, NULL);
+      row->go (row, &place, call);
+
+      /* A call that was refused has not begun either. */
+      if (refused)
+        {
+          test_run_all (place.queue);
+          g_assert_false (osiiso_queue_get_closed (place.queue));
+          g_assert_cmpint (osiiso_handle_get_status (place.other), ==, OSIISO_STATUS_SUCCEEDED);
+          g_assert_cmpuint (osiiso_group_get_n_finished (place.group), ==, 1);
+        }
+      else if (call != WAIT_GROUP)
+        {
+          g_assert_true (osiiso_handle_is_done (place.other));
+        }
+      g_object_unref (place.other);
+      g_object_unref (place.group);
+      test_queue_free (place.queue);
+    }
+}
+
+static void
+test_last_worker (void)
+{
+  static const Row allowed = { "allowed", "thread-pool", NULL, { [WAIT_OTHER] = WORKS } };
+  static const Row refused = { "refused", "thread-pool", NULL, { [WAIT_OTHER] = DEADLOCK } };
+  Place place = { test_queue_new ("thread-pool"), NULL, NULL, NULL };
+  Inside first = { &allowed, &place, WAIT_OTHER, 0 };
+  Inside second = { &refused, &place, WAIT_OTHER, 0 };
+  g_autoptr (OsiisoTaskOptions) late = test_options_new ("priority", 9, NULL);
+  g_autoptr (OsiisoHandle) one = NULL;
+  g_autoptr (OsiisoHandle) two = NULL;
+
+  g_test_summary ("A task may wait for another one as long as a worker is left that could run it");
+
+  osiiso_queue_set_workers (place.queue, 2);
+  place.other = test_submit (place.queue, test_task_none, NULL, late);
+  one = test_submit (place.queue, try_inside, &first, NULL);
+  test_run_all (place.queue);
+  g_assert_cmpint (osiiso_handle_get_status (one), ==, OSIISO_STATUS_SUCCEEDED);
+  g_clear_object (&place.other);
+
+  osiiso_queue_set_workers (place.queue, 1);
+  place.other = test_submit (place.queue, test_task_none, NULL, late);
+  two = test_submit (place.queue, try_inside, &second, NULL);
+  test_run_all (place.queue);
+  g_assert_cmpint (osiiso_handle_get_status (two), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (osiiso_handle_get_status (place.other), ==, OSIISO_STATUS_SUCCEEDED);
+  g_clear_object (&place.other);
+  test_queue_free (place.queue);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/would-deadlock/%s/%s", rows[i].name, rows[i].backend);
+
+      g_test_add_data_func (path, &rows[i], test_row);
+    }
+  g_test_add_func ("/would-deadlock/last-worker", test_last_worker);
+
+  return g_test_run ();
+}
