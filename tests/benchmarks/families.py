@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is measured, how it is shown, and which ratios have a bar."""
+
+
+class Measure:
+    def __init__(self, contestant, quick=None, bytes_needed=0, **params):
+        self.contestant = contestant
+        self.params = params
+        self.quick = quick or {}
+        self.bytes_needed = bytes_needed
+
+    def smaller(self):
+        return Measure(self.contestant, bytes_needed=0, **{**self.params, **self.quick})
+
+
+class Table:
+    """Lines are (group, label, key), columns (header, value[, factor])."""
+    def __init__(self, title, columns, lines):
+        self.title = title
+        self.columns = columns
+        self.lines = lines
+
+
+class Row:
+    """A ratio of a value to that of a peer, the best of some peers, or a number.
+
+    value and peer are (key, name), peer may be a list of those, or a number.
+    """
+    def __init__(self, name, text, value, peer, bar, unit='', at_least=False, is_bar=True, calm=False,
+                 factor=1, minus=None, optional=False):
+        self.name = name
+        self.text = text
+        self.value = value
+        self.minus = minus
+        self.peer = peer
+        self.bar = bar
+        self.unit = unit
+        self.at_least = at_least
+        self.is_bar = is_bar
+        self.calm = calm
+        self.factor = factor
+        self.optional = optional
+
+
+class Family:
+    def __init__(self, name, measures, tables, rows):
+        self.name = name
+        self.all_measures = measures
+        self.tables = tables
+        self.rows = rows
+
+    def measures(self, quick):
+        for key, measure in self.all_measures.items():
+            yield key, measure.smaller() if quick else measure
+
+
+WALL = ('wall ns', 'wall')
+CPU = ('cpu ns', 'cpu')
+PUSH = ('push ns', 'push')
+
+PUSHERS = {
+    'osiiso-push': 'libosiiso push',
+    'osiiso-push-default': 'libosiiso push, no options',
+    'osiiso-map': 'libosiiso map, 64 at a time',
+    'tp': 'GThreadPool, bare pointer',
+    'tp-struct': 'GThreadPool + task struct',
+    'tp-sort': 'GThreadPool sorted, 20 k tasks',
+}
+PEERS = ['tp', 'tp-struct', 'tp-sort']
+
+
+def count_of_workers(n):
+    return '1 worker' if n == 1 else f'{n} workers'
+
+
+def threads_family():
+    measures, lines, rows = {}, [], []
+    for workers in (1, 2, 4, 8):
+        for contestant, label in PUSHERS.items():
+            key = f'noop/{contestant}/{workers}'
+            n = 20_000 if contestant == 'tp-sort' else 400_000
+            measures[key] = Measure(contestant, n=n, workers=workers, quick={'n': 2_000})
+            lines.append((count_of_workers(workers), label, key))
+
+    for workers, bar in ((1, 0.45), (2, 0.25), (8, 0.12)):
+        rows.append(Row('T3', f'no-op vs GThreadPool + struct, {workers}w', (f'noop/osiiso-push/{workers}', 'wall'),
+                        (f'noop/tp-struct/{workers}', 'wall'), bar, 'ns'))
+    for workers in (2, 4, 8):
+        rows.append(Row('T1', f'no-op vs best peer, {workers}w', (f'noop/osiiso-push/{workers}', 'wall'),
+                        [(f'noop/{p}/{workers}', 'wall') for p in PEERS], 0.75, 'ns', is_bar=False, calm=True))
+    rows.append(Row('T2', 'no-op vs best peer, 1w', ('noop/osiiso-push/1', 'wall'),
+                    [(f'noop/{p}/1', 'wall') for p in PEERS], 1.0, 'ns', is_bar=False, calm=True))
+    rows.append(Row('T4', 'map of 64 vs best peer, 2w', ('noop/osiiso-map/2', 'wall'),
+                    [(f'noop/{p}/2', 'wall') for p in PEERS], 0.4, 'ns', is_bar=False, calm=True))
+    rows.append(Row('T11', 'waits per no-op task, 2w', ('noop/osiiso-push/2', 'switches'), 1, 0.03, '',
+                    is_bar=False))
+    return Family('threads', measures, [Table('No-op tasks on threads, per task', [WALL, CPU, PUSH], lines)], rows)
+
+
+def work_family():
+    measures, lines, rows = {}, [], []
+    contestants = {'work': 'the work alone'}
+    contestants.update((c, label) for c, label in PUSHERS.items() if c not in ('osiiso-push-default', 'osiiso-map'))
+    for work, n, name, ratio, efficiency in ((1, 100_000, 'T5', 0.92, 0.78), (10, 20_000, 'T6', 1.03, 0.92)):
+        for contestant, label in contestants.items():
+            key = f'{work}us/{contestant}/2'
+            count = min(n, 20_000) if contestant == 'tp-sort' else n
+            measures[key] = Measure(contestant, n=count, workers=2, work=work, quick={'n': 1_000})
+            lines.append((f'{work} us, 2 workers', label, key))
+        rows.append(Row(name, f'{work} us tasks vs best peer, 2w', (f'{work}us/osiiso-push/2', 'wall'),
+                        [(f'{work}us/{p}/2', 'wall') for p in PEERS], ratio, 'ns', is_bar=False, calm=True))
+        rows.append(Row(name, f'{work} us tasks, efficiency, 2w', (f'{work}us/work/2', 'wall'),
+                        (f'{work}us/osiiso-push/2', 'wall'), efficiency, 'ns', at_least=True, is_bar=False,
+                        calm=True))
+    return Family('work', measures, [Table('Tasks with work on threads, per task', [WALL, CPU, PUSH], lines)], rows)
+
+
+def handles_family():
+    contestants = {
+        'osiiso-submit': 'libosiiso submit',
+        'osiiso-submit-default': 'libosiiso submit, no options',
+        'osiiso-submit-signal': 'libosiiso submit, with a signal',
+        'gtask': 'g_task_run_in_thread',
+        'object': 'GObject, made and dropped',
+    }
+    measures, lines = {}, []
+    for contestant, label in contestants.items():
+        measures[f'handle/{contestant}'] = Measure(contestant, n=100_000, workers=2, quick={'n': 1_000})
+        lines.append(('2 workers', label, f'handle/{contestant}'))
+    measures['handle/push'] = Measure('osiiso-push', n=100_000, workers=2, quick={'n': 1_000})
+    lines.append(('2 workers', 'libosiiso push', 'handle/push'))
+    rows = [
+        Row('T7', 'handle kept vs g_task_run_in_thread', ('handle/osiiso-submit', 'wall'),
+            ('handle/gtask', 'wall'), 0.4, 'ns'),
+        Row('T7', 'the same, processor time', ('handle/osiiso-submit', 'cpu'), ('handle/gtask', 'cpu'), 0.4, 'ns',
+            is_bar=False),
+        Row('T7', 'the same, with a signal handler', ('handle/osiiso-submit-signal', 'wall'),
+            ('handle/gtask', 'wall'), 0.4, 'ns', is_bar=False),
+        Row('T8', 'handle overhead vs a GObject', ('handle/osiiso-submit', 'wall'), ('handle/object', 'wall'), 2.0,
+            'ns', is_bar=False, minus=('handle/push', 'wall')),
+    ]
+    return Family('handles', measures, [Table('No-op tasks with a result, per task', [WALL, CPU, PUSH], lines)], rows)
+
+
+def latency_family():
+    measures = {
+        'urgent/osiiso': Measure('urgent-osiiso', n=20_000, work=10, workers=2, trials=500,
+                                 quick={'n': 2_000, 'trials': 20}),
+        'urgent/tp-sort': Measure('urgent-tp-sort', n=20_000, work=10, workers=2, trials=500,
+                                  quick={'n': 2_000, 'trials': 5}),
+        'urgent/tp': Measure('urgent-tp', n=20_000, work=10, workers=2, trials=5,
+                             quick={'n': 2_000, 'trials': 2}),
+        'idle/osiiso': Measure('idle-osiiso', workers=2, trials=1000, quick={'trials': 20}),
+        'idle/tp': Measure('idle-tp', workers=2, trials=1000, quick={'trials': 20}),
+        'isolation/osiiso': Measure('isolation-osiiso', n=64, workers=2, trials=500, quick={'trials': 20}),
+        'isolation/gtask': Measure('isolation-gtask', workers=2, trials=100, quick={'trials': 20}),
+    }
+    start = [('p50 us', 'start_p50', 0.001), ('p99 us', 'start_p99', 0.001), ('max us', 'start_max', 0.001)]
+    group = '20 k x 10 us queued'
+    tables = [
+        Table('From submit to start', start, [
+            (group, 'libosiiso, urgent task', 'urgent/osiiso'),
+            (group, 'GThreadPool sorted, urgent', 'urgent/tp-sort'),
+            (group, 'GThreadPool, first come', 'urgent/tp'),
+            ('idle', 'libosiiso', 'idle/osiiso'),
+            ('idle', 'GThreadPool', 'idle/tp'),
+        ]),
+        Table('From submit to start, beside tasks that block', [('alone us', 'alone_p50', 0.001),
+                                                                ('beside us', 'beside_p50', 0.001)], [
+            ('p50', 'libosiiso, 64 block in a queue', 'isolation/osiiso'),
+            ('p50', 'GTask, 10 block', 'isolation/gtask'),
+        ]),
+    ]
+    rows = [
+        Row('T10', 'urgent start, p50 / task length', ('urgent/osiiso', 'start_p50'),
+            ('urgent/osiiso', 'length_p50'), 1.0, 'us', factor=0.001),
+        Row('T10', 'urgent start, p99 / task length', ('urgent/osiiso', 'start_p99'),
+            ('urgent/osiiso', 'length_p50'), 3.0, 'us', factor=0.001),
+        Row('T10', 'urgent start, p50 vs GThreadPool sorted', ('urgent/osiiso', 'start_p50'),
+            ('urgent/tp-sort', 'start_p50'), 1.0, 'us', factor=0.001, is_bar=False),
+        Row('T12', 'idle start, p50 vs GThreadPool', ('idle/osiiso', 'start_p50'), ('idle/tp', 'start_p50'), 1.05,
+            'us', factor=0.001, is_bar=False, calm=True),
+        Row('I1', 'start, p50, beside 64 blocked / alone', ('isolation/osiiso', 'beside_p50'),
+            ('isolation/osiiso', 'alone_p50'), 1.2, 'us', factor=0.001, is_bar=False, calm=True),
+    ]
+    return Family('latency', measures, tables, rows)
+
+
+def memory_family():
+    contestants = {
+        'memory-osiiso-push': 'libosiiso push, 4 priorities',
+        'memory-osiiso-push-default': 'libosiiso push, no options',
+        'memory-tp': 'GThreadPool, bare pointer',
+        'memory-tp-struct': 'GThreadPool + task struct',
+        'memory-osiiso-submit': 'libosiiso submit, handle kept',
+        'memory-gtask': 'GTask + task struct',
+        'memory-idle': 'g_idle_add_full',
+    }
+    measures = {c: Measure(c, n=1_000_000, quick={'n': 20_000}, bytes_needed=500_000_000) for c in contestants}
+    tables = [Table('Memory of a task that waits, 1 M of them', [('bytes', 'bytes')],
+                    [('resident', label, c) for c, label in contestants.items()])]
+    rows = [
+        Row('M1', 'bytes per push, 4 priorities', ('memory-osiiso-push', 'bytes'), 1, 96, 'B'),
+        Row('M1', 'bytes per push, no options', ('memory-osiiso-push-default', 'bytes'), 1, 96, 'B'),
+        Row('M2', 'bytes per submit, handle kept vs GTask', ('memory-osiiso-submit', 'bytes'),
+            ('memory-gtask', 'bytes'), 0.9, 'B'),
+    ]
+    return Family('memory', measures, tables, rows)
+
+
+CURVE = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+
+
+def backlog_family():
+    measures, lines = {}, []
+    peers = {'backlog-osiiso': 'libosiiso push', 'backlog-tp': 'GThreadPool, bare pointer'}
+    for contestant, label in peers.items():
+        for pending in (1_000, 1_000_000):
+            key = f'{contestant}/{pending}'
+            measures[key] = Measure(contestant, pending=pending, repeat=50, quick={'pending': min(pending, 20_000), 'repeat': 3})
+            lines.append((f'{pending:_} pending'.replace('_', ' '), label, key))
+    for pending in (1_000, 20_000):
+        key = f'backlog-tp-sort/{pending}'
+        measures[key] = Measure('backlog-tp-sort', pending=pending, repeat=3, quick={'pending': 1_000, 'repeat': 1})
+        lines.append((f'{pending:_} pending'.replace('_', ' '), 'GThreadPool sorted', key))
+    lines.sort(key=lambda line: int(line[2].split('/')[1]))
+
+    curve = []
+    for n in CURVE:
+        key = f'curve/{n}'
+        measures[key] = Measure('curve-osiiso', n=n, repeat=max(1, 200_000 // n), workers=2,
+                                bytes_needed=n * 400 if n > 1_000_000 else 0, quick={'n': min(n, 20_000), 'repeat': 1})
+        curve.append(('2 workers', f'{n:_} tasks'.replace('_', ' '), key))
+    measures['cancel'] = Measure('cancel-osiiso', n=100_000, quick={'n': 5_000})
+
+    tables = [
+        Table('A push while others wait', [('p50 ns', 'push_p50'), ('p99 ns', 'push_p99')], lines),
+        Table('Cost of a task by how many wait: pushed first, then run',
+              [PUSH, ('run ns', 'run'), ('total ns', 'wall'), ('bytes', 'bytes')], curve),
+        Table('Cancel 100 000 queued tasks one by one', [('calls s', 'cancel'), ('delivered s', 'total')],
+              [('in no order', 'libosiiso', 'cancel')]),
+    ]
+    rows = [
+        Row('T9', 'push at 1 M pending / at 1 k', ('backlog-osiiso/1000000', 'push_p50'),
+            ('backlog-osiiso/1000', 'push_p50'), 1.5, 'ns'),
+        Row('T9', 'the same, GThreadPool sorted, 20 k / 1 k', ('backlog-tp-sort/20000', 'push_p50'),
+            ('backlog-tp-sort/1000', 'push_p50'), 1.5, 'ns', is_bar=False),
+        Row('N1', 'cost of a task, 10^7 pending / 10^4', ('curve/10000000', 'wall'), ('curve/10000', 'wall'), 2.0, 'ns',
+            optional=True),
+        Row('N2', 'cancel 100 000 tasks, seconds', ('cancel', 'total'), 1, 0.5, 's'),
+    ]
+    return Family('backlog', measures, tables, rows)
+
+
+def main_context_family():
+    contestants = {
+        'loop-osiiso': ('same thread', 'libosiiso push'),
+        'loop-idle': ('same thread', 'g_idle_add_full'),
+        'loop-osiiso-thread': ('other thread', 'libosiiso push'),
+        'loop-invoke': ('other thread', 'g_main_context_invoke_full'),
+    }
+    measures = {c: Measure(c, n=200_000, quick={'n': 2_000}) for c in contestants}
+    tables = [Table('No-op tasks in a main context, per task', [WALL, CPU, PUSH],
+                    [(group, label, c) for c, (group, label) in contestants.items()])]
+
+    stalls = []
+    for slice_us in (1000, 200):
+        key = f'stall/{slice_us}'
+        measures[key] = Measure('stall-osiiso', n=100_000, work=1, slice=slice_us / 1e6, quick={'n': 5_000})
+        stalls.append((f'slice {slice_us} us', 'libosiiso', key))
+    measures['stall/idle'] = Measure('stall-idle', n=100_000, work=1, quick={'n': 5_000})
+    stalls.append(('no slice', 'g_idle_add_full', 'stall/idle'))
+    tables.append(Table('How late another source is while 100 k x 1 us drain',
+                        [('p50 us', 'stall_p50', 0.001), ('p99 us', 'stall_p99', 0.001),
+                         ('max us', 'stall_max', 0.001)], stalls))
+
+    deadlines = {'deadlines-osiiso': 'libosiiso, delayed tasks', 'deadlines-sources': 'one GSource each'}
+    for contestant in deadlines:
+        measures[contestant] = Measure(contestant, n=100_000, trials=20_000, quick={'n': 5_000, 'trials': 500})
+    tables.append(Table('An iteration of the loop with 100 k deadlines',
+                        [('none ns', 'none'), ('100 k ns', 'many'), ('insert ns', 'push'), ('bytes', 'bytes')],
+                        [('ready source', label, c) for c, label in deadlines.items()]))
+    rows = [
+        Row('C1', 'no-op vs g_idle_add_full', ('loop-osiiso', 'wall'), ('loop-idle', 'wall'), 0.35, 'ns'),
+        Row('C1', 'no-op vs invoke_full, other thread', ('loop-osiiso-thread', 'wall'), ('loop-invoke', 'wall'),
+            0.30, 'ns'),
+        Row('C2', 'longest stall / slice of 1 ms', ('stall/1000', 'stall_max'), 1000, 1.15, 'us', factor=0.001,
+            calm=True),
+        Row('C2', 'longest stall / slice of 200 us', ('stall/200', 'stall_max'), 200, 1.15, 'us', factor=0.001,
+            calm=True, is_bar=False),
+        Row('C3', 'iteration, 100 k deadlines / none', ('deadlines-osiiso', 'many'), ('deadlines-osiiso', 'none'),
+            1.3, 'ns'),
+        Row('C3', 'the same, one GSource each', ('deadlines-sources', 'many'), ('deadlines-sources', 'none'), 1.3,
+            'ns', is_bar=False),
+    ]
+    return Family('main-context', measures, tables, rows)
+
+
+FAMILIES = [threads_family(), work_family(), handles_family(), latency_family(), memory_family(), backlog_family(),
+            main_context_family()]
+
+
+def rows(chosen):
+    return [row for family in chosen for row in family.rows]
