@@ -165,16 +165,20 @@ loop_invoke (const BenchParams *params)
   run_other_thread (params, invoke, NULL);
 }
 
-/* Stalls: a source that is due every 100 microseconds, while tasks drain. */
+/* Stalls: another source while tasks drain. One is due again and again, and what
+ * counts is how late it is; the other is always ready, and what counts is how
+ * long it waits from one turn to the next. */
 
 #define PERIOD 100 /* microseconds */
 
 typedef struct
 {
   GSource source;
-  double *late; /* nanoseconds, of each dispatch */
-  guint   n;
-  guint   n_allocated;
+  gboolean always_ready;
+  gint64   last;  /* when it had its last turn */
+  double  *waits; /* nanoseconds, before each dispatch */
+  guint    n;
+  guint    n_allocated;
 } Ticker;
 
 static gboolean
@@ -184,43 +188,55 @@ ticker_dispatch (GSource    *source,
 {
   Ticker *self = (Ticker *) source;
   gint64 now = bench_now ();
+  gint64 due = self->always_ready ? self->last : g_source_get_ready_time (source) * 1000;
 
   if (self->n < self->n_allocated)
-    self->late[self->n++] = (double) (now - g_source_get_ready_time (source) * 1000);
-  g_source_set_ready_time (source, now / 1000 + PERIOD);
+    self->waits[self->n++] = (double) (now - due);
+  self->last = now;
+  if (!self->always_ready)
+    g_source_set_ready_time (source, now / 1000 + PERIOD);
   return G_SOURCE_CONTINUE;
 }
 
 static void
 run_stall (const BenchParams *params,
+           gboolean           always_ready,
            ProduceFunc        produce,
            gpointer           data)
 {
   static GSourceFuncs funcs = { .dispatch = ticker_dispatch };
   Ticker *ticker = (Ticker *) g_source_new (&funcs, sizeof (Ticker));
 
+  ticker->always_ready = always_ready;
   ticker->n_allocated = 1000000;
-  ticker->late = g_new0 (double, ticker->n_allocated);
+  ticker->waits = g_new0 (double, ticker->n_allocated);
   produce (data, params->n);
-  g_source_set_ready_time (&ticker->source, g_get_monotonic_time () + PERIOD);
+  ticker->last = bench_now ();
+  g_source_set_ready_time (&ticker->source, always_ready ? 0 : g_get_monotonic_time () + PERIOD);
   g_source_attach (&ticker->source, NULL);
   iterate_until (params->n);
   if (ticker->n == 0)
     g_main_context_iteration (NULL, TRUE);
   bench_report ("n", ticker->n);
-  bench_report_latencies ("stall", ticker->late, ticker->n);
+  bench_report_latencies ("stall", ticker->waits, ticker->n);
 }
 
 static void
 stall_osiiso (const BenchParams *params)
 {
-  run_stall (params, (ProduceFunc) push_tasks, new_loop_queue (params->slice));
+  run_stall (params, FALSE, (ProduceFunc) push_tasks, new_loop_queue (params->slice));
+}
+
+static void
+turn_osiiso (const BenchParams *params)
+{
+  run_stall (params, TRUE, (ProduceFunc) push_tasks, new_loop_queue (params->slice));
 }
 
 static void
 stall_idle (const BenchParams *params)
 {
-  run_stall (params, add_idles, NULL);
+  run_stall (params, FALSE, add_idles, NULL);
 }
 
 /* Deadlines: what an iteration of the loop costs while many tasks wait for a
@@ -292,7 +308,6 @@ run_deadlines (const BenchParams *params,
   bench_report ("push", (double) (bench_now () - begun) / params->n);
   bench_report ("bytes", (double) (bench_rss () - rss) / params->n);
   many = iteration_cost (n_iterations (params, slow));
-  /* Once more, so that a slower clock at one end shows less. */
   bench_report ("none", none);
   bench_report ("many", many);
 }
@@ -316,6 +331,7 @@ const BenchContestant bench_main_context[] = {
   { "loop-invoke", loop_invoke },
   { "stall-osiiso", stall_osiiso },
   { "stall-idle", stall_idle },
+  { "turn-osiiso", turn_osiiso },
   { "deadlines-osiiso", deadlines_osiiso },
   { "deadlines-sources", deadlines_sources },
   { NULL },

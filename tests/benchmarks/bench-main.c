@@ -90,6 +90,8 @@ parse (BenchParams *params,
     params->repeat = (guint) value;
   else if (g_str_equal (key, "slice"))
     params->slice = value;
+  else if (g_str_equal (key, "apart"))
+    params->apart = value != 0;
   else if (g_str_equal (key, "cpu"))
     pin ((int) value);
   else

@@ -63,9 +63,11 @@ run_osiiso (const BenchParams *params,
   OsiisoQueue *queue = bench_queue_new ("thread-pool", params->workers);
   BenchStretch stretch;
 
+  bench_place_workers (params);
   bench_queue_start (queue);
   push (queue, n_warm (params));
   bench_queue_join (queue);
+  bench_place_producer (params);
   bench_settle ();
 
   bench_begin (&stretch);
@@ -145,8 +147,10 @@ run_submit (const BenchParams *params,
 
   if (with_signal)
     g_signal_connect (queue, "on-complete", G_CALLBACK (on_complete), &n_completed);
+  bench_place_workers (params);
   bench_queue_start (queue);
   submit_and_read (queue, n_warm (params), handles, options, NULL);
+  bench_place_producer (params);
   bench_settle ();
 
   bench_begin (&stretch);
@@ -223,13 +227,16 @@ run_pool (const BenchParams *params,
           gboolean           structs,
           gboolean           sorted)
 {
-  GThreadPool *pool = new_pool (params, structs ? pool_struct : pool_bare);
+  GThreadPool *pool;
   BenchStretch stretch;
 
+  bench_place_workers (params);
+  pool = new_pool (params, structs ? pool_struct : pool_bare);
   push_pool (pool, n_warm (params), structs);
   bench_await_count (n_warm (params));
   if (sorted)
     g_thread_pool_set_sort_function (pool, compare_priorities, NULL);
+  bench_place_producer (params);
   bench_settle ();
 
   bench_begin (&stretch);
@@ -303,7 +310,9 @@ gtask (const BenchParams *params)
 {
   BenchStretch stretch;
 
+  bench_place_workers (params);
   run_gtasks (n_warm (params), NULL);
+  bench_place_producer (params);
   bench_settle ();
   bench_begin (&stretch);
   run_gtasks (params->n, &stretch);

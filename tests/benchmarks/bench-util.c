@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,37 @@ void
 bench_settle (void)
 {
   g_usleep (20000);
+}
+
+static void
+place (gboolean first)
+{
+  cpu_set_t set;
+  const long n = sysconf (_SC_NPROCESSORS_ONLN);
+
+  CPU_ZERO (&set);
+  for (int i = 0; i < MIN (n, CPU_SETSIZE); i++)
+    if (first == (i == 0))
+      CPU_SET (i, &set);
+  if (sched_setaffinity (0, sizeof set, &set) != 0)
+    {
+      perror ("sched_setaffinity");
+      exit (1);
+    }
+}
+
+void
+bench_place_workers (const BenchParams *params)
+{
+  if (params->apart)
+    place (FALSE);
+}
+
+void
+bench_place_producer (const BenchParams *params)
+{
+  if (params->apart)
+    place (TRUE);
 }
 
 static long

@@ -20,6 +20,7 @@ typedef struct
   guint64 pending;      /* tasks that wait meanwhile */
   guint   repeat;
   double  slice;        /* seconds; of the main-loop backend */
+  gboolean apart;       /* see bench_place_workers() */
 } BenchParams;
 
 typedef struct
@@ -71,6 +72,13 @@ guint64 bench_counted     (void);
 void    bench_await_count (guint64 n);
 /* Lets threads that have nothing to do fall asleep. */
 void    bench_settle      (void);
+
+/* Whether the producer and the workers share a processor is up to the kernel, and
+ * differs from run to run. With params->apart, threads that are made after
+ * bench_place_workers() have all processors but the first, and the calling thread
+ * has only that from bench_place_producer() on. */
+void    bench_place_workers  (const BenchParams *params);
+void    bench_place_producer (const BenchParams *params);
 
 /* A measured stretch: wall clock, processor time and waits. */
 typedef struct

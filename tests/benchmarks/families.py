@@ -3,14 +3,16 @@
 
 
 class Measure:
-    def __init__(self, contestant, quick=None, bytes_needed=0, **params):
+    """optional: only if a program has the contestant."""
+    def __init__(self, contestant, quick=None, bytes_needed=0, optional=False, **params):
         self.contestant = contestant
         self.params = params
         self.quick = quick or {}
         self.bytes_needed = bytes_needed
+        self.optional = optional
 
     def smaller(self):
-        return Measure(self.contestant, bytes_needed=0, **{**self.params, **self.quick})
+        return Measure(self.contestant, optional=self.optional, **{**self.params, **self.quick})
 
 
 class Table:
@@ -24,10 +26,12 @@ class Table:
 class Row:
     """A ratio of a value to that of a peer, the best of some peers, or a number.
 
-    value and peer are (key, name), peer may be a list of those, or a number.
+    value and peer are (key, name), peer may be a list of those, or a number; minus
+    is subtracted from the value. Peers of a list may be missing. An efficiency is
+    the ratio the other way round, and has to be at least its bar.
     """
-    def __init__(self, name, text, value, peer, bar, unit='', at_least=False, is_bar=True, calm=False,
-                 factor=1, minus=None, optional=False):
+    def __init__(self, name, text, value, peer, bar, unit='', efficiency=False, is_bar=True, calm=False,
+                 factor=1, minus=None):
         self.name = name
         self.text = text
         self.value = value
@@ -35,11 +39,14 @@ class Row:
         self.peer = peer
         self.bar = bar
         self.unit = unit
-        self.at_least = at_least
+        self.efficiency = efficiency
         self.is_bar = is_bar
         self.calm = calm
         self.factor = factor
-        self.optional = optional
+
+    def keys(self):
+        peers = self.peer if isinstance(self.peer, list) else [self.peer]
+        return {p[0] for p in [self.value, self.minus, *peers] if isinstance(p, tuple)}
 
 
 class Family:
@@ -66,7 +73,15 @@ PUSHERS = {
     'tp-struct': 'GThreadPool + task struct',
     'tp-sort': 'GThreadPool sorted, 20 k tasks',
 }
-PEERS = ['tp', 'tp-struct', 'tp-sort']
+# Of programs that need another library; see docs/performance.md.
+OPTIONAL = {
+    'uv': 'libuv uv_queue_work',
+    'tbb': 'oneTBB task_group',
+    'asio': 'Boost.Asio thread_pool',
+    'qt': 'QThreadPool, priorities',
+}
+PUSHERS.update(OPTIONAL)
+PEERS = ['tp', 'tp-struct', 'tp-sort', *OPTIONAL]
 
 
 def count_of_workers(n):
@@ -78,8 +93,9 @@ def threads_family():
     for workers in (1, 2, 4, 8):
         for contestant, label in PUSHERS.items():
             key = f'noop/{contestant}/{workers}'
-            n = 20_000 if contestant == 'tp-sort' else 400_000
-            measures[key] = Measure(contestant, n=n, workers=workers, quick={'n': 2_000})
+            n = 20_000 if contestant == 'tp-sort' else 1_000_000
+            measures[key] = Measure(contestant, n=n, workers=workers, optional=contestant in OPTIONAL,
+                                    quick={'n': 2_000})
             lines.append((count_of_workers(workers), label, key))
 
     for workers, bar in ((1, 0.45), (2, 0.25), (8, 0.12)):
@@ -105,13 +121,13 @@ def work_family():
         for contestant, label in contestants.items():
             key = f'{work}us/{contestant}/2'
             count = min(n, 20_000) if contestant == 'tp-sort' else n
-            measures[key] = Measure(contestant, n=count, workers=2, work=work, quick={'n': 1_000})
+            measures[key] = Measure(contestant, n=count, workers=2, work=work, optional=contestant in OPTIONAL,
+                                    quick={'n': 1_000})
             lines.append((f'{work} us, 2 workers', label, key))
         rows.append(Row(name, f'{work} us tasks vs best peer, 2w', (f'{work}us/osiiso-push/2', 'wall'),
                         [(f'{work}us/{p}/2', 'wall') for p in PEERS], ratio, 'ns', is_bar=False, calm=True))
-        rows.append(Row(name, f'{work} us tasks, efficiency, 2w', (f'{work}us/work/2', 'wall'),
-                        (f'{work}us/osiiso-push/2', 'wall'), efficiency, 'ns', at_least=True, is_bar=False,
-                        calm=True))
+        rows.append(Row(name, f'{work} us tasks, efficiency, 2w', (f'{work}us/osiiso-push/2', 'wall'),
+                        (f'{work}us/work/2', 'wall'), efficiency, 'ns', efficiency=True, is_bar=False, calm=True))
     return Family('work', measures, [Table('Tasks with work on threads, per task', [WALL, CPU, PUSH], lines)], rows)
 
 
@@ -217,7 +233,8 @@ def backlog_family():
     for contestant, label in peers.items():
         for pending in (1_000, 1_000_000):
             key = f'{contestant}/{pending}'
-            measures[key] = Measure(contestant, pending=pending, repeat=50, quick={'pending': min(pending, 20_000), 'repeat': 3})
+            measures[key] = Measure(contestant, pending=pending, repeat=50,
+                                    quick={'pending': min(pending, 20_000), 'repeat': 3})
             lines.append((f'{pending:_} pending'.replace('_', ' '), label, key))
     for pending in (1_000, 20_000):
         key = f'backlog-tp-sort/{pending}'
@@ -229,7 +246,8 @@ def backlog_family():
     for n in CURVE:
         key = f'curve/{n}'
         measures[key] = Measure('curve-osiiso', n=n, repeat=max(1, 200_000 // n), workers=2,
-                                bytes_needed=n * 400 if n > 1_000_000 else 0, quick={'n': min(n, 20_000), 'repeat': 1})
+                                bytes_needed=n * 400 if n > 1_000_000 else 0,
+                                quick={'n': min(n, 20_000), 'repeat': 1})
         curve.append(('2 workers', f'{n:_} tasks'.replace('_', ' '), key))
     measures['cancel'] = Measure('cancel-osiiso', n=100_000, quick={'n': 5_000})
 
@@ -245,8 +263,8 @@ def backlog_family():
             ('backlog-osiiso/1000', 'push_p50'), 1.5, 'ns'),
         Row('T9', 'the same, GThreadPool sorted, 20 k / 1 k', ('backlog-tp-sort/20000', 'push_p50'),
             ('backlog-tp-sort/1000', 'push_p50'), 1.5, 'ns', is_bar=False),
-        Row('N1', 'cost of a task, 10^7 pending / 10^4', ('curve/10000000', 'wall'), ('curve/10000', 'wall'), 2.0, 'ns',
-            optional=True),
+        Row('N1', 'cost of a task, 10^7 pending / 10^4', ('curve/10000000', 'wall'), ('curve/10000', 'wall'), 2.0,
+            'ns'),
         Row('N2', 'cancel 100 000 tasks, seconds', ('cancel', 'total'), 1, 0.5, 's'),
     ]
     return Family('backlog', measures, tables, rows)
@@ -267,10 +285,13 @@ def main_context_family():
     for slice_us in (1000, 200):
         key = f'stall/{slice_us}'
         measures[key] = Measure('stall-osiiso', n=100_000, work=1, slice=slice_us / 1e6, quick={'n': 5_000})
-        stalls.append((f'slice {slice_us} us', 'libosiiso', key))
+        stalls.append((f'slice {slice_us} us', 'libosiiso, due every 100 us', key))
+    measures['turn/1000'] = Measure('turn-osiiso', n=100_000, work=1, slice=0.001, quick={'n': 5_000})
+    stalls.append(('slice 1000 us', 'libosiiso, source always ready', 'turn/1000'))
+    stalls.sort()
     measures['stall/idle'] = Measure('stall-idle', n=100_000, work=1, quick={'n': 5_000})
-    stalls.append(('no slice', 'g_idle_add_full', 'stall/idle'))
-    tables.append(Table('How late another source is while 100 k x 1 us drain',
+    stalls.append(('no slice', 'g_idle_add_full, due every 100 us', 'stall/idle'))
+    tables.append(Table('How long another source waits while 100 k x 1 us drain',
                         [('p50 us', 'stall_p50', 0.001), ('p99 us', 'stall_p99', 0.001),
                          ('max us', 'stall_max', 0.001)], stalls))
 
@@ -288,6 +309,8 @@ def main_context_family():
             calm=True),
         Row('C2', 'longest stall / slice of 200 us', ('stall/200', 'stall_max'), 200, 1.15, 'us', factor=0.001,
             calm=True, is_bar=False),
+        Row('C2', 'longest wait of a source that is ready / 1 ms', ('turn/1000', 'stall_max'), 1000, 1.15, 'us',
+            factor=0.001, calm=True, is_bar=False),
         Row('C3', 'iteration, 100 k deadlines / none', ('deadlines-osiiso', 'many'), ('deadlines-osiiso', 'none'),
             1.3, 'ns'),
         Row('C3', 'the same, one GSource each', ('deadlines-sources', 'many'), ('deadlines-sources', 'none'), 1.3,

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 import time
 
 # More of a processor than this used by others spoils a measurement.
@@ -17,6 +16,18 @@ TICK = os.sysconf('SC_CLK_TCK')
 
 # What tests set in order to find bugs makes memory slow.
 UNWANTED = ('MALLOC_CHECK_', 'MALLOC_PERTURB_', 'G_SLICE', 'G_DEBUG', 'G_ENABLE_DIAGNOSTIC')
+
+
+class Failed(Exception):
+    """A measurement gave no result."""
+
+
+def model():
+    with open('/proc/cpuinfo', encoding='utf-8', errors='replace') as file:
+        for line in file:
+            if line.startswith('model name'):
+                return line.split(':', 1)[1].strip()
+    return os.uname().machine
 
 
 def n_processors():
@@ -52,8 +63,9 @@ def busy_seconds(cpu):
 
 
 class Runner:
-    def __init__(self, programs, cpu, patience):
+    def __init__(self, programs, cpu, apart, patience):
         self.cpu = cpu
+        self.placement = [f'cpu={cpu}'] if cpu is not None else ['apart=1'] if apart else []
         self.patience = patience
         self.environment = {k: v for k, v in os.environ.items() if k not in UNWANTED}
         self.programs = {}
@@ -71,10 +83,10 @@ class Runner:
                 output, _none = child.communicate(timeout=TIMEOUT)
             except subprocess.TimeoutExpired:
                 child.kill()
-                sys.exit(' '.join(argv) + f': not done after {TIMEOUT} s')
+                raise Failed(' '.join(argv) + f': not done after {TIMEOUT} s') from None
             after = os.times()
         if child.returncode != 0:
-            sys.exit(' '.join(argv) + f': ended with status {child.returncode}')
+            raise Failed(' '.join(argv) + f': ended with status {child.returncode}')
         own = sum(after[:4]) - sum(before[:4])
         return output, own
 
@@ -85,10 +97,11 @@ class Runner:
         return contestant in self.programs
 
     def run(self, contestant, params):
+        if not self.has(contestant):
+            raise Failed(f"no program has the contestant '{contestant}'")
         argv = [self.programs[contestant], contestant]
         argv += [f'{k}={v:.12g}' for k, v in params.items()]
-        if self.cpu is not None:
-            argv.append(f'cpu={self.cpu}')
+        argv += self.placement
         begun, busy = time.monotonic(), busy_seconds(self.cpu)
         output, own = self.call(argv)
         elapsed = time.monotonic() - begun

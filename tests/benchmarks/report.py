@@ -45,31 +45,34 @@ class Evaluated:
     def figures(self, results):
         """Ours, the peer, their ratio and the foreign work; None without one."""
         row = self.row
-        parts = [row.value] + ([row.minus] if row.minus else [])
-        peers = row.peer if isinstance(row.peer, list) else [row.peer]
-        peers = [p for p in peers if not isinstance(p, tuple) or p[0] in results]
-        if not peers or any(key not in results for key, _name in parts):
+
+        def is_there(what):
+            return not isinstance(what, tuple) or what[0] in results
+
+        def value_of(what):
+            return results[what[0]][what[1]] * row.factor if isinstance(what, tuple) else what
+
+        peers = list(filter(is_there, row.peer if isinstance(row.peer, list) else [row.peer]))
+        if not peers or not is_there(row.value) or not is_there(row.minus):
             return None
-        ours = results[row.value[0]][row.value[1]] * row.factor
-        if row.minus:
-            ours -= results[row.minus[0]][row.minus[1]] * row.factor
-        peer = min(results[p[0]][p[1]] * row.factor if isinstance(p, tuple) else p for p in peers)
-        foreign = max(results[key]['foreign'] for key, _name in parts + [p for p in peers if isinstance(p, tuple)])
-        return (ours, peer, ours / peer, foreign) if peer else None
+        ours = value_of(row.value) - (value_of(row.minus) if row.minus else 0)
+        peer = min(map(value_of, peers))
+        foreign = max(results[key]['foreign'] for key in row.keys() if key in results)
+        return ours, peer, (peer / ours if row.efficiency else ours / peer), foreign
 
     def judge(self, calm):
         row = self.row
         if self.ratio is None:
-            return '-'
+            return 'not measured'
         if row.calm and not calm:
             return 'noisy'
-        ok = self.ratio >= row.bar if row.at_least else self.ratio <= row.bar
+        ok = self.ratio >= row.bar if row.efficiency else self.ratio <= row.bar
         return 'pass' if ok else 'MISS'
 
     def as_dict(self):
-        return {'name': self.row.name, 'text': self.row.text, 'ours': self.ours, 'peer': self.peer,
-                'ratios': self.ratios, 'median': self.ratio, 'bar': self.row.bar,
-                'at_least': self.row.at_least, 'is_bar': self.row.is_bar, 'verdict': self.verdict,
+        return {'name': self.row.name, 'text': self.row.text, 'unit': self.row.unit, 'ours': self.ours,
+                'peer': self.peer, 'ratios': self.ratios, 'median': self.ratio, 'bar': self.row.bar,
+                'at_least': self.row.efficiency, 'is_bar': self.row.is_bar, 'verdict': self.verdict,
                 'calm': self.n_calm, 'rounds': self.n_rounds}
 
 
@@ -89,6 +92,8 @@ def print_table(table, rounds):
     last = None
     for group, label, key in table.lines:
         results = [r[key] for r in rounds if key in r]
+        if not results:
+            continue
         cells = ['' if group == last else group, label]
         last = group
         for header, name, *factor in table.columns:
@@ -104,10 +109,10 @@ def print_rows(title, rows):
         return
     lines = [['', '', 'ours', 'peer', 'ratio', 'bar', 'calm', '']]
     for row in rows:
-        bar = ('>= ' if row.row.at_least else '<= ') + f'{row.row.bar:g}'
+        bar = ('>= ' if row.row.efficiency else '<= ') + f'{row.row.bar:g}'
         calm = f'{row.n_calm}/{row.n_rounds}'
         if row.ratio is None:
-            lines.append([row.row.name, row.row.text, '-', '-', '-', bar, calm, 'not measured'])
+            lines.append([row.row.name, row.row.text, '-', '-', '-', bar, calm, row.verdict])
             continue
         ours = f'{number(median(row.ours))} {row.row.unit}'
         peer = '' if row.row.peer == 1 else number(median(row.peer))
@@ -118,9 +123,9 @@ def print_rows(title, rows):
 
 
 def print_all(info, chosen, rounds, rows):
-    print(f"libosiiso benchmarks: {info['regime']} ({info['processors']}), GLib {info['glib']}, "
-          f"gcc {info['compiler']},")
-    print(f"kernel {info['kernel']}, {info['rounds']} rounds in {info['seconds']} s; median [min-max]")
+    print(f"libosiiso benchmarks: {info['regime']} ({info['processors']}), {info['rounds']} rounds in "
+          f"{info['seconds']:.0f} s; median [min-max]")
+    print(f"GLib {info['glib']}, compiler {info['compiler']}, kernel {info['kernel']}, {info['machine']}")
     if not info['optimised']:
         print('WARNING: built without optimisation; the figures mean nothing')
     if info['sanitised']:
@@ -132,6 +137,10 @@ def print_all(info, chosen, rounds, rows):
             print_table(table, rounds)
     print_rows('Bars: ratio ours / peer inside a round', [r for r in rows if r.row.is_bar])
     print_rows('For information, not a bar yet', [r for r in rows if not r.row.is_bar])
+    for family in chosen:
+        for key, measure in family.all_measures.items():
+            if not measure.optional and not any(key in r for r in rounds):
+                print(f'{key} was not measured')
     foreign = [result['foreign'] for results in rounds for result in results.values()]
     spoiled = sum(f > MAX_FOREIGN for f in foreign)
     print()

@@ -33,8 +33,10 @@ def parse_arguments():
     parser.add_argument('--rounds', type=int, default=7)
     parser.add_argument('--family', action='append', metavar='NAME',
                         help='only these, can be repeated: ' + ', '.join(f.name for f in families.FAMILIES))
-    parser.add_argument('--pin', action='store_true',
-                        help='one processor for everything, instead of all')
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument('--pin', action='store_true', help='one processor for everything, instead of all')
+    where.add_argument('--apart', action='store_true',
+                       help='threads, work, handles: the first processor for the producer, the others for the workers')
     parser.add_argument('--quick', action='store_true',
                         help='two rounds with few tasks, to see that all of it works; figures mean nothing')
     parser.add_argument('--patience', type=float, default=300, metavar='SECONDS',
@@ -58,31 +60,46 @@ def note(text):
 
 
 def run_round(runner, chosen, number, arguments):
-    """All measurements once; key to result."""
-    results = {}
+    """All measurements once: key to result, and what went wrong."""
+    results, skipped, failures = {}, set(), []
     # The work of a task is so many iterations, the same for all in a round.
     rate = runner.run('calibrate', {})['rate']
     for family in chosen:
         for key, measure in family.measures(arguments.quick):
+            if measure.optional and not runner.has(measure.contestant):
+                continue
             note(f'round {number + 1} of {arguments.rounds}: {key}')
             if measure.bytes_needed > machine.available_memory() * 0.8:
+                skipped.add(key)
                 continue
-            results[key] = runner.measure(measure.contestant, dict(measure.params, rate=rate))
+            try:
+                results[key] = runner.measure(measure.contestant, dict(measure.params, rate=rate))
+            except machine.Failed as error:
+                failures.append(str(error))
+                print(error, file=sys.stderr)
     note('')
-    return results
+    return results, skipped, failures
 
 
 def main():
     arguments = parse_arguments()
     chosen = [f for f in families.FAMILIES if not arguments.family or f.name in arguments.family]
-    runner = machine.Runner(arguments.programs, cpu=0 if arguments.pin else None,
+    runner = machine.Runner(arguments.programs, cpu=0 if arguments.pin else None, apart=arguments.apart,
                             patience=arguments.patience)
-    info = dict(runner.info(), regime='one processor' if arguments.pin else 'all processors',
+    regime = 'one processor' if arguments.pin else 'producer apart' if arguments.apart else 'all processors'
+    info = dict(runner.info(), regime=regime,
                 processors=1 if arguments.pin else machine.n_processors(), rounds=arguments.rounds,
-                kernel=os.uname().release, quick=arguments.quick)
+                machine=machine.model(), kernel=os.uname().release, quick=arguments.quick)
 
+    rounds, skipped, failures = [], set(), []
     begun = time.monotonic()
-    rounds = [run_round(runner, chosen, i, arguments) for i in range(arguments.rounds)]
+    for i in range(arguments.rounds):
+        results, left_out, failed = run_round(runner, chosen, i, arguments)
+        if not sys.stderr.isatty() and not arguments.quick:
+            print(f'round {i + 1} of {arguments.rounds}: {time.monotonic() - begun:.0f} s', file=sys.stderr)
+        rounds.append(results)
+        skipped |= left_out
+        failures += failed
     info['seconds'] = round(time.monotonic() - begun, 1)
 
     rows = report.evaluate(families.rows(chosen), rounds)
@@ -92,12 +109,15 @@ def main():
             json.dump({'info': info, 'rounds': rounds, 'rows': [row.as_dict() for row in rows]}, file, indent=1)
 
     # A row without a figure is a defect of the benchmark, not a slow library.
-    broken = [row for row in rows if row.ratios == [] and not row.row.optional]
+    broken = [row for row in rows if not row.ratios and not row.row.keys() & skipped]
     for row in broken:
-        print(f'{row.row.name}: no figure', file=sys.stderr)
+        print(f'{row.row.name}, {row.row.text}: no figure', file=sys.stderr)
     missed = [row for row in rows if row.row.is_bar and row.verdict == 'MISS']
-    return 1 if broken or (arguments.strict and missed) else 0
+    return 1 if failures or broken or (arguments.strict and missed) else 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except machine.Failed as failure:
+        sys.exit(str(failure))
