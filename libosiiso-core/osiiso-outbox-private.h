@@ -106,8 +106,13 @@ void     osiiso_outbox_post_signal   (OsiisoOutbox    *self,
  * that blocking in it keeps the context from being iterated. */
 gboolean osiiso_outbox_is_owner_thread (OsiisoOutbox  *self);
 
-/* Whether everything that was posted, but for progress, has been delivered. */
-gboolean osiiso_outbox_is_empty      (OsiisoOutbox    *self);
+/* Whether everything that was posted, but for progress, has been delivered; what
+ * was posted before something that the caller has seen is not missed. */
+static inline gboolean
+osiiso_outbox_is_empty (OsiisoOutbox *self)
+{
+  return __atomic_load_n (&self->first, __ATOMIC_RELAXED) == NULL;
+}
 
 /* Delivers what there is, if the calling thread may: it is the owner thread and
  * nobody else has the context. */

@@ -36,7 +36,7 @@ pop (OsiisoOutbox *self)
   event = self->first;
   if (event != NULL)
     {
-      self->first = event->next;
+      __atomic_store_n (&self->first, event->next, __ATOMIC_RELAXED);
       if (self->first == NULL)
         self->last = NULL;
     }
@@ -374,7 +374,7 @@ append_locked (OsiisoOutbox    *self,
   if (self->last != NULL)
     self->last->next = event;
   else
-    self->first = event;
+    __atomic_store_n (&self->first, event, __ATOMIC_RELAXED);
   self->last = event;
   arm_now_locked (self);
 }
@@ -517,17 +517,6 @@ osiiso_outbox_is_owner_thread (OsiisoOutbox *self)
     return FALSE;
   g_main_context_release (self->context);
   return TRUE;
-}
-
-gboolean
-osiiso_outbox_is_empty (OsiisoOutbox *self)
-{
-  gboolean empty;
-
-  pthread_mutex_lock (&self->lock);
-  empty = self->first == NULL;
-  pthread_mutex_unlock (&self->lock);
-  return empty;
 }
 
 void

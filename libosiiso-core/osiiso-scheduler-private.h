@@ -200,8 +200,15 @@ void             osiiso_scheduler_enqueue_locked  (OsiisoScheduler *self,
                                                    guint            n,
                                                    gboolean         may_delay,
                                                    OsiisoWake      *wake);
-void             osiiso_scheduler_act          (OsiisoScheduler  *self,
+void             osiiso_scheduler_wake         (OsiisoScheduler  *self,
                                                 const OsiisoWake *wake);
+static inline void
+osiiso_scheduler_act (OsiisoScheduler  *self,
+                      const OsiisoWake *wake)
+{
+  if (wake->signal || wake->backend > 0)
+    osiiso_scheduler_wake (self, wake);
+}
 OsiisoRecord    *osiiso_scheduler_lookup       (OsiisoScheduler *self,
                                                 guint64          id);
 

@@ -229,7 +229,9 @@ osiiso_scheduler_write_off (OsiisoScheduler *self)
  * A task that has succeeded, and from which nothing follows but its end, ends in
  * the same critical section in which the next one begins; that halves what
  * threads contend for. Others are ended before, because a failure may cancel
- * what would be taken.
+ * what would be taken. In the owner's thread the next one does not begin there
+ * either when somebody is told of the end, because who is told may wait for all
+ * work.
  */
 typedef struct
 {
@@ -241,14 +243,23 @@ typedef struct
   guint32        word;
 } Done;
 
+static inline gboolean
+in_owner (OsiisoScheduler *self)
+{
+  return (self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) != 0;
+}
+
 static gboolean
 is_simple (OsiisoScheduler *self,
            OsiisoAttempt   *attempt)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (attempt->record);
 
-  return attempt->status == OSIISO_STATUS_SUCCEEDED && (ext == NULL || ext->batch == NULL) &&
-         !(self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES);
+  if (attempt->status != OSIISO_STATUS_SUCCEEDED || (ext != NULL && ext->batch != NULL))
+    return FALSE;
+  /* Releasing the user data may call there too, and comes after the end. */
+  return !in_owner (self) || (osiiso_record_get_word (attempt->record) & (OSIISO_RECORD_TOKEN | OSIISO_RECORD_MAP)) ||
+         attempt->record->destroy == NULL;
 }
 
 static void
@@ -433,6 +444,15 @@ exchange (OsiisoScheduler *self,
           retire_done (self, done);
           return NULL;
         }
+      if (done->record != NULL && in_owner (self) && !osiiso_outbox_is_empty (&self->outbox))
+        {
+          osiiso_scheduler_announce_locked (self, &wake);
+          pthread_mutex_unlock (&self->ready_lock);
+          osiiso_scheduler_act (self, &wake);
+          retire_done (self, done);
+          osiiso_outbox_drain (&self->outbox);
+          continue;
+        }
       if (may_take_locked (self) && (record = peek_rated_locked (self)) != NULL &&
           (ask != ASK_TOKENS || (is_token (record) && self->n_serving <= self->limit)))
         {
@@ -551,7 +571,7 @@ osiiso_scheduler_serve (OsiisoScheduler *self)
 static void
 drain_in_owner (OsiisoScheduler *self)
 {
-  if ((self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) && !osiiso_outbox_is_empty (&self->outbox))
+  if (in_owner (self) && !osiiso_outbox_is_empty (&self->outbox))
     osiiso_outbox_drain (&self->outbox);
 }
 

@@ -156,8 +156,8 @@ osiiso_scheduler_drop_payload (OsiisoScheduler *self,
 }
 
 void
-osiiso_scheduler_act (OsiisoScheduler  *self,
-                      const OsiisoWake *wake)
+osiiso_scheduler_wake (OsiisoScheduler  *self,
+                       const OsiisoWake *wake)
 {
   if (wake->signal)
     pthread_cond_signal (&self->inbox_cond);
