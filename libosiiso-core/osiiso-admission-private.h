@@ -47,32 +47,29 @@ typedef struct
  * OsiisoAdmission: how many tasks a queue may have outstanding, and who waits to
  * come in. A part of the scheduler.
  *
- * Places are taken only under the inbox lock, where n_outstanding is looked at
- * before, so there are never more tasks than size. They are freed without any
- * lock, by a decrement of n_outstanding; then whoever freed one looks at
- * n_waiting, and if somebody waits it takes the lock and serves the line.
+ * Places are taken only under the inbox lock, where the number of outstanding
+ * tasks is looked at before, so there are never more of them than size. They are
+ * freed under the ready lock, where an ended task is counted out; after that
+ * whoever freed one looks at n_waiting, and if somebody waits serves the line.
  *
- * No wake-up is lost. The waiter, under the inbox lock:
+ * No wake-up is lost. The waiter, with both locks:
  *
  *   W1  adds itself to the line and to n_waiting
- *   W2  serves the line: looks whether n_outstanding leaves room
+ *   W2  serves the line: looks whether there is room
  *
  * Whoever ends a task:
  *
- *   E1  decrements n_outstanding
- *   E2  looks at n_waiting; if it is not 0, serves the line under the lock
+ *   E1  counts it out, with the ready lock
+ *   E2  looks at n_waiting; if it is not 0, serves the line, with both locks
  *
- * All four are sequentially consistent, so there is one order of them that every
- * thread agrees upon. If E2 comes after W1 in it, E2 sees the waiter; it takes
- * the lock after the waiter has released it and finds the line as W1 left it, or
- * served by others. Else E2 comes before W1, hence E1 before W2, and the waiter
- * finds the place itself. Whoever is admitted or leaves may uncover another one
- * who fits; so the line is always served up to the first who does not.
+ * W1 and W2 are one step for E1. If it comes before them, the waiter finds the
+ * place itself; else E2 sees the waiter. Whoever is admitted or leaves may uncover
+ * another one who fits; so the line is always served up to the first who does not.
  *
  * A queue without a limit has nobody in line: it pays for one look at n_waiting
  * with each end of a task and one at size with each push.
  *
- * Who is admitted is counted in n_outstanding first and in n_waiting no longer
+ * Who is admitted is counted as outstanding first and in n_waiting no longer
  * then. So whoever looks in the other order, n_waiting first, never finds a queue
  * without work in between (osiiso_scheduler_has_work). A run does not end while
  * somebody waits; otherwise those who wait longer would do so for a queue at

@@ -47,7 +47,7 @@ osiiso_admission_set_error (OsiisoScheduler *scheduler,
     {
     case OSIISO_ENTRY_FULL:
       g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FULL,
-                   "queue is full (%" G_GUINT64_FORMAT " tasks outstanding)", (guint64) scheduler->n_outstanding);
+                   "queue is full (%" G_GUINT64_FORMAT " tasks outstanding)", osiiso_scheduler_get_outstanding (scheduler));
       break;
     case OSIISO_ENTRY_TOO_MANY:
       g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FULL,
@@ -90,7 +90,7 @@ judge_first_locked (OsiisoScheduler *scheduler,
     return OSIISO_ENTRY_ADMITTED;
   if (n > size)
     return OSIISO_ENTRY_TOO_MANY;
-  return atomic_load (&scheduler->n_outstanding) + n <= size ? OSIISO_ENTRY_ADMITTED : OSIISO_ENTRY_FULL;
+  return osiiso_scheduler_get_outstanding (scheduler) + n <= size ? OSIISO_ENTRY_ADMITTED : OSIISO_ENTRY_FULL;
 }
 
 OsiisoEntry

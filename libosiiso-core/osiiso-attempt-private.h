@@ -17,6 +17,7 @@ enum
   OSIISO_ATTEMPT_STUCK       = 1 << 6, /* interrupted while the function was running */
   OSIISO_ATTEMPT_SERVED      = 1 << 7, /* its thread is counted in n_serving */
   OSIISO_ATTEMPT_PARKED      = 1 << 8, /* of a token, deferred: whoever claims it drops a reference */
+  OSIISO_ATTEMPT_BORROWS     = 1 << 9, /* its reference on the record is the queue's */
 };
 
 /*
@@ -44,17 +45,23 @@ struct _OsiisoAttempt
 #define OSIISO_ATTEMPT_FROM_LINK(l)  ((OsiisoAttempt *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoAttempt, link)))
 #define OSIISO_ATTEMPT_FROM_TIMER(n) ((OsiisoAttempt *) (void *) ((char *) (n) - G_STRUCT_OFFSET (OsiisoAttempt, timer)))
 
-/* Takes references on both. */
+/* Takes references on both, but on the record when @state says that it BORROWS.
+ * With INSIDE in @state the thread that has it is going to enter at once. */
 OsiisoAttempt *osiiso_attempt_new       (OsiisoScheduler *scheduler,
                                          OsiisoRecord    *record,
-                                         guint            number);
+                                         guint            number,
+                                         guint32          state);
 
 /* The same in the memory of an attempt that has ended and that nobody else has;
  * FALSE when somebody has, or it cannot be used again. Its reference on its old
  * record is the caller's then. */
 gboolean       osiiso_attempt_reuse     (OsiisoAttempt   *self,
                                          OsiisoRecord    *record,
-                                         guint            number);
+                                         guint            number,
+                                         guint32          state);
+
+/* The queue needs its reference on the record for itself. */
+void           osiiso_attempt_return_loan (OsiisoAttempt *self);
 
 /* Lets go of its record when nobody else has the attempt, to be used again; NULL
  * when somebody has, and then the reference is gone. */

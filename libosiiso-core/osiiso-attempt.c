@@ -86,14 +86,16 @@ osiiso_outcome_free (OsiisoOutcome *self)
 OsiisoAttempt *
 osiiso_attempt_new (OsiisoScheduler *scheduler,
                     OsiisoRecord    *record,
-                    guint            number)
+                    guint            number,
+                    guint32          state)
 {
   OsiisoAttempt *self = g_new0 (OsiisoAttempt, 1);
 
   osiiso_ref_count_init (&self->ref_count);
+  atomic_init (&self->state, state);
   self->number = number;
   self->scheduler = osiiso_scheduler_ref (scheduler);
-  self->record = osiiso_record_ref (record);
+  self->record = (state & OSIISO_ATTEMPT_BORROWS) ? record : osiiso_record_ref (record);
   self->retry_after = -1;
   return self;
 }
@@ -117,22 +119,34 @@ osiiso_attempt_retire (OsiisoAttempt *self)
     }
   if (self->record != NULL)
     osiiso_record_unref (g_steal_pointer (&self->record));
+  /* Over, as far as its last reference is concerned. */
+  atomic_store_explicit (&self->state, OSIISO_ATTEMPT_CLAIMED, memory_order_relaxed);
   return self;
 }
 
 gboolean
 osiiso_attempt_reuse (OsiisoAttempt *self,
                       OsiisoRecord  *record,
-                      guint          number)
+                      guint          number,
+                      guint32        state)
 {
   if (!is_reusable (self))
     return FALSE;
 
   self->number = number;
-  atomic_store_explicit (&self->state, 0, memory_order_relaxed);
-  self->record = osiiso_record_ref (record);
+  atomic_store_explicit (&self->state, state, memory_order_relaxed);
+  self->record = (state & OSIISO_ATTEMPT_BORROWS) ? record : osiiso_record_ref (record);
   self->retry_after = -1;
   return TRUE;
+}
+
+void
+osiiso_attempt_return_loan (OsiisoAttempt *self)
+{
+  if (!(atomic_load_explicit (&self->state, memory_order_relaxed) & OSIISO_ATTEMPT_BORROWS))
+    return;
+  osiiso_record_ref (self->record);
+  atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_BORROWS);
 }
 
 /* Keeps the user data for as long as the attempt lives. */
@@ -916,18 +930,21 @@ osiiso_attempt_set_progress (OsiisoAttempt *self,
 gboolean
 osiiso_attempt_enter (OsiisoAttempt *self)
 {
-  const guint32 state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
+  guint32 state = atomic_load (&self->state);
 
-  g_return_val_if_fail (!(state & OSIISO_ATTEMPT_INSIDE), FALSE);
+  if (!(state & OSIISO_ATTEMPT_INSIDE))
+    {
+      state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
+      if (state & OSIISO_ATTEMPT_REPORTED)
+        {
+          /* Whoever reported found nobody inside and has ended it. */
+          atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
+          return FALSE;
+        }
+    }
   if (!(state & OSIISO_ATTEMPT_CLAIMED))
     return TRUE;
-  if (state & OSIISO_ATTEMPT_REPORTED)
-    {
-      /* Whoever reported found nobody inside and has ended it. */
-      atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
-      return FALSE;
-    }
-  /* Claimed and not told yet: perhaps by somebody who sees this one inside now. */
+  /* Ended from outside, or claimed by somebody who sees this one inside. */
   if (osiiso_attempt_leave (self))
     end (self);
   return FALSE;
@@ -1048,6 +1065,7 @@ void
 osiiso_attempt_run (OsiisoAttempt *self)
 {
   g_return_if_fail (self != NULL);
+  g_return_if_fail (!(atomic_load (&self->state) & OSIISO_ATTEMPT_INSIDE));
 
   if (osiiso_attempt_perform (&self))
     end (self);

@@ -304,7 +304,7 @@ osiiso_outbox_hold (OsiisoOutbox *self)
 
   pthread_mutex_lock (&self->lock);
   /* When the work is over already, no event will come that lets go again. */
-  if (!self->held && self->scheduler->n_outstanding > 0 && atomic_load (&self->scheduler->started))
+  if (!self->held && osiiso_scheduler_get_outstanding (self->scheduler) > 0 && atomic_load (&self->scheduler->started))
     {
       queue = pin_queue_locked (self);
       self->held = queue != NULL;

@@ -1158,7 +1158,7 @@ osiiso_queue_get_pending_count (OsiisoQueue *self)
 
   scheduler = osiiso_queue_get_scheduler (self);
   active = atomic_load (&scheduler->n_active);
-  outstanding = atomic_load (&scheduler->n_outstanding);
+  outstanding = osiiso_scheduler_get_outstanding (scheduler);
   /* Two looks at a moving target may not fit each other. */
   return outstanding > active ? outstanding - active : 0;
 }

@@ -191,7 +191,7 @@ return_tasks (OsiisoScheduler *self)
 static gboolean
 check_idle_locked (OsiisoScheduler *self)
 {
-  gboolean close_now = self->life == OSIISO_LIFE_DRAINING && self->n_outstanding == 0;
+  gboolean close_now = self->life == OSIISO_LIFE_DRAINING && osiiso_scheduler_get_outstanding (self) == 0;
 
   if (close_now)
     self->life = OSIISO_LIFE_CLOSING;
@@ -216,26 +216,28 @@ osiiso_scheduler_check_idle (OsiisoScheduler *self)
 void
 osiiso_scheduler_count_out (OsiisoScheduler *self)
 {
-  guint64 n = atomic_load (&self->n_outstanding);
   gboolean close_now = FALSE;
-  gboolean last;
+  gboolean last = FALSE;
 
-  while (n > 1)
+  pthread_mutex_lock (&self->ready_lock);
+  if (osiiso_scheduler_get_outstanding (self) > 1)
     {
-      if (atomic_compare_exchange_weak (&self->n_outstanding, &n, n - 1))
-        {
-          osiiso_admission_place_freed (self);
-          return;
-        }
+      osiiso_scheduler_count_out_locked (self);
     }
-
-  /* Perhaps the last one: nobody may see that there is none before all that
-   * follows from it is on its way. */
-  pthread_mutex_lock (&self->view_lock);
-  last = atomic_fetch_sub (&self->n_outstanding, 1) == 1;
-  if (last)
-    close_now = check_idle_locked (self);
-  pthread_mutex_unlock (&self->view_lock);
+  else
+    {
+      /* Perhaps the last one: nobody may see that there is none before all that
+       * follows from it is on its way, and nobody may come in meanwhile. */
+      pthread_mutex_lock (&self->inbox_lock);
+      pthread_mutex_lock (&self->view_lock);
+      osiiso_scheduler_count_out_locked (self);
+      last = osiiso_scheduler_get_outstanding (self) == 0;
+      if (last)
+        close_now = check_idle_locked (self);
+      pthread_mutex_unlock (&self->view_lock);
+      pthread_mutex_unlock (&self->inbox_lock);
+    }
+  pthread_mutex_unlock (&self->ready_lock);
   osiiso_admission_place_freed (self);
   if (!last)
     return;
@@ -282,7 +284,7 @@ osiiso_scheduler_shutdown (OsiisoScheduler *self,
 
   if (force)
     osiiso_scheduler_abort (self, TRUE);
-  else if (self->n_outstanding > 0 && !osiiso_scheduler_start (self, NULL))
+  else if (osiiso_scheduler_get_outstanding (self) > 0 && !osiiso_scheduler_start (self, NULL))
     /* Work that cannot be started cannot be waited for either. */
     osiiso_scheduler_abort (self, TRUE);
 

@@ -114,6 +114,7 @@ struct _OsiisoScheduler
   OsiisoReadyList    inbox;
   OsiisoRecordPool   pool;
   guint32            next_seq;
+  _Atomic guint64    n_in;      /* tasks that came in; read anywhere */
   guint              tokens;    /* of them, how many may leave */
   gboolean           waking;    /* one of them is on its way */
   guint              shrunk;    /* how often the limit was lowered */
@@ -130,7 +131,8 @@ struct _OsiisoScheduler
   _Atomic guint      n_active;      /* ready_lock */
   _Atomic guint      n_scheduled;   /* ready_lock */
   _Atomic guint64    n_completed;   /* ready_lock */
-  _Atomic guint64    n_outstanding; /* none: submitted and not ended; grows under inbox_lock */
+  _Atomic guint64    n_out;         /* ready_lock: of those that came in, how many have ended;
+                                     * it reaches n_in only under all three locks */
   OsiisoAdmission    room;          /* see there */
   _Atomic guint      n_blocked;     /* none: tasks of this queue that wait for others */
   _Atomic gboolean   started;      /* ready_lock: not resting */
@@ -148,15 +150,26 @@ struct _OsiisoScheduler
   GSList            *shutdown_tasks; /* of GTask, owned */
 };
 
+/* How many tasks were submitted and have not ended. In this order, so that it is
+ * never less than none. Who submits and who ends tasks count apart, because a
+ * number that both write to costs more than the rest of a push. */
+static inline guint64
+osiiso_scheduler_get_outstanding (OsiisoScheduler *self)
+{
+  const guint64 n_out = atomic_load (&self->n_out);
+
+  return atomic_load (&self->n_in) - n_out;
+}
+
 /* Whether there is work, or somebody waits to bring some. In this order; see
  * OsiisoAdmission. */
 static inline gboolean
 osiiso_scheduler_has_work (OsiisoScheduler *self)
 {
-  return atomic_load (&self->room.n_waiting) > 0 || atomic_load (&self->n_outstanding) > 0;
+  return atomic_load (&self->room.n_waiting) > 0 || osiiso_scheduler_get_outstanding (self) > 0;
 }
 
-/* After a decrement of n_outstanding, without a lock. */
+/* After a task was counted out, without a lock. */
 static inline void
 osiiso_admission_place_freed (OsiisoScheduler *self)
 {
@@ -310,7 +323,15 @@ gboolean         osiiso_scheduler_start        (OsiisoScheduler *self,
 void             osiiso_scheduler_shutdown     (OsiisoScheduler *self,
                                                 gboolean         force);
 void             osiiso_scheduler_check_idle   (OsiisoScheduler *self);
-/* A task has ended and told so. */
+/* A task has ended and told so, when another one is known to be there; with the
+ * ready lock. */
+static inline void
+osiiso_scheduler_count_out_locked (OsiisoScheduler *self)
+{
+  atomic_store_explicit (&self->n_out, atomic_load_explicit (&self->n_out, memory_order_relaxed) + 1,
+                         memory_order_release);
+}
+/* The same for any, without a lock. */
 void             osiiso_scheduler_count_out    (OsiisoScheduler *self);
 void             osiiso_scheduler_backend_closed (OsiisoScheduler *self);
 void             osiiso_scheduler_set_halted   (OsiisoScheduler *self,

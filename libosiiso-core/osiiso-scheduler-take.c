@@ -157,15 +157,24 @@ start_clock_locked (OsiisoScheduler *self,
     }
 }
 
+/* Who begins an attempt. */
+typedef enum
+{
+  BEGIN_FOR_BACKEND, /* which runs it when it likes */
+  BEGIN_FOR_SLICE,   /* a thread that runs it now, in serve_for() */
+  BEGIN_FOR_SERVER,  /* the same in serve() */
+} Beginner;
+
 static OsiisoAttempt *
 begin_attempt_locked (OsiisoScheduler *self,
                       OsiisoRecord    *record,
                       OsiisoAttempt   *spare,
-                      gboolean         serving)
+                      Beginner         who)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
   OsiisoAttempt *attempt;
   guint number = 1;
+  guint32 state = 0;
   guint32 word;
   gboolean handled;
   gint64 now = 0;
@@ -178,12 +187,17 @@ begin_attempt_locked (OsiisoScheduler *self,
     }
   if (ext != NULL && ext->params != NULL)
     number = 1 + atomic_fetch_add_explicit (&ext->attempts, 1, memory_order_acq_rel);
-  if (spare != NULL && osiiso_attempt_reuse (spare, record, number))
+  /* A task that can end in one way only, and once, needs no reference of its own. */
+  if (ext == NULL)
+    state |= OSIISO_ATTEMPT_BORROWS;
+  if (who != BEGIN_FOR_BACKEND)
+    state |= OSIISO_ATTEMPT_INSIDE;
+  if (who == BEGIN_FOR_SERVER)
+    state |= OSIISO_ATTEMPT_SERVED;
+  if (spare != NULL && osiiso_attempt_reuse (spare, record, number, state))
     attempt = spare;
   else
-    attempt = osiiso_attempt_new (self, record, number);
-  if (serving)
-    atomic_store_explicit (&attempt->state, OSIISO_ATTEMPT_SERVED, memory_order_relaxed);
+    attempt = osiiso_attempt_new (self, record, number, state);
 
   attempt->link.next = &self->running;
   attempt->link.prev = self->running.prev;
@@ -240,6 +254,8 @@ typedef struct
   gboolean       ready;   /* for that; see prepare_done() */
   gint64         now;     /* its time, if it is asked for */
   OsiisoRecord  *record;  /* (nullable), once it has ended */
+  gboolean       counted; /* as ended, too */
+  gboolean       borrowed; /* the attempt has the queue's reference on it */
   guint32        word;
 } Done;
 
@@ -307,6 +323,7 @@ end_done_locked (OsiisoScheduler *self,
   handled = (done->word & OSIISO_RECORD_HANDLED) != 0;
   if (handled || (done->word & OSIISO_RECORD_TOKEN) || osiiso_scheduler_may_listen_locked (self))
     osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL, handled);
+  done->borrowed = (atomic_load_explicit (&done->attempt->state, memory_order_relaxed) & OSIISO_ATTEMPT_BORROWS) != 0;
   done->record = record;
   done->pending = FALSE;
 }
@@ -322,10 +339,15 @@ finish_done (OsiisoScheduler *self,
     return;
   if (done->word & OSIISO_RECORD_TOKEN)
     osiiso_token_ended (self, record);
-  osiiso_scheduler_count_out (self);
+  if (done->counted)
+    osiiso_admission_place_freed (self);
+  else
+    osiiso_scheduler_count_out (self);
   if (done->word & OSIISO_RECORD_WAITED)
     osiiso_scheduler_wake_waiters (self, record);
-  osiiso_record_unref (record);
+  /* The queue's reference, unless the attempt has it. */
+  if (!done->borrowed)
+    osiiso_record_unref (record);
 }
 
 /* The same when no other attempt took its memory over, which is kept for the
@@ -355,7 +377,7 @@ struct _Serving
   OsiisoScheduler *scheduler;
   OsiisoAttempt   *attempt; /* (nullable) (owned): whose function it is in */
   Done             done;
-  gboolean         counted; /* in n_serving */
+  Beginner         who;
   gint64           until;   /* 0: no limit */
 };
 
@@ -411,8 +433,9 @@ static OsiisoAttempt *
 exchange (OsiisoScheduler *self,
           Done            *done,
           Ask              ask,
-          gboolean         serving)
+          Beginner         who)
 {
+  const gboolean serving = who == BEGIN_FOR_SERVER;
   gboolean woken = FALSE;
 
   prepare_done (self, done);
@@ -458,7 +481,12 @@ exchange (OsiisoScheduler *self,
         {
           OsiisoRecord *old = done->attempt != NULL ? done->attempt->record : NULL;
 
-          attempt = begin_attempt_locked (self, record, done->attempt, serving);
+          attempt = begin_attempt_locked (self, record, done->attempt, who);
+          if (done->record != NULL)
+            {
+              osiiso_scheduler_count_out_locked (self);
+              done->counted = TRUE;
+            }
           /* Something is left: the next sleeper comes too. */
           osiiso_scheduler_announce_locked (self, &wake);
           pthread_mutex_unlock (&self->ready_lock);
@@ -513,7 +541,7 @@ osiiso_scheduler_take (OsiisoScheduler *self,
 {
   Done none = { NULL };
 
-  return exchange (self, &none, wait ? ASK_WAIT : ASK_PARK, FALSE);
+  return exchange (self, &none, wait ? ASK_WAIT : ASK_PARK, BEGIN_FOR_BACKEND);
 }
 
 /* Runs the function of the attempt that the thread has got, and keeps it to be
@@ -541,7 +569,7 @@ perform (Serving *serving)
 OsiisoServeEnd
 osiiso_scheduler_serve (OsiisoScheduler *self)
 {
-  Serving serving = { .outer = current_serving, .scheduler = self, .counted = TRUE };
+  Serving serving = { .outer = current_serving, .scheduler = self, .who = BEGIN_FOR_SERVER };
   OsiisoServeEnd end = OSIISO_SERVE_END_CLOSED;
   gboolean stuck = FALSE;
 
@@ -550,7 +578,7 @@ osiiso_scheduler_serve (OsiisoScheduler *self)
   pthread_mutex_unlock (&self->ready_lock);
 
   current_serving = &serving;
-  while (!stuck && (serving.attempt = exchange (self, &serving.done, ASK_WAIT, TRUE)) != NULL)
+  while (!stuck && (serving.attempt = exchange (self, &serving.done, ASK_WAIT, BEGIN_FOR_SERVER)) != NULL)
     stuck = perform (&serving);
   current_serving = serving.outer;
 
@@ -579,7 +607,7 @@ gboolean
 osiiso_scheduler_serve_for (OsiisoScheduler *self,
                             gint64           us)
 {
-  Serving serving = { .outer = current_serving, .scheduler = self, .until = g_get_monotonic_time () + us };
+  Serving serving = { .outer = current_serving, .scheduler = self, .who = BEGIN_FOR_SLICE, .until = g_get_monotonic_time () + us };
   gboolean more = TRUE;
 
   current_serving = &serving;
@@ -587,7 +615,7 @@ osiiso_scheduler_serve_for (OsiisoScheduler *self,
     {
       prepare_done (self, &serving.done);
       drain_in_owner (self);
-      serving.attempt = exchange (self, &serving.done, ASK_PARK, FALSE);
+      serving.attempt = exchange (self, &serving.done, ASK_PARK, BEGIN_FOR_SLICE);
       more = serving.attempt != NULL;
       if (more)
         perform (&serving);
@@ -634,7 +662,7 @@ osiiso_scheduler_exchange_token (OsiisoScheduler *self,
       drain_in_owner (self);
       if (serving->until != 0 && g_get_monotonic_time () >= serving->until)
         return NULL;
-      serving->attempt = exchange (self, &serving->done, ASK_TOKENS, serving->counted);
+      serving->attempt = exchange (self, &serving->done, ASK_TOKENS, serving->who);
       if (serving->attempt == NULL)
         return NULL;
       drain_in_owner (self);

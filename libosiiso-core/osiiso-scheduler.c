@@ -265,9 +265,13 @@ void
 osiiso_scheduler_count_in_locked (OsiisoScheduler *self,
                                   guint            n)
 {
+  const guint64 n_in = atomic_load_explicit (&self->n_in, memory_order_relaxed);
+
   /* Work keeps the scheduler alive, in whose memory the records are. */
-  if (atomic_fetch_add_explicit (&self->n_outstanding, n, memory_order_seq_cst) == 0)
+  if (n_in == atomic_load_explicit (&self->n_out, memory_order_relaxed))
     osiiso_scheduler_ref (self);
+  /* Sequentially consistent, like the look at outbox.held that follows. */
+  atomic_store (&self->n_in, n_in + n);
 }
 
 static gboolean
@@ -515,6 +519,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   OsiisoWake wake = { 0 };
   guint32 word;
 
+  osiiso_attempt_return_loan (attempt);
   if (retry && retry_after < 0)
     retry_after = retry_delay (params, attempt->number);
 
