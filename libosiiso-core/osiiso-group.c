@@ -359,14 +359,11 @@ guint
 osiiso_group_cancel (OsiisoGroup *self)
 {
   g_autoptr (GPtrArray) records = NULL;
-  guint n = 0;
 
   g_return_val_if_fail (OSIISO_IS_GROUP (self), 0);
 
   records = osiiso_batch_dup_records (self->batch);
-  for (guint i = 0; i < records->len; i++)
-    n += osiiso_scheduler_cancel (self->batch->scheduler, g_ptr_array_index (records, i)) ? 1 : 0;
-  return n;
+  return osiiso_scheduler_cancel_all (self->batch->scheduler, records);
 }
 
 static OsiisoRunSummary *

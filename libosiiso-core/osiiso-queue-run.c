@@ -23,12 +23,23 @@ check_not_inside (OsiisoScheduler *scheduler,
   return FALSE;
 }
 
+/* Lets work run that is there. */
+static gboolean
+start_work (OsiisoQueue *self,
+            GError     **error)
+{
+  return osiiso_queue_check_backend (self, error) &&
+         osiiso_scheduler_check_rate (osiiso_queue_get_scheduler (self), error) &&
+         osiiso_scheduler_start (osiiso_queue_get_scheduler (self), error);
+}
+
 /**
  * osiiso_queue_start:
  * @self: a queue
  * @error: return location for an error
  *
- * Lets tasks run. Does nothing when the queue has been started. Any thread.
+ * Lets tasks run, and lets a queue take tasks again that a failure halted outside
+ * a run. Any thread.
  *
  * Fails with %OSIISO_QUEUE_ERROR_CLOSED after a shutdown, with
  * %OSIISO_QUEUE_ERROR_INVALID when [property@Osiiso.Queue:rate] or
@@ -46,9 +57,10 @@ osiiso_queue_start (OsiisoQueue *self,
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  return osiiso_queue_check_backend (self, error) &&
-         osiiso_scheduler_check_rate (osiiso_queue_get_scheduler (self), error) &&
-         osiiso_scheduler_start (osiiso_queue_get_scheduler (self), error);
+  if (!start_work (self, error))
+    return FALSE;
+  osiiso_scheduler_reopen (osiiso_queue_get_scheduler (self));
+  return TRUE;
 }
 
 static gboolean
@@ -252,7 +264,7 @@ begin_join (OsiisoQueue *self,
 {
   OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
 
-  return work_is_over (scheduler, NULL) || osiiso_queue_start (self, error);
+  return work_is_over (scheduler, NULL) || start_work (self, error);
 }
 
 /**

@@ -95,14 +95,6 @@ osiiso_scheduler_start (OsiisoScheduler *self,
     return FALSE;
   if (already)
     {
-      gboolean running;
-
-      pthread_mutex_lock (&self->view_lock);
-      running = self->run.active;
-      pthread_mutex_unlock (&self->view_lock);
-      /* A queue that a failure halted outside a run goes on. */
-      if (!running)
-        osiiso_scheduler_set_halted (self, FALSE);
       osiiso_scheduler_stop_resting (self);
       return TRUE;
     }
@@ -141,6 +133,18 @@ osiiso_scheduler_start (OsiisoScheduler *self,
       osiiso_scheduler_stop_resting (self);
     }
   return ok;
+}
+
+void
+osiiso_scheduler_reopen (OsiisoScheduler *self)
+{
+  gboolean running;
+
+  pthread_mutex_lock (&self->view_lock);
+  running = self->run.active;
+  pthread_mutex_unlock (&self->view_lock);
+  if (!running)
+    osiiso_scheduler_set_halted (self, FALSE);
 }
 
 static void

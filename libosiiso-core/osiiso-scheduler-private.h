@@ -105,6 +105,7 @@ struct _OsiisoScheduler
   gboolean           has_slots;  /* its class handles a signal */
   OsiisoSignalFlag   signal_flag; /* of the queue; valid while may_listen */
   gboolean           paused;
+  guint              n_halting; /* threads that cancel what a halt has doomed */
   gboolean           resting;   /* not started, or not started again after a run */
   gboolean           open;      /* between the backend's open() and close() */
 
@@ -119,7 +120,7 @@ struct _OsiisoScheduler
   gboolean           waking;    /* one of them is on its way */
   guint              shrunk;    /* how often the limit was lowered */
   gboolean           stopping;  /* take_wait() returns NULL */
-  gboolean           accepting;
+  _Atomic gboolean   accepting; /* read anywhere */
   OsiisoBackend     *backend;   /* (nullable) (owned), dropped with the queue */
 
   /* written under the lock that is named, read anywhere */
@@ -285,6 +286,9 @@ void             osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
 
 gboolean         osiiso_scheduler_cancel       (OsiisoScheduler *self,
                                                 OsiisoRecord    *record);
+/* Returns how many of them it cancelled. */
+guint            osiiso_scheduler_cancel_all   (OsiisoScheduler *self,
+                                                GPtrArray       *records);
 gboolean         osiiso_scheduler_set_priority (OsiisoScheduler *self,
                                                 OsiisoRecord    *record,
                                                 int              priority);
@@ -320,6 +324,8 @@ void             osiiso_scheduler_drop_payload (OsiisoScheduler *self,
 /* The life cycle; see osiiso-scheduler-life.c. */
 gboolean         osiiso_scheduler_start        (OsiisoScheduler *self,
                                                 GError         **error);
+/* A queue that a failure halted outside a run takes tasks again. */
+void             osiiso_scheduler_reopen       (OsiisoScheduler *self);
 void             osiiso_scheduler_shutdown     (OsiisoScheduler *self,
                                                 gboolean         force);
 void             osiiso_scheduler_check_idle   (OsiisoScheduler *self);

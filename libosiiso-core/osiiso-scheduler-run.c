@@ -79,8 +79,11 @@ osiiso_scheduler_run_is_over (OsiisoScheduler *self)
     return TRUE;
   if (osiiso_scheduler_has_work (self))
     return FALSE;
-  /* A halted queue refuses work, so there is nothing more to wait for. */
-  return !self->run.infinite || self->run.timed_out || self->halted || self->life == OSIISO_LIFE_CLOSED;
+  if (!self->run.infinite || self->run.timed_out || self->life == OSIISO_LIFE_CLOSED)
+    return TRUE;
+  /* A halted queue refuses work, so there is nothing more to wait for, unless it is
+   * being shut down. */
+  return self->halted && self->accepting;
 }
 
 /* The results from @first on, and the counts since @before; with the ready and

@@ -31,7 +31,7 @@ osiiso_scheduler_decide_wake_locked (OsiisoScheduler *self,
 static inline gboolean
 may_take_locked (OsiisoScheduler *self)
 {
-  return self->open && !self->resting && !self->paused && self->n_active < self->limit;
+  return self->open && !self->resting && !self->paused && self->n_halting == 0 && self->n_active < self->limit;
 }
 
 /* Asked only when there is something to take: if that may not begin now, the

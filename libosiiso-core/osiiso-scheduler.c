@@ -450,14 +450,20 @@ osiiso_scheduler_keep_result (OsiisoScheduler *self,
   pthread_mutex_unlock (&self->view_lock);
 }
 
+static GPtrArray *halt_locked   (OsiisoScheduler *self,
+                                 gboolean         must_complete_too);
+static void       cancel_doomed (OsiisoScheduler *self,
+                                 GPtrArray       *doomed);
+
 /* Everything that follows from the end of a task; the final status is visible
- * and counted. @word is what the record's word was before. The caller has a
- * reference on the scheduler. */
+ * and counted. @word is what the record's word was before, @doomed what it takes
+ * along. The caller has a reference on the scheduler. */
 static void
 record_ended (OsiisoScheduler *self,
               OsiisoRecord    *record,
               guint32          word,
-              OsiisoStatus     status)
+              OsiisoStatus     status,
+              GPtrArray       *doomed)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
   g_autoptr (OsiisoBatch) batch = NULL;
@@ -471,9 +477,8 @@ record_ended (OsiisoScheduler *self,
       osiiso_batch_member_ended (batch, record);
     }
 
-  if (status == OSIISO_STATUS_FAILED &&
-      atomic_load_explicit (&self->fail_policy, memory_order_relaxed) == OSIISO_FAIL_POLICY_FAIL_FIRST)
-    osiiso_scheduler_abort (self, FALSE);
+  if (doomed != NULL)
+    cancel_doomed (self, doomed);
 
   osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL,
                              (word & OSIISO_RECORD_HANDLED) != 0);
@@ -516,6 +521,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   OsiisoTaskParams *params = ext != NULL ? ext->params : NULL;
   gboolean retry = status == OSIISO_STATUS_FAILED && params != NULL && attempt->number <= params->retries;
   gint64 now = ext != NULL && (ext->created != 0 || retry) ? osiiso_clock_now () : 0;
+  g_autoptr (GPtrArray) doomed = NULL;
   OsiisoWake wake = { 0 };
   guint32 word;
 
@@ -541,12 +547,6 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
     }
   else
     {
-      if (status == OSIISO_STATUS_FAILED && (word & OSIISO_RECORD_CANCEL_ASKED))
-        {
-          status = OSIISO_STATUS_CANCELLED;
-          osiiso_outcome_free (outcome);
-          outcome = osiiso_outcome_new_error (g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled"));
-        }
       if (ext != NULL)
         {
           ext->outcome = g_steal_pointer (&outcome);
@@ -554,6 +554,10 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
         }
       word = osiiso_record_set_status (record, status, 0, 0);
       osiiso_scheduler_count_end_locked (self, word, status);
+      /* In one step with the failure: nothing begins after it. */
+      if (status == OSIISO_STATUS_FAILED &&
+          atomic_load_explicit (&self->fail_policy, memory_order_relaxed) == OSIISO_FAIL_POLICY_FAIL_FIRST)
+        doomed = halt_locked (self, FALSE);
     }
   osiiso_scheduler_announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
@@ -562,7 +566,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   if (retry)
     osiiso_outcome_free (outcome);
   else
-    record_ended (self, record, word, status);
+    record_ended (self, record, word, status, doomed);
 }
 
 /* Takes a task that waits out of whatever it waits in. */
@@ -598,7 +602,8 @@ osiiso_scheduler_cancel (OsiisoScheduler *self,
     return FALSE;
 
   outcome = osiiso_outcome_new_error (g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                                           "cancelled before execution"));
+                                                           osiiso_record_get_attempts (record) > 0
+                                                           ? "cancelled" : "cancelled before execution"));
   ext = osiiso_record_ensure_ext (record);
 
   pthread_mutex_lock (&self->ready_lock);
@@ -635,7 +640,7 @@ osiiso_scheduler_cancel (OsiisoScheduler *self,
   osiiso_scheduler_count_end_locked (self, word, OSIISO_STATUS_CANCELLED);
   pthread_mutex_unlock (&self->ready_lock);
 
-  record_ended (self, record, word, OSIISO_STATUS_CANCELLED);
+  record_ended (self, record, word, OSIISO_STATUS_CANCELLED, NULL);
   return TRUE;
 }
 
@@ -707,8 +712,8 @@ osiiso_scheduler_set_halted (OsiisoScheduler *self,
   pthread_mutex_unlock (&self->ready_lock);
 }
 
-/* Lets no new work in; with the ready lock. Returns the tasks to be cancelled
- * after it is released. */
+/* Lets no new work in and no task begin; with the ready lock. Returns the tasks for
+ * cancel_doomed(), to be called after it is released. */
 static GPtrArray *
 halt_locked (OsiisoScheduler *self,
              gboolean         must_complete_too)
@@ -724,7 +729,59 @@ halt_locked (OsiisoScheduler *self,
   collect_heap (found, &self->delays, must_complete_too);
   for (OsiisoLink *l = self->running.next; l != &self->running; l = l->next)
     collect (found, OSIISO_ATTEMPT_FROM_LINK (l)->record, must_complete_too);
+  self->n_halting++;
   return found;
+}
+
+/* First those that wait, so that none of them takes the place of a running one. */
+static guint
+cancel_waiting (OsiisoScheduler *self,
+                GPtrArray       *records)
+{
+  guint n = 0;
+
+  for (guint i = 0; i < records->len; i++)
+    if (osiiso_record_get_status (g_ptr_array_index (records, i)) != OSIISO_STATUS_RUNNING)
+      n += osiiso_scheduler_cancel (self, g_ptr_array_index (records, i)) ? 1 : 0;
+  return n;
+}
+
+/* Of those that a halt has doomed. Then those that must complete go on: to
+ * interrupt the others may call handlers, which may take their time. */
+static void
+cancel_doomed_waiting (OsiisoScheduler *self,
+                       GPtrArray       *doomed)
+{
+  OsiisoWake wake = { 0 };
+
+  osiiso_admission_update (self);
+  cancel_waiting (self, doomed);
+
+  pthread_mutex_lock (&self->ready_lock);
+  self->n_halting--;
+  osiiso_scheduler_announce_locked (self, &wake);
+  pthread_mutex_unlock (&self->ready_lock);
+  osiiso_scheduler_act (self, &wake);
+}
+
+static void
+cancel_doomed (OsiisoScheduler *self,
+               GPtrArray       *doomed)
+{
+  cancel_doomed_waiting (self, doomed);
+  for (guint i = 0; i < doomed->len; i++)
+    osiiso_scheduler_cancel (self, g_ptr_array_index (doomed, i));
+}
+
+guint
+osiiso_scheduler_cancel_all (OsiisoScheduler *self,
+                             GPtrArray       *records)
+{
+  guint n = cancel_waiting (self, records);
+
+  for (guint i = 0; i < records->len; i++)
+    n += osiiso_scheduler_cancel (self, g_ptr_array_index (records, i)) ? 1 : 0;
+  return n;
 }
 
 void
@@ -736,10 +793,7 @@ osiiso_scheduler_abort (OsiisoScheduler *self,
   pthread_mutex_lock (&self->ready_lock);
   found = halt_locked (self, must_complete_too);
   pthread_mutex_unlock (&self->ready_lock);
-  osiiso_admission_update (self);
-
-  for (guint i = 0; i < found->len; i++)
-    osiiso_scheduler_cancel (self, g_ptr_array_index (found, i));
+  cancel_doomed (self, found);
 }
 
 static void
@@ -785,14 +839,15 @@ client_tick (OsiisoTimerClient *client)
   pthread_mutex_unlock (&self->ready_lock);
 
   osiiso_scheduler_act (self, &wake);
+  if (doomed != NULL)
+    cancel_doomed_waiting (self, doomed);
   for (guint i = 0; i < late->len; i++)
     osiiso_attempt_interrupt (g_ptr_array_index (late, i), OSIISO_INTERRUPT_REASON_TIMED_OUT);
-  for (guint i = 0; doomed != NULL && i < doomed->len; i++)
-    osiiso_scheduler_cancel (self, g_ptr_array_index (doomed, i));
-  /* There may have been nothing left to end. */
   if (doomed != NULL)
     {
-      osiiso_admission_update (self);
+      for (guint i = 0; i < doomed->len; i++)
+        osiiso_scheduler_cancel (self, g_ptr_array_index (doomed, i));
+      /* There may have been nothing left to end. */
       osiiso_scheduler_check_idle (self);
     }
 }
