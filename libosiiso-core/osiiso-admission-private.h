@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 /* What becomes of tasks that want to come in. */
 typedef enum
 {
+  OSIISO_ENTRY_NONE,        /* has not asked */
   OSIISO_ENTRY_WAITS,       /* in line */
   OSIISO_ENTRY_ADMITTED,    /* the places are counted */
   OSIISO_ENTRY_FULL,        /* no room, or others wait for it */
@@ -101,18 +102,25 @@ gboolean    osiiso_admission_wait          (OsiisoScheduler *scheduler,
 void        osiiso_admission_give_back     (OsiisoScheduler *scheduler,
                                             guint            n);
 
-/* Lets those in who fit, and refuses all when the queue takes nothing any more.
- * To be called, without a lock, after a place was freed or that has changed. */
+/* Lets those in who fit, and refuses all when the queue takes nothing any more. To
+ * be called, without a lock, after a place was freed, and after that has changed
+ * unless a place is freed then anyway. */
 void        osiiso_admission_update        (OsiisoScheduler *scheduler);
 
 /* Whether @scheduler has to be started for those who wait. */
 gboolean    osiiso_admission_needs_start   (OsiisoScheduler *scheduler);
 
-/* Gets in line, or in at once. */
+/* Gets in line, or in at once. A GTask is completed when there is an answer, which
+ * may be now. */
 OsiisoEntry osiiso_admission_enter         (OsiisoScheduler  *scheduler,
                                             OsiisoRoomWaiter *waiter);
 /* TRUE when it was still in line. */
 gboolean    osiiso_admission_leave         (OsiisoScheduler  *scheduler,
+                                            OsiisoRoomWaiter *waiter);
+
+/* Releases the task of an asynchronous waiter that is not admitted. That is done
+ * when the queue answers, and to be done by who takes it out of the line. */
+void        osiiso_admission_drop_record   (OsiisoScheduler  *scheduler,
                                             OsiisoRoomWaiter *waiter);
 
 void        osiiso_admission_set_error     (OsiisoScheduler *scheduler,

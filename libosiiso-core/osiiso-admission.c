@@ -70,6 +70,7 @@ osiiso_admission_set_error (OsiisoScheduler *scheduler,
     case OSIISO_ENTRY_LEFT:
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the wait was cancelled");
       break;
+    case OSIISO_ENTRY_NONE:
     case OSIISO_ENTRY_WAITS:
     case OSIISO_ENTRY_ADMITTED:
     default:
@@ -206,6 +207,14 @@ serve_line_locked (OsiisoScheduler *scheduler,
     }
 }
 
+void
+osiiso_admission_drop_record (OsiisoScheduler  *scheduler,
+                              OsiisoRoomWaiter *waiter)
+{
+  osiiso_scheduler_drop_payload (scheduler, waiter->record);
+  osiiso_record_unref (waiter->record);
+}
+
 static void
 lock_line (OsiisoScheduler *scheduler,
            LineChange      *change)
@@ -230,7 +239,7 @@ unlock_line (OsiisoScheduler *scheduler,
 
       list_remove (&waiter->link);
       if (waiter->entry != OSIISO_ENTRY_ADMITTED)
-        osiiso_scheduler_drop_payload (scheduler, waiter->record);
+        osiiso_admission_drop_record (scheduler, waiter);
       osiiso_scheduler_complete_task (scheduler, waiter->task);
     }
   /* Who got no place was perhaps all that a run waited for. */

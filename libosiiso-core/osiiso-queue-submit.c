@@ -140,6 +140,91 @@ osiiso_queue_try_submit (OsiisoQueue       *self,
 }
 
 /**
+ * osiiso_queue_submit_async:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when the task is over; also when the submission fails
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @cancellable: (nullable): ends the wait for room, not the task once it is in
+ *   the queue
+ * @callback: (nullable) (scope async) (closure callback_data): called when the
+ *   task is in the queue, or will never be
+ * @callback_data: user data for @callback
+ *
+ * Submits a task as soon as there is room for it, without blocking; see
+ * [method@Osiiso.Queue.submit]. Any thread.
+ *
+ * The task comes in when it is its turn, whether or not the caller's context is
+ * iterated then; it may have finished when @callback is called. Submits that wait
+ * keep the queue alive.
+ *
+ * @callback is called in the thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_submit_async (OsiisoQueue        *self,
+                           OsiisoTaskFunc      func,
+                           gpointer            user_data,
+                           GDestroyNotify      user_data_destroy,
+                           OsiisoTaskOptions  *options,
+                           GCancellable       *cancellable,
+                           GAsyncReadyCallback callback,
+                           gpointer            callback_data)
+{
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
+  GError *error = NULL;
+  GTask *task;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+  g_return_if_fail (func != NULL);
+  g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = g_task_new (self, cancellable, callback, callback_data);
+  g_task_set_source_tag (task, osiiso_queue_submit_async);
+  /* A task that is in the queue runs, so its handle is what there is to return. */
+  g_task_set_check_cancellable (task, FALSE);
+  if (!may_submit (self, &submission, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+  osiiso_submission_submit_async (&submission, osiiso_queue_get_scheduler (self), task);
+}
+
+/**
+ * osiiso_queue_submit_finish:
+ * @self: a queue
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Queue.submit_async].
+ *
+ * Fails with %G_IO_ERROR_CANCELLED when the wait for room was cancelled, with
+ * %OSIISO_QUEUE_ERROR_CLOSED when the queue does not accept tasks, also when it
+ * stopped to while the submission waited, and otherwise like
+ * [method@Osiiso.Queue.submit].
+ *
+ * Returns: (transfer full): the handle of the task
+ *
+ * Since: 1.0
+ */
+OsiisoHandle *
+osiiso_queue_submit_finish (OsiisoQueue  *self,
+                            GAsyncResult *result,
+                            GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
  * osiiso_queue_push:
  * @self: a queue
  * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work

@@ -117,6 +117,19 @@ OsiisoHandle        *osiiso_queue_submit              (OsiisoQueue       *self,
                                                        OsiisoTaskOptions *options,
                                                        GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_submit_async        (OsiisoQueue        *self,
+                                                       OsiisoTaskFunc      func,
+                                                       gpointer            user_data,
+                                                       GDestroyNotify      user_data_destroy,
+                                                       OsiisoTaskOptions  *options,
+                                                       GCancellable       *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer            callback_data);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle        *osiiso_queue_submit_finish       (OsiisoQueue  *self,
+                                                       GAsyncResult *result,
+                                                       GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 guint64              osiiso_queue_push                (OsiisoQueue       *self,
                                                        OsiisoTaskFunc     func,
                                                        gpointer           user_data,

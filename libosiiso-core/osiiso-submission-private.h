@@ -32,6 +32,12 @@ gboolean osiiso_submission_submit_tokens (const OsiisoSubmission *self,
                                           guint64                *ids,
                                           GError                **error);
 
+/* One task, when there is room. @task returns its handle; takes it over. Not into
+ * a group. */
+void     osiiso_submission_submit_async (const OsiisoSubmission *self,
+                                         OsiisoScheduler        *scheduler,
+                                         GTask                  *task);
+
 /* @n tasks that share function and data, as the members of self->batch. */
 gboolean osiiso_submission_map    (const OsiisoSubmission *self,
                                    OsiisoScheduler        *scheduler,

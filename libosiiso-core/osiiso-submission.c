@@ -6,6 +6,7 @@
 #include "osiiso-foreign-private.h"
 #include "osiiso-handle-private.h"
 #include "osiiso-submission-private.h"
+#include "osiiso-waiter-private.h"
 
 static gboolean
 check_backend (const OsiisoSubmission *self,
@@ -155,24 +156,23 @@ unhide (OsiisoRecord **records,
  * added to that in the same step, under a lock that comes first; those wait for
  * places. */
 static OsiisoEntry
-push_later (OsiisoScheduler *scheduler,
-            OsiisoBatch     *batch,
-            OsiisoRecord   **records,
-            guint            n,
-            GCancellable    *cancellable,
-            GError         **error)
+push_later (const OsiisoSubmission *self,
+            OsiisoScheduler        *scheduler,
+            OsiisoRecord          **records,
+            guint                   n,
+            GError                **error)
 {
-  const gboolean at_once = batch == NULL && n == 1;
+  const gboolean at_once = self->batch == NULL && n == 1;
   OsiisoEntry entry;
 
   hide (records, n);
-  if (!osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, cancellable, error))
+  if (!osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, NULL, error))
     return OSIISO_ENTRY_LEFT;
   if (at_once)
     return OSIISO_ENTRY_ADMITTED;
 
   unhide (records, n);
-  entry = push_now (scheduler, batch, records, n, TRUE);
+  entry = push_now (scheduler, self->batch, records, n, TRUE);
   if (entry != OSIISO_ENTRY_ADMITTED)
     {
       osiiso_admission_set_error (scheduler, entry, n, error);
@@ -191,12 +191,33 @@ push (const OsiisoSubmission *self,
   OsiisoEntry entry = push_now (scheduler, self->batch, records, n, FALSE);
 
   if (entry == OSIISO_ENTRY_FULL && !self->only_try)
-    entry = push_later (scheduler, self->batch, records, n, NULL, error);
+    entry = push_later (self, scheduler, records, n, error);
   else if (entry != OSIISO_ENTRY_ADMITTED)
     osiiso_admission_set_error (scheduler, entry, n, error);
   if (entry == OSIISO_ENTRY_ADMITTED)
     hold_queue (scheduler);
   return entry == OSIISO_ENTRY_ADMITTED;
+}
+
+/* The record of one task, which is not in the care of the queue yet. */
+static OsiisoRecord *
+make_one (const OsiisoSubmission *self,
+          OsiisoScheduler        *scheduler,
+          OsiisoTaskParams       *params,
+          gboolean                with_handle,
+          GError                **error)
+{
+  OsiisoRecord *record = new_record (scheduler, params,
+                                     (with_handle ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
+                                     with_handle, error);
+
+  if (record != NULL)
+    {
+      record->func = self->func;
+      record->data = self->data;
+      record->destroy = self->destroy;
+    }
+  return record;
 }
 
 gboolean
@@ -208,7 +229,7 @@ osiiso_submission_submit (const OsiisoSubmission *self,
 {
   g_autoptr (OsiisoTaskParams) params = NULL;
   g_autoptr (OsiisoHandle) made = NULL;
-  OsiisoRecord *record = NULL;
+  OsiisoRecord *record;
 
   if (!check_backend (self, scheduler, error) || !get_params (self, &params, error))
     goto failed;
@@ -225,15 +246,10 @@ osiiso_submission_submit (const OsiisoSubmission *self,
           goto failed;
         }
     }
-  record = new_record (scheduler, params,
-                       (handle != NULL ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
-                       handle != NULL, error);
+  record = make_one (self, scheduler, params, handle != NULL, error);
   if (record == NULL)
     goto failed;
 
-  record->func = self->func;
-  record->data = self->data;
-  record->destroy = self->destroy;
   if (self->batch != NULL)
     osiiso_record_ensure_ext (record)->batch = osiiso_batch_ref (self->batch);
   if (id != NULL)
@@ -257,6 +273,105 @@ failed:
   if (self->destroy != NULL)
     osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
   return FALSE;
+}
+
+/* An asynchronous submit, on its way or in line. */
+typedef struct
+{
+  OsiisoRoomWaiter room;
+  OsiisoScheduler *scheduler; /* not owned, the source of the GTask does */
+  OsiisoRecord    *record;    /* (owned), besides the reference that the queue gets */
+  GError          *error;     /* (nullable) (owned): why the queue could not be started */
+} AsyncSubmit;
+
+static void
+async_free (gpointer data)
+{
+  AsyncSubmit *async = data;
+
+  osiiso_record_unref (async->record);
+  g_clear_error (&async->error);
+  g_free (async);
+}
+
+static AsyncSubmit *
+get_async (GTask *task)
+{
+  return g_object_get_data (G_OBJECT (task), "osiiso-submit");
+}
+
+static gboolean
+async_finish (GTask *task)
+{
+  AsyncSubmit *async = get_async (task);
+
+  if (async->room.entry == OSIISO_ENTRY_ADMITTED)
+    {
+      hold_queue (async->scheduler);
+      /* Nobody else made it, or the signals of the task were told already. */
+      g_task_return_pointer (task, osiiso_handle_get_for_record (async->scheduler, async->record), g_object_unref);
+      return TRUE;
+    }
+  if (async->error == NULL)
+    osiiso_admission_set_error (async->scheduler, async->room.entry, 1, &async->error);
+  g_task_return_error (task, g_steal_pointer (&async->error));
+  return TRUE;
+}
+
+static gboolean
+async_remove (GTask *task)
+{
+  AsyncSubmit *async = get_async (task);
+
+  if (!osiiso_admission_leave (async->scheduler, &async->room))
+    return FALSE;
+  osiiso_admission_drop_record (async->scheduler, &async->room);
+  return TRUE;
+}
+
+void
+osiiso_submission_submit_async (const OsiisoSubmission *self,
+                                OsiisoScheduler        *scheduler,
+                                GTask                  *task)
+{
+  g_autoptr (GTask) alive = g_object_ref (task);
+  g_autoptr (OsiisoTaskParams) params = NULL;
+  OsiisoRecord *record = NULL;
+  GError *error = NULL;
+  AsyncSubmit *async;
+
+  if (!g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error) &&
+      check_backend (self, scheduler, &error) && get_params (self, &params, &error))
+    record = make_one (self, scheduler, params, TRUE, &error);
+  if (record == NULL)
+    {
+      if (self->destroy != NULL)
+        osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+
+  hide (&record, 1);
+  async = g_new (AsyncSubmit, 1);
+  *async = (AsyncSubmit) {
+    .room = { .n = 1, .record = record, .task = task },
+    .scheduler = scheduler,
+    .record = osiiso_record_ref (record),
+  };
+  g_object_set_data_full (G_OBJECT (task), "osiiso-submit", async, async_free);
+  osiiso_waiter_init (task, async_finish, async_remove);
+
+  if (osiiso_admission_enter (scheduler, &async->room) == OSIISO_ENTRY_WAITS &&
+      osiiso_admission_needs_start (scheduler) && !osiiso_scheduler_start (scheduler, &error))
+    {
+      if (async_remove (task))
+        {
+          async->error = g_steal_pointer (&error);
+          osiiso_scheduler_complete_task (scheduler, task);
+        }
+      g_clear_error (&error);
+    }
 }
 
 gboolean

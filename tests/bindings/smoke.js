@@ -11,6 +11,7 @@ import {assert, assertEqual, assertError, assertRejects, assertThrows, main, set
 const {QueueError, Status} = Osiiso;
 const LONG = 60;
 
+Gio._promisify(Osiiso.Queue.prototype, 'submit_async');
 Gio._promisify(Osiiso.Queue.prototype, 'run_async');
 Gio._promisify(Osiiso.Queue.prototype, 'join_async');
 Gio._promisify(Osiiso.Queue.prototype, 'shutdown_async');
@@ -127,6 +128,20 @@ test('priority', () => {
     queue.run(null);
     assertEqual(order, ['raised', -1, 3, 9]);
     assert(!late.set_priority(0));
+});
+
+test('size', async () => {
+    const queue = new Osiiso.Queue({backend_name: 'main-loop', size: 1});
+    const first = queue.try_submit(returnTen, null);
+    assertThrows(QueueError, QueueError.FULL, () => queue.try_submit(returnTen, null));
+    assertThrows(QueueError, QueueError.FULL, () => queue.try_push(returnTen, null));
+    // They come in one after the other while the loop turns.
+    const handles = await Promise.all(Array.from({length: 5}, () => queue.submit_async(returnTen, null, null)));
+    await queue.join_async(null);
+    assertEqual([first, ...handles].map(handle => handle.get_value()), Array(6).fill(10));
+    const cancellable = Gio.Cancellable.new();
+    cancellable.cancel();
+    await assertRejects(Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED, queue.submit_async(returnTen, null, cancellable));
 });
 
 test('push', () => {

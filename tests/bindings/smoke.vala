@@ -144,6 +144,28 @@ void test_push (string backend) throws Error {
     assert_null (queue.lookup (task_id + 1));
 }
 
+async void fill (string backend) throws Error {
+    var queue = new Osiiso.Queue (backend) { size = 1 };
+    queue.pause ();
+    var first = queue.try_submit (return_index);
+    try {
+        queue.try_submit (return_index);
+        assert_not_reached ();
+    } catch (Osiiso.QueueError.FULL error) {
+        assert_cmpstr (error.message, CompareOperator.EQ, "queue is full (1 tasks outstanding)");
+    }
+    queue.resume ();
+    var second = yield queue.submit_async (return_index);
+    assert_true (yield queue.join_async ());
+    assert_true (first.status == Osiiso.Status.SUCCEEDED && second.status == Osiiso.Status.SUCCEEDED);
+    assert_true (queue.try_push (return_index) != 0);
+    assert_true (yield queue.join_async ());
+}
+
+void test_size (string backend) throws Error {
+    fill.end (wait_for (callback => fill.begin (backend, callback)));
+}
+
 // ---- Signals
 
 void test_three_signals (string backend) throws Error {
@@ -863,6 +885,7 @@ int main (string[] args) {
     add_each ("queue-properties", test_properties_of_queue);
     add ("priority", test_priority);
     add_each ("push", test_push);
+    add_each ("size", test_size);
     add_each ("three-signals", test_three_signals);
     add_each ("notify", test_notify);
     add_each ("subclass", test_subclass);

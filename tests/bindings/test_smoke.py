@@ -193,6 +193,36 @@ class TestSubmit(Case):
                 self.assertEqual(summary.get_succeeded(), 1)
                 self.assertIsNone(queue.lookup(task_id + 1))
 
+    def test_size(self):
+        for backend in BACKENDS:
+            with self.subTest(backend):
+                queue = Osiiso.Queue(backend_name=backend, size=1)
+                queue.pause()
+                first = queue.try_submit(return_ten)
+                self.assertEqual(self.raises(Osiiso.QueueError.FULL, queue.try_submit, return_ten),
+                                 'queue is full (1 tasks outstanding)')
+                self.raises(Osiiso.QueueError.FULL, queue.try_push, return_ten)
+                queue.resume()
+                # Of two callbacks in one call PyGObject wants a tuple of user data for the first.
+                second = call_async(queue, 'submit', return_ten, (), None, None)
+                third = call_async(queue, 'submit', lambda attempt, data: attempt.return_string(data),
+                                   ('data',), Osiiso.TaskOptions(name='third'), None)
+                queue.join()
+                self.assertEqual((first.get_value(), second.get_value()), (10, 10))
+                self.assertEqual((third.get_value(), third.get_name()), ('data', 'third'))
+                self.assertGreater(queue.try_push(return_ten), 0)
+                cancellable = Gio.Cancellable()
+                cancellable.cancel()
+                self.raises(Gio.IOErrorEnum.CANCELLED, call_async, queue, 'submit', return_ten, (),
+                            None, cancellable, domain=Gio.io_error_quark())
+                queue.join()
+
+    def test_blocking_submit(self):
+        queue = Osiiso.Queue(backend_name='thread-pool', size=2)
+        handles = [queue.submit(return_ten) for _ in range(50)]
+        queue.join()
+        self.assertEqual({handle.get_value() for handle in handles}, {10})
+
     def test_default_backend(self):
         self.assertEqual(Osiiso.Queue.new(None).props.backend.__gtype__.name,
                          'OsiisoThreadPoolBackend')
