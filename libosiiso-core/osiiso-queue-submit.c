@@ -69,8 +69,9 @@ push (OsiisoQueue            *self,
  * %OSIISO_QUEUE_ERROR_FULL in the thread that owns the queue when its tasks run
  * there too, as on `main-loop`, and %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task
  * of the queue when no other task would be left to make room. A wait ends with
- * %OSIISO_QUEUE_ERROR_CLOSED when the queue stops accepting tasks, and with the
- * error of [method@Osiiso.Queue.start] when the queue cannot be started.
+ * %OSIISO_QUEUE_ERROR_CLOSED when the queue stops accepting tasks, with
+ * %G_IO_ERROR_CANCELLED when the cancellable of @options is cancelled, and with
+ * the error of [method@Osiiso.Queue.start] when the queue cannot be started.
  *
  * Fails with %OSIISO_QUEUE_ERROR_CLOSED when the queue does not accept tasks, with
  * %OSIISO_QUEUE_ERROR_INVALID when an option has a value that makes no sense, with

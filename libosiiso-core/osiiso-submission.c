@@ -163,10 +163,15 @@ push_later (const OsiisoSubmission *self,
             GError                **error)
 {
   const gboolean at_once = self->batch == NULL && n == 1;
+  GCancellable *cancellable = osiiso_task_options_dup_cancellable (self->options);
   OsiisoEntry entry;
+  gboolean ok;
 
   hide (records, n);
-  if (!osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, NULL, error))
+  ok = osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, cancellable, error);
+  if (cancellable != NULL)
+    osiiso_scheduler_destroy_in_owner (scheduler, g_object_unref, cancellable);
+  if (!ok)
     return OSIISO_ENTRY_LEFT;
   if (at_once)
     return OSIISO_ENTRY_ADMITTED;

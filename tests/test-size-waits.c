@@ -75,6 +75,62 @@ test_halted (gconstpointer backend)
 }
 
 static void
+test_cancellable (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_bounded_queue (backend, 3);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("cancellable", cancellable, NULL);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  TestSubmitter submitters[] = { { .n = 2 }, { .push = TRUE }, { .group = group } };
+  TestSubmitter behind = { .push = TRUE };
+  OsiisoAttempt *attempts[3];
+
+  g_test_summary ("A wait ends when the cancellable of the options is cancelled");
+
+  test_fill (queue, attempts, 3);
+  for (guint i = 0; i < G_N_ELEMENTS (submitters); i++)
+    {
+      submitters[i].options = options;
+      test_submitter_start_waiting (&submitters[i], queue);
+    }
+  test_submitter_start_waiting (&behind, queue);
+  g_cancellable_cancel (cancellable);
+  for (guint i = 0; i < G_N_ELEMENTS (submitters); i++)
+    test_submitter_assert_error (&submitters[i], G_IO_ERROR, G_IO_ERROR_CANCELLED, NULL);
+  g_assert_cmpuint (test_n_waiting (queue), ==, 1);
+  for (guint i = 0; i < 3; i++)
+    test_let_go (&attempts[i]);
+  test_submitter_assert_in (&behind);
+  test_join (queue);
+  g_clear_object (&group);
+  test_queue_free (queue);
+}
+
+static void
+test_cancelled_in_front (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_bounded_queue (backend, 3);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("cancellable", cancellable, NULL);
+  TestSubmitter map = { .n = 2, .options = options };
+  TestSubmitter behind = { .push = TRUE };
+  OsiisoAttempt *attempts[2];
+
+  g_test_summary ("Who fits comes in at once when who stood in front gives up");
+
+  test_fill (queue, attempts, 2);
+  test_submitter_start_waiting (&map, queue);
+  test_submitter_start_waiting (&behind, queue);
+  g_cancellable_cancel (cancellable);
+  test_submitter_assert_error (&map, G_IO_ERROR, G_IO_ERROR_CANCELLED, NULL);
+  test_submitter_assert_in (&behind);
+  for (guint i = 0; i < 2; i++)
+    test_let_go (&attempts[i]);
+  test_join (queue);
+  test_queue_free (queue);
+}
+
+static void
 test_closed_late (gconstpointer backend)
 {
   g_test_summary ("A queue that closes when somebody has just got a place gets that back");
@@ -351,6 +407,8 @@ test_add_size_waits (void)
   test_add_for_backends ("/size/cancelled-queue", test_cancelled_queue);
   test_add_for_backends ("/size/shutdown", test_shutdown);
   test_add_for_backends ("/size/halted", test_halted);
+  test_add_for_backends ("/size/cancellable", test_cancellable);
+  test_add_for_backends ("/size/cancelled-in-front", test_cancelled_in_front);
   test_add_for_backends ("/size/closed-late", test_closed_late);
   test_add_for_backends ("/size/run-timeout", test_run_timeout);
   g_test_add_func ("/size/failing-start", test_failing_start);
