@@ -197,10 +197,7 @@ serve_line_locked (OsiisoScheduler *scheduler,
         {
           osiiso_scheduler_count_in_locked (scheduler, waiter->n);
           if (waiter->record != NULL)
-            {
-              osiiso_record_set_flags (waiter->record, 0, OSIISO_RECORD_OUTSIDE);
-              osiiso_scheduler_enqueue_locked (scheduler, &waiter->record, 1, TRUE, &change->wake);
-            }
+            osiiso_scheduler_enqueue_locked (scheduler, &waiter->record, 1, TRUE, &change->wake);
         }
       remove_locked (scheduler, waiter, entry, change);
       answer_locked (waiter, change);

@@ -660,11 +660,14 @@ osiiso_scheduler_exchange_token (OsiisoScheduler *self,
     {
       prepare_done (self, &serving->done);
       drain_in_owner (self);
-      if (serving->until != 0 && g_get_monotonic_time () >= serving->until)
-        return NULL;
-      serving->attempt = exchange (self, &serving->done, ASK_TOKENS, serving->who);
+      if (serving->until == 0 || g_get_monotonic_time () < serving->until)
+        serving->attempt = exchange (self, &serving->done, ASK_TOKENS, serving->who);
       if (serving->attempt == NULL)
-        return NULL;
+        {
+          /* Counted out before the function goes on, which may submit more. */
+          settle_done (self, &serving->done);
+          return NULL;
+        }
       drain_in_owner (self);
       if (!osiiso_attempt_enter (serving->attempt))
         g_clear_pointer (&serving->attempt, osiiso_attempt_unref);

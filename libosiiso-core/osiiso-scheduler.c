@@ -247,7 +247,11 @@ osiiso_scheduler_new_record (OsiisoScheduler  *self,
   pthread_mutex_lock (&self->inbox_lock);
   record = osiiso_record_pool_alloc (&self->pool);
   if (record != NULL)
-    record->seq = self->next_seq++;
+    {
+      record->seq = self->next_seq++;
+      /* Nobody finds it before it is in the queue. */
+      atomic_store_explicit (&record->word, make_word (params, flags | OSIISO_RECORD_OUTSIDE), memory_order_relaxed);
+    }
   pthread_mutex_unlock (&self->inbox_lock);
   if (record == NULL)
     {
@@ -257,7 +261,6 @@ osiiso_scheduler_new_record (OsiisoScheduler  *self,
 
   if (params != NULL && !osiiso_task_params_is_plain (params))
     osiiso_record_ensure_ext (record)->params = osiiso_task_params_ref (params);
-  atomic_store_explicit (&record->word, make_word (params, flags), memory_order_relaxed);
   return record;
 }
 
@@ -293,6 +296,7 @@ osiiso_scheduler_enqueue_locked (OsiisoScheduler *self,
 
   for (guint i = 0; i < n; i++)
     {
+      osiiso_record_set_flags (records[i], 0, OSIISO_RECORD_OUTSIDE);
       if (may_delay && is_delayed (records[i]))
         {
           schedule_locked (self, records[i], osiiso_record_get_rare (records[i])->scheduled_for);

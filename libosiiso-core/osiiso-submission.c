@@ -135,22 +135,6 @@ push_now (OsiisoScheduler *scheduler,
   return entry;
 }
 
-static void
-hide (OsiisoRecord **records,
-      guint          n)
-{
-  for (guint i = 0; i < n; i++)
-    osiiso_record_set_flags (records[i], OSIISO_RECORD_OUTSIDE, 0);
-}
-
-static void
-unhide (OsiisoRecord **records,
-        guint          n)
-{
-  for (guint i = 0; i < n; i++)
-    osiiso_record_set_flags (records[i], 0, OSIISO_RECORD_OUTSIDE);
-}
-
 /* Blocks until there is room. One task comes in in the step that admits it. For
  * many that would take long under the locks, and members of a group have to be
  * added to that in the same step, under a lock that comes first; those wait for
@@ -167,7 +151,6 @@ push_later (const OsiisoSubmission *self,
   OsiisoEntry entry;
   gboolean ok;
 
-  hide (records, n);
   ok = osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, cancellable, error);
   if (cancellable != NULL)
     osiiso_scheduler_destroy_in_owner (scheduler, g_object_unref, cancellable);
@@ -176,7 +159,6 @@ push_later (const OsiisoSubmission *self,
   if (at_once)
     return OSIISO_ENTRY_ADMITTED;
 
-  unhide (records, n);
   entry = push_now (scheduler, self->batch, records, n, TRUE);
   if (entry != OSIISO_ENTRY_ADMITTED)
     {
@@ -357,7 +339,6 @@ osiiso_submission_submit_async (const OsiisoSubmission *self,
       return;
     }
 
-  hide (&record, 1);
   async = g_new (AsyncSubmit, 1);
   *async = (AsyncSubmit) {
     .room = { .n = 1, .record = record, .task = task },
