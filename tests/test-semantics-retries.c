@@ -21,7 +21,7 @@ assert_retried_after (OsiisoQueue  *queue,
 {
   while (osiiso_queue_get_scheduled_count (queue) == 0)
     g_main_context_iteration (NULL, FALSE);
-  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_RETRYING);
+  semantics_await_retrying (queue, handle);
   g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, n);
   semantics_advance (wait - 0.001);
   semantics_settle ();
