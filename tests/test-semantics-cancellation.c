@@ -149,7 +149,7 @@ assert_cancelled (OsiisoHandle *handle,
 {
   g_autoptr (GError) error = NULL;
 
-  test_await_status (handle, OSIISO_STATUS_CANCELLED);
+  semantics_await_status (handle, OSIISO_STATUS_CANCELLED);
   g_assert_false (osiiso_handle_cancel (handle));
   error = osiiso_handle_dup_error (handle);
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
@@ -181,7 +181,7 @@ matrix_check (Matrix *self,
           assert_cancelled (handle, state);
         /* What was cancelled has left its worker to what may still begin. */
         else if (state == QUEUED && event == EVENT_TIMEOUT_COMPLETE)
-          test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+          semantics_await_status (handle, OSIISO_STATUS_SUCCEEDED);
         else
           g_assert_cmpint (osiiso_handle_get_status (handle), ==, before[state]);
       }
@@ -339,7 +339,7 @@ test_from_thread (gconstpointer backend)
   g_thread_join (g_thread_new ("cancel", cancel_thread, handle));
   semantics_assert_ended (handle, OSIISO_STATUS_CANCELLED, 1, "cancelled");
   while (!g_cancellable_is_cancelled (cancellable))
-    g_main_context_iteration (NULL, FALSE);
+    semantics_turn ();
   g_assert_nonnull (thread);
   if (g_str_equal (backend, "main-loop"))
     g_assert_true (thread == g_thread_self ());

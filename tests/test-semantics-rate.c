@@ -14,7 +14,7 @@ queue_without_turn (const char *backend)
   osiiso_queue_set_workers (queue, 1);
   g_assert_true (osiiso_queue_start (queue, NULL));
   first = test_submit (queue, test_task_none, NULL, NULL);
-  test_await_status (first, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (first, OSIISO_STATUS_SUCCEEDED);
   return queue;
 }
 

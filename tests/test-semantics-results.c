@@ -46,7 +46,7 @@ test_order (gconstpointer backend)
   for (guint i = 0; i < 4; i++)
     {
       semantics_succeed (&slots[ends[i]]);
-      test_await_status (g_ptr_array_index (handles, ends[i]), OSIISO_STATUS_SUCCEEDED);
+      semantics_await_status (g_ptr_array_index (handles, ends[i]), OSIISO_STATUS_SUCCEEDED);
       while (osiiso_queue_get_completed_count (queue) <= i)
         g_thread_yield ();
     }

@@ -20,7 +20,7 @@ assert_retried_after (OsiisoQueue  *queue,
                       double        wait)
 {
   while (osiiso_queue_get_scheduled_count (queue) == 0)
-    g_main_context_iteration (NULL, FALSE);
+    semantics_turn ();
   semantics_await_retrying (queue, handle);
   g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, n);
   semantics_advance (wait - 0.001);
@@ -175,7 +175,7 @@ test_holds_no_worker (gconstpointer backend)
   semantics_await_retrying (queue, waiting);
   others = osiiso_queue_map (queue, 20, test_task_none, NULL, NULL, NULL, NULL);
   while (osiiso_group_get_n_finished (others) < 20)
-    g_main_context_iteration (NULL, FALSE);
+    semantics_turn ();
   g_assert_cmpint (osiiso_handle_get_status (waiting), ==, OSIISO_STATUS_RETRYING);
   g_assert_cmpuint (osiiso_queue_get_active_count (queue), ==, 0);
   semantics_advance (10);

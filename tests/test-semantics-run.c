@@ -68,7 +68,7 @@ test_join_goes_on (gconstpointer backend)
   g_assert_true (osiiso_queue_start (queue, NULL));
   g_assert_true (osiiso_queue_join (queue, NULL, NULL));
   handle = test_submit (queue, test_task_none, NULL, NULL);
-  test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (handle, OSIISO_STATUS_SUCCEEDED);
   test_queue_free (queue);
 }
 
@@ -107,7 +107,7 @@ test_timeout_infinite (gconstpointer backend)
   osiiso_queue_set_timeout (queue, 5);
   osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
   handle = test_submit (queue, test_task_none, NULL, NULL);
-  test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (handle, OSIISO_STATUS_SUCCEEDED);
   semantics_advance (4.999);
   semantics_settle ();
   g_assert_null (result);
@@ -293,7 +293,7 @@ test_detached (gconstpointer backend)
   test_log_init (&log);
   g_signal_connect (queue, "on-complete", G_CALLBACK (note_completed), &log);
   osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
-  test_await_status (other, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (other, OSIISO_STATUS_SUCCEEDED);
   semantics_settle ();
   g_assert_null (result);
   semantics_fail (&slot, "no");
@@ -403,7 +403,7 @@ test_halted_without_run (gconstpointer backend)
   assert_refused (queue);
   g_assert_true (osiiso_queue_start (queue, NULL));
   after = test_submit (queue, test_task_none, NULL, NULL);
-  test_await_status (after, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (after, OSIISO_STATUS_SUCCEEDED);
   test_queue_free (queue);
 }
 

@@ -41,13 +41,13 @@ test_drain (gconstpointer backend)
   g_assert_null (osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
   /* Inside a task it is the same. */
-  test_await_status (a, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (a, OSIISO_STATUS_SUCCEEDED);
   g_assert_true (g_value_get_boolean (osiiso_handle_get_value (a)));
   semantics_await_retrying (queue, b);
   semantics_advance (500);
   semantics_assert_ended (b, OSIISO_STATUS_SUCCEEDED, 2, "");
   semantics_advance (1e6);
-  test_await_status (c, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (c, OSIISO_STATUS_SUCCEEDED);
   semantics_settle ();
   g_assert_null (result);
   g_assert_false (osiiso_queue_get_closed (queue));
@@ -120,7 +120,7 @@ test_ends_infinite_run (gconstpointer backend)
       if (how < 2)
         semantics_shutdown_finish (queue, &shutdown);
       while (!osiiso_queue_get_closed (queue))
-        g_main_context_iteration (NULL, FALSE);
+        semantics_turn ();
       test_queue_free (queue);
     }
 }

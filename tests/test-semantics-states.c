@@ -53,7 +53,7 @@ test_submitted (gconstpointer backend)
   g_assert_cmpuint (osiiso_queue_get_active_count (queue), ==, 0);
 
   g_assert_true (osiiso_queue_start (queue, NULL));
-  test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (handle, OSIISO_STATUS_SUCCEEDED);
   test_queue_free (queue);
 }
 
@@ -84,7 +84,7 @@ test_scheduled (gconstpointer backend)
   /* Counted from the submission, so nothing is left to wait for. */
   semantics_advance (3600);
   g_assert_true (osiiso_queue_start (queue, NULL));
-  test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (handle, OSIISO_STATUS_SUCCEEDED);
   g_assert_cmpfloat_with_epsilon (osiiso_handle_get_scheduled_for (handle), now + 60, 1e-6);
   g_assert_cmpfloat_with_epsilon (osiiso_handle_get_started (handle), now + 3660, 1e-6);
   test_queue_free (queue);
@@ -121,7 +121,7 @@ test_running (gconstpointer backend)
   g_assert_cmpint (n_started, ==, 1);
 
   semantics_succeed (&slot);
-  test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+  semantics_await_status (handle, OSIISO_STATUS_SUCCEEDED);
   test_queue_free (queue);
 }
 

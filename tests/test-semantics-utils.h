@@ -17,6 +17,9 @@ void              semantics_advance        (double  seconds);
 /* Iterates the default context until nothing is left to do there. */
 void              semantics_settle         (void);
 
+/* One step of a loop that waits for what other threads do. */
+void              semantics_turn           (void);
+
 /* Queues that are started, with that many workers. */
 OsiisoQueue      *semantics_queue_new      (const char *backend,
                                             guint       workers);
@@ -36,6 +39,9 @@ void              semantics_task_log       (OsiisoAttempt *attempt,
 void              semantics_task_second    (OsiisoAttempt *attempt,
                                             gpointer       unused);
 
+/* Iterates until the handle shows the status. */
+void              semantics_await_status   (OsiisoHandle *handle,
+                                            OsiisoStatus  status);
 /* Iterates until an attempt has failed and the wait for the next one has begun. */
 void              semantics_await_retrying (OsiisoQueue  *queue,
                                             OsiisoHandle *handle);
