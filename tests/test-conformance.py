@@ -113,6 +113,14 @@ def faults_are_found():
 
 
 @test
+def simple_backend_passes():
+    # The fixture of the loader's tests takes by itself and runs in wake().
+    folder = os.path.dirname(os.path.normpath(FAULTY_DIR))
+    out, _ = run('--backend', 'good', '--timeout', '60', OSIISO_BACKEND_PATH=folder)
+    check_passed(out)
+
+
+@test
 def one_failure_is_not_the_end():
     out, _ = run('--backend', 'no-workers', '-p', '/conformance/open/describe', '-p', '/conformance/wake/once',
                  status=1, OSIISO_BACKEND_PATH=FAULTY_DIR)

@@ -203,6 +203,81 @@ test_13_waiting (gconstpointer backend)
   test_queue_free (queue);
 }
 
+#define N_CONTESTS 20000
+
+typedef struct
+{
+  OsiisoAttempt *attempt;
+  int            go;
+  int            n_through;
+} Contest;
+
+/* Close to the moment, and yet where another thread may need the processor. */
+static void
+spin_until (int *counter,
+            int  n)
+{
+  for (guint i = 1; g_atomic_int_get (counter) < n; i++)
+    if (i % 1024 == 0)
+      g_thread_yield ();
+}
+
+static void
+spin_for (int n)
+{
+  for (volatile int i = 0; i < n; i++)
+    ;
+}
+
+static gpointer
+contest_report (gpointer data)
+{
+  Contest *contest = data;
+
+  for (int round = 1; round <= N_CONTESTS; round++)
+    {
+      spin_until (&contest->go, round);
+      /* A cancellation has a longer way; each round meets another step of it. */
+      spin_for (round % 500);
+      osiiso_attempt_return_int (contest->attempt, round);
+      g_atomic_int_inc (&contest->n_through);
+    }
+  return NULL;
+}
+
+static void
+test_13_one_end (void)
+{
+  OsiisoQueue *queue = test_held_queue_new ();
+  Contest contest = { .go = 0 };
+  GThread *reporter = g_thread_new ("report", contest_report, &contest);
+  guint n_cancelled = 0;
+
+  g_test_summary ("When a report and a cancellation come at the same moment, one of them ends the task");
+
+  for (int round = 1; round <= N_CONTESTS; round++)
+    {
+      g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_none, NULL, NULL);
+      OsiisoStatus status;
+
+      contest.attempt = test_held_take (queue);
+      g_atomic_int_set (&contest.go, round);
+      osiiso_handle_cancel (handle);
+      spin_until (&contest.n_through, round);
+
+      status = osiiso_handle_get_status (handle);
+      g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, (guint) round);
+      g_assert_cmpuint (osiiso_queue_get_active_count (queue), ==, 0);
+      g_assert_true (status == OSIISO_STATUS_CANCELLED || status == OSIISO_STATUS_SUCCEEDED);
+      g_assert_true ((status == OSIISO_STATUS_SUCCEEDED) == (osiiso_handle_get_value (handle) != NULL));
+      n_cancelled += status == OSIISO_STATUS_CANCELLED;
+      osiiso_attempt_unref (contest.attempt);
+    }
+  g_test_message ("%u of %u were cancelled", n_cancelled, N_CONTESTS);
+  g_thread_join (reporter);
+  test_queue_free (queue);
+}
+
 /* Item 20: cancelling many tasks one by one. test-cancel-cost.c counts what the
  * lists touch for one; this is the whole way through, against a limit of
  * processor time that is a hundred times what it takes, and a tenth or less of
@@ -303,6 +378,7 @@ void
 test_add_regressions_races (void)
 {
   g_test_add_func ("/regressions/item-13-taken", test_13_taken);
+  g_test_add_func ("/regressions/item-13-one-end", test_13_one_end);
   test_add_for_backends ("/regressions/item-13-random", test_13_random);
   test_add_for_backends ("/regressions/item-13-waiting", test_13_waiting);
   test_add_for_backends ("/regressions/item-20-one-by-one", test_20_one_by_one);

@@ -135,6 +135,7 @@ main (int   argc,
 
   test_add_regressions_waits ();
   test_add_regressions_ends ();
+  test_add_regressions_limits ();
   test_add_regressions_system ();
   test_add_regressions_races ();
 

@@ -41,6 +41,7 @@ int            test_count_entries  (const char *path);
 
 void           test_add_regressions_waits  (void);
 void           test_add_regressions_ends   (void);
+void           test_add_regressions_limits (void);
 void           test_add_regressions_system (void);
 void           test_add_regressions_races  (void);
 

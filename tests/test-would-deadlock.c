@@ -65,6 +65,15 @@ call_wait_group (Place   *place,
   return summary != NULL;
 }
 
+static gboolean
+call_submit (Place   *place,
+             GError **error)
+{
+  g_autoptr (OsiisoHandle) handle = osiiso_queue_submit (place->queue, test_task_none, NULL, NULL, NULL, error);
+
+  return handle != NULL;
+}
+
 typedef enum
 {
   RUN,
@@ -74,6 +83,7 @@ typedef enum
   WAIT_SELF,
   WAIT_OTHER,
   WAIT_GROUP,
+  SUBMIT,
   N_CALLS,
 } Call;
 
@@ -89,6 +99,7 @@ static const struct
   [WAIT_SELF] = { "wait-self", call_wait_self },
   [WAIT_OTHER] = { "wait", call_wait_other },
   [WAIT_GROUP] = { "group-wait", call_wait_group },
+  [SUBMIT] = { "submit-when-full", call_submit },
 };
 
 typedef enum
@@ -96,6 +107,7 @@ typedef enum
   NOT_TRIED,
   WORKS,
   DEADLOCK,
+  FULL, /* the same, for who looks for room */
 } Outcome;
 
 typedef struct _Row Row;
@@ -112,6 +124,7 @@ try_call (const Row *row,
           Place     *place,
           Call       call)
 {
+  const int code = row->outcomes[call] == FULL ? OSIISO_QUEUE_ERROR_FULL : OSIISO_QUEUE_ERROR_WOULD_DEADLOCK;
   g_autoptr (GError) error = NULL;
   gboolean ok = calls[call].call (place, &error);
 
@@ -122,7 +135,17 @@ try_call (const Row *row,
       return;
     }
   g_assert_false (ok);
-  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+  g_assert_error (error, OSIISO_QUEUE_ERROR, code);
+}
+
+/* Leaves no room for another task, if that is what is to be tried. */
+static void
+fill (Place *place,
+      Call   call)
+{
+  if (call == SUBMIT)
+    osiiso_queue_set_size (place->queue, (guint) (osiiso_queue_get_pending_count (place->queue) +
+                                                  osiiso_queue_get_active_count (place->queue)));
 }
 
 /* Places. */
@@ -158,6 +181,7 @@ go_task (const Row *row,
   g_autoptr (OsiisoTaskOptions) first = test_options_new ("priority", 0, NULL);
   g_autoptr (OsiisoHandle) handle = test_submit (place->queue, try_inside, &inside, first);
 
+  fill (place, call);
   test_run_all (place->queue);
   g_assert_cmpint (inside.n_tried, ==, 1);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
@@ -172,6 +196,7 @@ go_foreign_task (const Row *row,
   OsiisoQueue *foreign = test_queue_new (row->backend);
   Inside inside = { row, place, call, 0 };
 
+  fill (place, call);
   osiiso_queue_set_workers (foreign, 1);
   test_submit_and_drop (foreign, try_inside, &inside, NULL);
   test_run_all (foreign);
@@ -186,8 +211,10 @@ try_in_handler (OsiisoQueue  *queue,
 {
   Inside *inside = data;
 
-  if (inside->n_tried++ == 0)
-    try_call (inside->row, inside->place, inside->call);
+  if (inside->n_tried++ > 0)
+    return;
+  fill (inside->place, inside->call);
+  try_call (inside->row, inside->place, inside->call);
 }
 
 /* In a handler, in the owner's thread, while nobody runs the queue. */
@@ -212,6 +239,7 @@ go_owner (const Row *row,
           Place     *place,
           Call       call)
 {
+  fill (place, call);
   try_call (row, place, call);
 }
 
@@ -232,8 +260,10 @@ go_thread (const Row *row,
            Call       call)
 {
   Inside inside = { row, place, call, 0 };
-  GThread *thread = g_thread_new ("try", try_thread, &inside);
+  GThread *thread;
 
+  fill (place, call);
+  thread = g_thread_new ("try", try_thread, &inside);
   test_iterate_until (&inside.n_tried);
   g_thread_join (thread);
 }
@@ -271,37 +301,33 @@ go_without_context (const Row *row,
   thread = g_thread_new ("iterate", iterate_thread, &iterating);
   while (!g_atomic_int_get (&iterating.running))
     g_thread_yield ();
+  fill (place, call);
   try_call (row, place, call);
   g_main_loop_quit (iterating.loop);
   g_thread_join (thread);
   g_main_loop_unref (iterating.loop);
 }
 
+#define W WORKS
+#define D DEADLOCK
+#define F FULL
+#define NONE NOT_TRIED
+
+/* run, join, shutdown, by force, wait for itself, for another task, for a group,
+ * for room */
 static const Row rows[] = {
-  { "task", "thread-pool", go_task,
-    { DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK } },
-  { "task", "main-loop", go_task,
-    { DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK, DEADLOCK } },
-  { "task-of-another-queue", "thread-pool", go_foreign_task,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
-  { "task-of-another-queue", "main-loop", go_foreign_task,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, DEADLOCK, DEADLOCK } },
-  { "handler", "thread-pool", go_handler,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
-  { "handler", "main-loop", go_handler,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, DEADLOCK, DEADLOCK } },
-  { "owner", "thread-pool", go_owner,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
-  { "owner", "main-loop", go_owner,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, DEADLOCK, DEADLOCK } },
-  { "thread", "thread-pool", go_thread,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
-  { "thread", "main-loop", go_thread,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
-  { "owner-without-context", "thread-pool", go_without_context,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
-  { "owner-without-context", "main-loop", go_without_context,
-    { WORKS, WORKS, WORKS, WORKS, NOT_TRIED, WORKS, WORKS } },
+  { "task", "thread-pool", go_task, { D, D, D, D, D, D, D, D } },
+  { "task", "main-loop", go_task, { D, D, D, D, D, D, D, F } },
+  { "task-of-another-queue", "thread-pool", go_foreign_task, { W, W, W, W, NONE, W, W, W } },
+  { "task-of-another-queue", "main-loop", go_foreign_task, { W, W, W, W, NONE, D, D, F } },
+  { "handler", "thread-pool", go_handler, { W, W, W, W, NONE, W, W, W } },
+  { "handler", "main-loop", go_handler, { W, W, W, W, NONE, D, D, F } },
+  { "owner", "thread-pool", go_owner, { W, W, W, W, NONE, W, W, W } },
+  { "owner", "main-loop", go_owner, { W, W, W, W, NONE, D, D, F } },
+  { "thread", "thread-pool", go_thread, { W, W, W, W, NONE, W, W, W } },
+  { "thread", "main-loop", go_thread, { W, W, W, W, NONE, W, W, W } },
+  { "owner-without-context", "thread-pool", go_without_context, { W, W, W, W, NONE, W, W, W } },
+  { "owner-without-context", "main-loop", go_without_context, { W, W, W, W, NONE, W, W, W } },
 };
 
 static void
@@ -312,7 +338,7 @@ test_row (gconstpointer data)
   for (Call call = 0; call < N_CALLS; call++)
     {
       Place place = { NULL };
-      const gboolean refused = row->outcomes[call] == DEADLOCK;
+      const gboolean refused = row->outcomes[call] != WORKS;
 
       if (row->outcomes[call] == NOT_TRIED)
         continue;
@@ -331,7 +357,7 @@ test_row (gconstpointer data)
           g_assert_cmpint (osiiso_handle_get_status (place.other), ==, OSIISO_STATUS_SUCCEEDED);
           g_assert_cmpuint (osiiso_group_get_n_finished (place.group), ==, 1);
         }
-      else if (call != WAIT_GROUP)
+      else if (call != WAIT_GROUP && call != SUBMIT)
         {
           g_assert_true (osiiso_handle_is_done (place.other));
         }
