@@ -28,7 +28,8 @@ class Row:
 
     value and peer are (key, name), peer may be a list of those, or a number; minus
     is subtracted from the value. Peers of a list may be missing. An efficiency is
-    the ratio the other way round, and has to be at least its bar.
+    the ratio the other way round, and has to be at least its bar. What says how a
+    peer fares has no bar.
     """
     def __init__(self, name, text, value, peer, bar, unit='', efficiency=False, is_bar=True, calm=False,
                  factor=1, minus=None):
@@ -99,14 +100,14 @@ def threads_family():
             lines.append((count_of_workers(workers), label, key))
 
     for workers, bar in ((1, 0.45), (2, 0.25), (8, 0.12)):
-        rows.append(Row('T3', f'no-op vs GThreadPool + struct, {workers}w', (f'noop/osiiso-push/{workers}', 'wall'),
+        rows.append(Row('T3', f'no-op / GThreadPool+struct, {workers}w', (f'noop/osiiso-push/{workers}', 'wall'),
                         (f'noop/tp-struct/{workers}', 'wall'), bar, 'ns'))
     for workers in (2, 4, 8):
-        rows.append(Row('T1', f'no-op vs best peer, {workers}w', (f'noop/osiiso-push/{workers}', 'wall'),
+        rows.append(Row('T1', f'no-op / best peer, {workers}w', (f'noop/osiiso-push/{workers}', 'wall'),
                         [(f'noop/{p}/{workers}', 'wall') for p in PEERS], 0.75, 'ns', is_bar=False, calm=True))
-    rows.append(Row('T2', 'no-op vs best peer, 1w', ('noop/osiiso-push/1', 'wall'),
+    rows.append(Row('T2', 'no-op / best peer, 1w', ('noop/osiiso-push/1', 'wall'),
                     [(f'noop/{p}/1', 'wall') for p in PEERS], 1.0, 'ns', is_bar=False, calm=True))
-    rows.append(Row('T4', 'map of 64 vs best peer, 2w', ('noop/osiiso-map/2', 'wall'),
+    rows.append(Row('T4', 'map of 64 / best peer, 2w', ('noop/osiiso-map/2', 'wall'),
                     [(f'noop/{p}/2', 'wall') for p in PEERS], 0.4, 'ns', is_bar=False, calm=True))
     rows.append(Row('T11', 'waits per no-op task, 2w', ('noop/osiiso-push/2', 'switches'), 1, 0.03, '',
                     is_bar=False))
@@ -124,7 +125,7 @@ def work_family():
             measures[key] = Measure(contestant, n=count, workers=2, work=work, optional=contestant in OPTIONAL,
                                     quick={'n': 1_000})
             lines.append((f'{work} us, 2 workers', label, key))
-        rows.append(Row(name, f'{work} us tasks vs best peer, 2w', (f'{work}us/osiiso-push/2', 'wall'),
+        rows.append(Row(name, f'{work} us tasks / best peer, 2w', (f'{work}us/osiiso-push/2', 'wall'),
                         [(f'{work}us/{p}/2', 'wall') for p in PEERS], ratio, 'ns', is_bar=False, calm=True))
         rows.append(Row(name, f'{work} us tasks, efficiency, 2w', (f'{work}us/osiiso-push/2', 'wall'),
                         (f'{work}us/work/2', 'wall'), efficiency, 'ns', efficiency=True, is_bar=False, calm=True))
@@ -146,13 +147,11 @@ def handles_family():
     measures['handle/push'] = Measure('osiiso-push', n=100_000, workers=2, quick={'n': 1_000})
     lines.append(('2 workers', 'libosiiso push', 'handle/push'))
     rows = [
-        Row('T7', 'handle kept vs g_task_run_in_thread', ('handle/osiiso-submit', 'wall'),
+        Row('T7', 'handle kept / g_task_run_in_thread', ('handle/osiiso-submit', 'wall'),
             ('handle/gtask', 'wall'), 0.4, 'ns'),
-        Row('T7', 'the same, processor time', ('handle/osiiso-submit', 'cpu'), ('handle/gtask', 'cpu'), 0.4, 'ns',
-            is_bar=False),
-        Row('T7', 'the same, with a signal handler', ('handle/osiiso-submit-signal', 'wall'),
+        Row('T7', 'the same with a signal handler', ('handle/osiiso-submit-signal', 'wall'),
             ('handle/gtask', 'wall'), 0.4, 'ns', is_bar=False),
-        Row('T8', 'handle overhead vs a GObject', ('handle/osiiso-submit', 'wall'), ('handle/object', 'wall'), 2.0,
+        Row('T8', 'handle overhead / a GObject', ('handle/osiiso-submit', 'wall'), ('handle/object', 'wall'), 2.0,
             'ns', is_bar=False, minus=('handle/push', 'wall')),
     ]
     return Family('handles', measures, [Table('No-op tasks with a result, per task', [WALL, CPU, PUSH], lines)], rows)
@@ -192,9 +191,9 @@ def latency_family():
             ('urgent/osiiso', 'length_p50'), 1.0, 'us', factor=0.001),
         Row('T10', 'urgent start, p99 / task length', ('urgent/osiiso', 'start_p99'),
             ('urgent/osiiso', 'length_p50'), 3.0, 'us', factor=0.001),
-        Row('T10', 'urgent start, p50 vs GThreadPool sorted', ('urgent/osiiso', 'start_p50'),
+        Row('T10', 'urgent start, p50 / sorted pool', ('urgent/osiiso', 'start_p50'),
             ('urgent/tp-sort', 'start_p50'), 1.0, 'us', factor=0.001, is_bar=False),
-        Row('T12', 'idle start, p50 vs GThreadPool', ('idle/osiiso', 'start_p50'), ('idle/tp', 'start_p50'), 1.05,
+        Row('T12', 'idle start, p50 / GThreadPool', ('idle/osiiso', 'start_p50'), ('idle/tp', 'start_p50'), 1.05,
             'us', factor=0.001, is_bar=False, calm=True),
         Row('I1', 'start, p50, beside 64 blocked / alone', ('isolation/osiiso', 'beside_p50'),
             ('isolation/osiiso', 'alone_p50'), 1.2, 'us', factor=0.001, is_bar=False, calm=True),
@@ -218,7 +217,7 @@ def memory_family():
     rows = [
         Row('M1', 'bytes per push, 4 priorities', ('memory-osiiso-push', 'bytes'), 1, 96, 'B'),
         Row('M1', 'bytes per push, no options', ('memory-osiiso-push-default', 'bytes'), 1, 96, 'B'),
-        Row('M2', 'bytes per submit, handle kept vs GTask', ('memory-osiiso-submit', 'bytes'),
+        Row('M2', 'bytes per kept handle / GTask', ('memory-osiiso-submit', 'bytes'),
             ('memory-gtask', 'bytes'), 0.9, 'B'),
     ]
     return Family('memory', measures, tables, rows)
@@ -261,9 +260,9 @@ def backlog_family():
     rows = [
         Row('T9', 'push at 1 M pending / at 1 k', ('backlog-osiiso/1000000', 'push_p50'),
             ('backlog-osiiso/1000', 'push_p50'), 1.5, 'ns'),
-        Row('T9', 'the same, GThreadPool sorted, 20 k / 1 k', ('backlog-tp-sort/20000', 'push_p50'),
-            ('backlog-tp-sort/1000', 'push_p50'), 1.5, 'ns', is_bar=False),
-        Row('N1', 'cost of a task, 10^7 pending / 10^4', ('curve/10000000', 'wall'), ('curve/10000', 'wall'), 2.0,
+        Row('T9', 'sorted pool, at 20 k / at 1 k', ('backlog-tp-sort/20000', 'push_p50'),
+            ('backlog-tp-sort/1000', 'push_p50'), None, 'ns', is_bar=False),
+        Row('N1', 'cost at 10^7 pending / at 10^4', ('curve/10000000', 'wall'), ('curve/10000', 'wall'), 2.0,
             'ns'),
         Row('N2', 'cancel 100 000 tasks, seconds', ('cancel', 'total'), 1, 0.5, 's'),
     ]
@@ -302,18 +301,18 @@ def main_context_family():
                         [('none ns', 'none'), ('100 k ns', 'many'), ('insert ns', 'push'), ('bytes', 'bytes')],
                         [('ready source', label, c) for c, label in deadlines.items()]))
     rows = [
-        Row('C1', 'no-op vs g_idle_add_full', ('loop-osiiso', 'wall'), ('loop-idle', 'wall'), 0.35, 'ns'),
-        Row('C1', 'no-op vs invoke_full, other thread', ('loop-osiiso-thread', 'wall'), ('loop-invoke', 'wall'),
+        Row('C1', 'no-op / g_idle_add_full', ('loop-osiiso', 'wall'), ('loop-idle', 'wall'), 0.35, 'ns'),
+        Row('C1', 'no-op / invoke_full, other thread', ('loop-osiiso-thread', 'wall'), ('loop-invoke', 'wall'),
             0.30, 'ns'),
         Row('C2', 'longest stall / slice of 1 ms', ('stall/1000', 'stall_max'), 1000, 1.15, 'us', factor=0.001,
             calm=True),
         Row('C2', 'longest stall / slice of 200 us', ('stall/200', 'stall_max'), 200, 1.15, 'us', factor=0.001,
             calm=True, is_bar=False),
-        Row('C2', 'longest wait of a source that is ready / 1 ms', ('turn/1000', 'stall_max'), 1000, 1.15, 'us',
+        Row('C2', 'longest turn of a ready source / 1 ms', ('turn/1000', 'stall_max'), 1000, 1.15, 'us',
             factor=0.001, calm=True, is_bar=False),
         Row('C3', 'iteration, 100 k deadlines / none', ('deadlines-osiiso', 'many'), ('deadlines-osiiso', 'none'),
             1.3, 'ns'),
-        Row('C3', 'the same, one GSource each', ('deadlines-sources', 'many'), ('deadlines-sources', 'none'), 1.3,
+        Row('C3', 'the same, one GSource each', ('deadlines-sources', 'many'), ('deadlines-sources', 'none'), None,
             'ns', is_bar=False),
     ]
     return Family('main-context', measures, tables, rows)

@@ -63,10 +63,10 @@ def busy_seconds(cpu):
 
 
 class Runner:
-    def __init__(self, programs, cpu, apart, patience):
+    def __init__(self, programs, cpu, apart):
         self.cpu = cpu
         self.placement = [f'cpu={cpu}'] if cpu is not None else ['apart=1'] if apart else []
-        self.patience = patience
+        self.patience = 0  # seconds that may still be spent on waiting for a calm machine
         self.environment = {k: v for k, v in os.environ.items() if k not in UNWANTED}
         self.programs = {}
         self.first = programs[0]

@@ -29,7 +29,11 @@ def spread(values):
 
 
 class Evaluated:
-    """A row with its ratio in each round that counts."""
+    """A row with its ratio in each round that counts.
+
+    cpu_ratios are the same of processor time, where wall time is compared: foreign
+    work disturbs that less.
+    """
     def __init__(self, row, rounds):
         self.row = row
         found = [figures for figures in (self.figures(r) for r in rounds) if figures is not None]
@@ -39,31 +43,44 @@ class Evaluated:
         self.ours = [f[0] for f in used]
         self.peer = [f[1] for f in used]
         self.ratios = [f[2] for f in used]
+        self.cpu_ratios = [f[4] for f in used if f[4] is not None]
         self.ratio = median(self.ratios) if self.ratios else None
         self.verdict = self.judge(used is calm)
 
+    def compare(self, results, peers, rename=lambda name: name):
+        """Ours, the best peer, and the ratio."""
+        row = self.row
+
+        def value_of(what):
+            return results[what[0]][rename(what[1])] * row.factor if isinstance(what, tuple) else what
+
+        ours = value_of(row.value) - (value_of(row.minus) if row.minus else 0)
+        peer = min(map(value_of, peers))
+        return ours, peer, peer / ours if row.efficiency else ours / peer
+
     def figures(self, results):
-        """Ours, the peer, their ratio and the foreign work; None without one."""
+        """Ours, the peer, their ratio, the foreign work, and the ratio of processor
+        time, if any; None without figures."""
         row = self.row
 
         def is_there(what):
             return not isinstance(what, tuple) or what[0] in results
 
-        def value_of(what):
-            return results[what[0]][what[1]] * row.factor if isinstance(what, tuple) else what
-
         peers = list(filter(is_there, row.peer if isinstance(row.peer, list) else [row.peer]))
         if not peers or not is_there(row.value) or not is_there(row.minus):
             return None
-        ours = value_of(row.value) - (value_of(row.minus) if row.minus else 0)
-        peer = min(map(value_of, peers))
+        cpu = None
+        if row.value[1] == 'wall' and not row.efficiency:
+            cpu = self.compare(results, peers, lambda name: 'cpu')[2]
         foreign = max(results[key]['foreign'] for key in row.keys() if key in results)
-        return ours, peer, (peer / ours if row.efficiency else ours / peer), foreign
+        return *self.compare(results, peers), foreign, cpu
 
     def judge(self, calm):
         row = self.row
         if self.ratio is None:
             return 'not measured'
+        if row.bar is None:
+            return ''
         if row.calm and not calm:
             return 'noisy'
         ok = self.ratio >= row.bar if row.efficiency else self.ratio <= row.bar
@@ -71,7 +88,7 @@ class Evaluated:
 
     def as_dict(self):
         return {'name': self.row.name, 'text': self.row.text, 'unit': self.row.unit, 'ours': self.ours,
-                'peer': self.peer, 'ratios': self.ratios, 'median': self.ratio, 'bar': self.row.bar,
+                'peer': self.peer, 'ratios': self.ratios, 'cpu_ratios': self.cpu_ratios, 'median': self.ratio, 'bar': self.row.bar,
                 'at_least': self.row.efficiency, 'is_bar': self.row.is_bar, 'verdict': self.verdict,
                 'calm': self.n_calm, 'rounds': self.n_rounds}
 
@@ -107,16 +124,17 @@ def print_table(table, rounds):
 def print_rows(title, rows):
     if not rows:
         return
-    lines = [['', '', 'ours', 'peer', 'ratio', 'bar', 'calm', '']]
+    lines = [['', '', 'ours', 'peer', 'ratio', 'cpu', 'bar', 'calm', '']]
     for row in rows:
-        bar = ('>= ' if row.row.efficiency else '<= ') + f'{row.row.bar:g}'
+        bar = '' if row.row.bar is None else ('>= ' if row.row.efficiency else '<= ') + f'{row.row.bar:g}'
         calm = f'{row.n_calm}/{row.n_rounds}'
         if row.ratio is None:
-            lines.append([row.row.name, row.row.text, '-', '-', '-', bar, calm, row.verdict])
+            lines.append([row.row.name, row.row.text, '-', '-', '-', '', bar, calm, row.verdict])
             continue
         ours = f'{number(median(row.ours))} {row.row.unit}'
         peer = '' if row.row.peer == 1 else number(median(row.peer))
-        lines.append([row.row.name, row.row.text, ours, peer, spread(row.ratios), bar, calm, row.verdict])
+        cpu = number(median(row.cpu_ratios)) if row.cpu_ratios else ''
+        lines.append([row.row.name, row.row.text, ours, peer, spread(row.ratios), cpu, bar, calm, row.verdict])
     print()
     print(title)
     print_columns(lines)

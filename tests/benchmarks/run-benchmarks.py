@@ -84,8 +84,7 @@ def run_round(runner, chosen, number, arguments):
 def main():
     arguments = parse_arguments()
     chosen = [f for f in families.FAMILIES if not arguments.family or f.name in arguments.family]
-    runner = machine.Runner(arguments.programs, cpu=0 if arguments.pin else None, apart=arguments.apart,
-                            patience=arguments.patience)
+    runner = machine.Runner(arguments.programs, cpu=0 if arguments.pin else None, apart=arguments.apart)
     regime = 'one processor' if arguments.pin else 'producer apart' if arguments.apart else 'all processors'
     info = dict(runner.info(), regime=regime,
                 processors=1 if arguments.pin else machine.n_processors(), rounds=arguments.rounds,
@@ -94,6 +93,8 @@ def main():
     rounds, skipped, failures = [], set(), []
     begun = time.monotonic()
     for i in range(arguments.rounds):
+        # Each round has its share, and what earlier ones left.
+        runner.patience += arguments.patience / arguments.rounds
         results, left_out, failed = run_round(runner, chosen, i, arguments)
         if not sys.stderr.isatty() and not arguments.quick:
             print(f'round {i + 1} of {arguments.rounds}: {time.monotonic() - begun:.0f} s', file=sys.stderr)
