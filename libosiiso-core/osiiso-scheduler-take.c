@@ -49,8 +49,7 @@ rate_allows_locked (OsiisoScheduler *self)
   if (when <= now)
     return TRUE;
   osiiso_timer_service_arm (&self->client, when);
-  /* A clock that is turned by hand may have passed it meanwhile. */
-  return osiiso_clock_now () >= when;
+  return FALSE;
 }
 
 /* The next record to run, still in its list. */
@@ -95,26 +94,6 @@ splice_inbox_locked (OsiisoScheduler *self)
 {
   osiiso_ready_list_splice (&self->ready, &self->inbox);
   atomic_store_explicit (&self->inbox_dirty, FALSE, memory_order_relaxed);
-}
-
-/* The next record, if the rate lets it begin now. */
-static OsiisoRecord *
-peek_rated_locked (OsiisoScheduler *self)
-{
-  OsiisoRecord *record = peek_ready_locked (self);
-
-  if (record == NULL || !osiiso_rate_limiter_is_on (&self->limiter))
-    return record;
-  if (!rate_allows_locked (self))
-    return NULL;
-  /* Who is first is decided now, after the look at the clock. */
-  if (atomic_load_explicit (&self->inbox_dirty, memory_order_relaxed))
-    {
-      pthread_mutex_lock (&self->inbox_lock);
-      splice_inbox_locked (self);
-      pthread_mutex_unlock (&self->inbox_lock);
-    }
-  return peek_ready_locked (self);
 }
 
 void
@@ -476,7 +455,7 @@ exchange (OsiisoScheduler *self,
           osiiso_outbox_drain (&self->outbox);
           continue;
         }
-      if (may_take_locked (self) && (record = peek_rated_locked (self)) != NULL &&
+      if (may_take_locked (self) && (record = peek_ready_locked (self)) != NULL && rate_allows_locked (self) &&
           (ask != ASK_TOKENS || (is_token (record) && self->n_serving <= self->limit)))
         {
           OsiisoRecord *old = done->attempt != NULL ? done->attempt->record : NULL;

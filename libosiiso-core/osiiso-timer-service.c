@@ -19,6 +19,10 @@
  * No deadline can be missed: arm() inserts under the lock and signals when the
  * first deadline moved; the thread computes how long to sleep under the same
  * lock, and the wait gives it up atomically.
+ *
+ * A stopped clock is turned under the lock too, by who ticks then. A deadline that
+ * is armed when it has been passed already, because another thread looked at the
+ * clock before, is the thread's as ever.
  */
 static struct
 {
@@ -27,6 +31,7 @@ static struct
   pthread_cond_t     cond;
   OsiisoDeadlineHeap heap;
   gboolean           running;
+  gboolean           late;    /* the stopped clock had passed a deadline when that was armed */
 } service = { .once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void
@@ -74,8 +79,10 @@ service_main (void *unused)
       OsiisoTimerClient *client = NULL;
       OsiisoHeapNode *first;
 
-      if (!osiiso_clock_is_manual ())
+      if (!osiiso_clock_is_manual () || service.late)
         client = pop_due_locked (osiiso_clock_now ());
+      if (client == NULL)
+        service.late = FALSE;
       if (client != NULL)
         {
           pthread_mutex_unlock (&service.lock);
@@ -160,6 +167,7 @@ osiiso_timer_service_arm (OsiisoTimerClient *client,
 {
   gboolean was_armed;
   gboolean is_first;
+  gboolean late;
 
   pthread_once (&service.once, service_init);
   pthread_mutex_lock (&service.lock);
@@ -175,12 +183,14 @@ osiiso_timer_service_arm (OsiisoTimerClient *client,
     client->ref (client);
   osiiso_deadline_heap_insert (&service.heap, &client->node, when, 0);
   is_first = osiiso_deadline_heap_peek (&service.heap) == &client->node;
+  late = osiiso_clock_is_manual () && when <= osiiso_clock_now ();
+  service.late |= late;
   /* Submits have called prepare() and could have failed there; the thread may
    * have ended since, and then this is the second try. */
-  if (!osiiso_clock_is_manual ())
+  if (!osiiso_clock_is_manual () || late)
     ensure_thread_locked ();
   pthread_mutex_unlock (&service.lock);
-  if (is_first)
+  if (is_first || late)
     pthread_cond_signal (&service.cond);
 }
 
@@ -211,8 +221,7 @@ osiiso_timer_service_advance (gint64 us)
 
       pthread_mutex_lock (&service.lock);
       client = pop_due_locked (target);
-      /* What a tick starts must see the time at which it was due. With the lock, so
-       * that who arms for a time that is no more to come can see that. */
+      /* What a tick starts must see the time at which it was due. */
       osiiso_clock_set_manual (client != NULL ? MAX (client->node.key, osiiso_clock_now ()) : target);
       pthread_mutex_unlock (&service.lock);
       if (client == NULL)
