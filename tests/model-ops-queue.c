@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "model-driver.h"
+
+/* The operations that start a queue, wait for it and end it. */
+
+#define CANCEL_RESUMES 0
+
+void
+op_start (Driver *self,
+          Random *random)
+{
+  g_autoptr (GError) error = NULL;
+
+  driver_say (self, "start");
+  osiiso_queue_start (self->queue, &error);
+  driver_compare_error (self, "start", !ref_model_start (self->model), OSIISO_QUEUE_ERROR_CLOSED, error);
+}
+
+static void
+returned (GObject      *source,
+          GAsyncResult *result,
+          gpointer      user_data)
+{
+  Wait *wait = user_data;
+
+  if (wait->returned)
+    g_error ("a call has returned twice");
+  wait->returned = TRUE;
+  switch (wait->kind)
+    {
+    case WAIT_RUN:
+      wait->summary = osiiso_queue_run_finish (OSIISO_QUEUE (source), result, &wait->error);
+      break;
+    case WAIT_TASK:
+      osiiso_handle_wait_finish (OSIISO_HANDLE (source), result, &wait->error);
+      break;
+    case WAIT_GROUP:
+      wait->summary = osiiso_group_wait_finish (OSIISO_GROUP (source), result, &wait->error);
+      break;
+    case WAIT_NEXT:
+      wait->handle = osiiso_group_next_completed_finish (OSIISO_GROUP (source), result, &wait->error);
+      break;
+    case WAIT_JOIN:
+      osiiso_queue_join_finish (OSIISO_QUEUE (source), result, &wait->error);
+      break;
+    case WAIT_SHUTDOWN:
+    default:
+      osiiso_queue_shutdown_finish (OSIISO_QUEUE (source), result, &wait->error);
+    }
+}
+
+static Wait *
+new_wait (Driver  *self,
+          WaitKind kind,
+          guint    index)
+{
+  Wait *wait = g_new0 (Wait, 1);
+
+  wait->kind = kind;
+  wait->index = index;
+  wait->since = self->model->now;
+  wait->refusal = OSIISO_QUEUE_ERROR_CLOSED;
+  g_ptr_array_add (self->waits, wait);
+  return wait;
+}
+
+void
+op_run_async (Driver *self,
+              Random *random)
+{
+  Wait *wait = new_wait (self, WAIT_RUN, 0);
+  gboolean busy = self->model->run.active;
+  gboolean begun = self->timeout >= 0 && ref_model_begin_run (self->model, self->timeout, self->on_timeout,
+                                                              self->mode == OSIISO_MODE_INFINITE);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+
+  driver_say (self, "run_async");
+  wait->refused = !begun;
+  if (self->timeout < 0)
+    wait->refusal = OSIISO_QUEUE_ERROR_INVALID;
+  else if (busy)
+    wait->refusal = OSIISO_QUEUE_ERROR_BUSY;
+  osiiso_queue_run_async (self->queue, cancellable, returned, wait);
+  if (begun)
+    self->run_cancellable = g_steal_pointer (&cancellable);
+}
+
+/* Nobody waits for the run any longer, and the tasks go on. */
+void
+op_leave_run (Driver *self,
+              Random *random)
+{
+  driver_settle (self);
+  if (self->difference != NULL || !self->model->run.active || ref_model_run_is_over (self->model))
+    return;
+  driver_say (self, "leave the run");
+  for (guint i = 0; i < self->waits->len; i++)
+    {
+      Wait *wait = g_ptr_array_index (self->waits, i);
+
+      if (wait->kind != WAIT_RUN || wait->refused)
+        continue;
+      wait->refused = TRUE;
+      wait->refusal = CANCELLED;
+    }
+  ref_model_end_run (self->model);
+  g_cancellable_cancel (self->run_cancellable);
+  g_clear_object (&self->run_cancellable);
+  driver_settle (self);
+}
+
+void
+op_wait (Driver *self,
+         Random *random)
+{
+  g_autoptr (OsiisoHandle) handle = NULL;
+  RefTask *task;
+  guint index;
+  Wait *wait;
+
+  if (self->tasks->len == 0)
+    return;
+  index = model_pick_task (self, random);
+  handle = osiiso_queue_lookup (self->queue, driver_task (self, index)->id);
+  if (handle == NULL)
+    return;
+  driver_say (self, "wait_async for task %u", index);
+  task = ref_model_task (self->model, index);
+  wait = new_wait (self, WAIT_TASK, index);
+  wait->refused = task->status < OSIISO_STATUS_SUCCEEDED && !ref_model_start (self->model);
+  osiiso_handle_wait_async (handle, NULL, returned, wait);
+}
+
+void
+op_group_wait (Driver *self,
+               Random *random)
+{
+  gboolean next = random_chance (random, 60);
+  RefGroup *group;
+  guint index;
+  Wait *wait;
+
+  if (self->groups->len == 0)
+    return;
+  index = random_below (random, self->groups->len);
+  group = ref_model_group (self->model, index);
+  driver_say (self, "%s for group %u", next ? "next_completed_async" : "wait_async", index);
+  wait = new_wait (self, next ? WAIT_NEXT : WAIT_GROUP, index);
+  wait->refused = group->completed->len < group->members->len && !ref_model_start (self->model);
+  if (next)
+    osiiso_group_next_completed_async (g_ptr_array_index (self->groups, index), NULL, returned, wait);
+  else
+    osiiso_group_wait_async (g_ptr_array_index (self->groups, index), NULL, returned, wait);
+}
+
+void
+op_join (Driver *self,
+         Random *random)
+{
+  Wait *wait = new_wait (self, WAIT_JOIN, 0);
+
+  driver_say (self, "join_async");
+  wait->refused = !ref_model_join (self->model);
+  osiiso_queue_join_async (self->queue, NULL, returned, wait);
+}
+
+static void
+shut_down (Driver  *self,
+           Random  *random,
+           gboolean force)
+{
+  gboolean cancel = force && random_chance (random, 30);
+  gboolean was_paused = self->model->paused;
+
+  driver_say (self, "%s%s", cancel ? "cancel the queue" : "shutdown", force && !cancel ? " with force" : "");
+  ref_model_shutdown (self->model, force);
+  if (cancel && !CANCEL_RESUMES)
+    self->model->paused = was_paused;
+  if (cancel)
+    osiiso_queue_cancel (self->queue);
+  else
+    osiiso_queue_shutdown_async (self->queue, force, NULL, returned, new_wait (self, WAIT_SHUTDOWN, 0));
+}
+
+void
+op_shutdown (Driver *self,
+             Random *random)
+{
+  shut_down (self, random, FALSE);
+}
+
+void
+op_force (Driver *self,
+          Random *random)
+{
+  shut_down (self, random, TRUE);
+}
+
+/* The backend has come to its end, or the next queue begins. */
+void
+op_close (Driver *self,
+          Random *random)
+{
+  RefMutation mutation = self->model->mutation;
+
+  if (self->close_later && self->model->life == REF_CLOSING)
+    {
+      driver_say (self, "backend closed");
+      ref_model_closed (self->model);
+      osiiso_backend_closed (self->backend);
+    }
+  else if (self->model->life == REF_CLOSED)
+    {
+      driver_say (self, "next queue");
+      driver_settle (self);
+      driver_close (self);
+      driver_open (self, mutation, random);
+    }
+}

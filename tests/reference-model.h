@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <osiiso.h>
+
+G_BEGIN_DECLS
+
+/*
+ * RefModel: what a queue is supposed to do, in the plainest way that one can
+ * write it down. One thread, arrays, linear searches, and no code of the library:
+ * a second opinion on every decision that the scheduler takes.
+ *
+ * Times are microseconds of the clock that the test turns, 0 for none.
+ */
+
+/* Wrong on purpose, one at a time, to show that the comparison would notice. */
+typedef enum
+{
+  REF_RIGHT,
+  REF_NEWEST_FIRST,           /* among equal priorities */
+  REF_HIGH_NUMBER_FIRST,
+  REF_DELAYED_LAST,           /* a task that was delayed gets a new turn */
+  REF_RETRY_LAST,             /* so does one that is tried again */
+  REF_PRIORITY_LAST,          /* and one whose priority is changed */
+  REF_RETRY_MISSING,          /* one retry too few */
+  REF_RETRY_TOO_MANY,
+  REF_BACKOFF_EARLY,          /* already for the first wait */
+  REF_NO_MAX_DELAY,
+  REF_NO_TIMEOUT_RETRY,
+  REF_TIMEOUT_FROM_SUBMIT,
+  REF_RETRY_HOLDS_WORKER,
+  REF_LATE_REPORT_COUNTS,
+  REF_LAST_REPORT_COUNTS,
+  REF_CANCEL_RETRIES,         /* a cancelled task is tried again */
+  REF_FAIL_FIRST_ALL,         /* spares no must-complete task */
+  REF_FAIL_FIRST_ORDINARY,    /* cancels nobody */
+  REF_FAIL_FIRST_OPEN,        /* goes on accepting tasks */
+  REF_HALTED_FOR_GOOD,        /* start() does not end that */
+  REF_RUN_TIMEOUT_ALL,
+  REF_RUN_TIMEOUT_FORGOTTEN,  /* the summary does not tell */
+  REF_RUN_IGNORES_DETACHED,   /* does not wait for them */
+  REF_DETACHED_COUNTED,
+  REF_NO_REST,                /* goes on after a run */
+  REF_PUSH_KEEPS,             /* a success without handle */
+  REF_CLEAR_COUNTS,           /* clear_results() zeroes the counts as well */
+  REF_FORCE_SPARES,           /* must-complete tasks survive a forced shutdown */
+  REF_SHUTDOWN_STAYS_PAUSED,
+  REF_LIMIT_PLUS_ONE,
+  REF_PAUSE_LEAKS,            /* lets returning tasks through */
+  REF_GROUP_CANCEL_COUNTS,    /* finished members as well */
+  REF_N_MUTATIONS,
+} RefMutation;
+
+typedef struct
+{
+  char    *name;            /* (nullable), as given */
+  int      priority;
+  gboolean must_complete;
+  gboolean detached;
+  int      retries;
+  double   retry_delay;     /* all times here: seconds, as a caller gives them */
+  double   backoff;
+  double   max_retry_delay;
+  double   timeout;
+  double   delay;
+} RefOptions;
+
+/* What an attempt reports. */
+typedef struct
+{
+  gboolean ok;
+  gint64   value;           /* 0: none */
+  GQuark   domain;
+  int      code;
+  char    *message;         /* NULL: not compared */
+  double   retry_after;     /* seconds; < 0: as the options say */
+} RefOutcome;
+
+typedef struct
+{
+  guint        index;       /* in the order of submission */
+  RefOptions   options;
+  int          group;       /* -1: none */
+  guint        place;       /* in the group */
+  gboolean     has_handle;  /* from the beginning */
+
+  OsiisoStatus status;
+  int          priority;
+  gint64       turn;        /* order among equal priorities */
+  guint        attempts;
+  gboolean     open;        /* the attempt of that number is under way */
+  gboolean     reported;    /* its function has reported and not returned */
+  gboolean     cancel_asked;
+  RefOutcome   outcome;     /* of that report, and in the end of the task */
+  gint64       due;         /* waits until then */
+  gint64       scheduled_for;
+  gint64       times_out;
+  gint64       created;
+  gint64       started;
+  gint64       finished;
+  guint        batch;       /* tasks that were cancelled in one go, in any order; 0: alone */
+} RefTask;
+
+typedef enum
+{
+  REF_EVENT_START,
+  REF_EVENT_RETRY,
+  REF_EVENT_COMPLETE,
+} RefEventKind;
+
+typedef struct
+{
+  RefEventKind kind;
+  guint        task;
+  guint        batch;
+  int          code;        /* of the error, with a retry */
+} RefEvent;
+
+typedef struct
+{
+  guint64 succeeded, failed, cancelled;
+} RefCounts;
+
+typedef struct
+{
+  GArray *members;          /* of guint, tasks in the order of submission */
+  GArray *completed;        /* of guint, tasks in the order of completion */
+  guint   n_given;          /* by next_completed() */
+} RefGroup;
+
+typedef enum
+{
+  REF_NEW,
+  REF_STARTED,
+  REF_DRAINING,
+  REF_CLOSING,
+  REF_CLOSED,
+} RefLife;
+
+typedef struct
+{
+  RefMutation mutation;
+  gint64      now;
+  RefLife     life;
+  gboolean    close_later;  /* the backend takes its time */
+  gboolean    accepting;
+  gboolean    halted;       /* a failure or a timeout has stopped it */
+  gboolean    resting;
+  gboolean    paused;
+  guint       limit;
+  gint64      next_turn;
+  OsiisoFailPolicy fail_policy;
+  gboolean    keep_results;
+
+  GPtrArray  *tasks;        /* of RefTask, all that ever were */
+  GPtrArray  *groups;       /* of RefGroup */
+  GArray     *results;      /* of guint */
+  GArray     *events;       /* of RefEvent, since the last look */
+  RefCounts   counts;
+  guint64     n_completed;
+  guint       n_batches;
+  guint       n_joins;      /* that wait */
+  guint       n_joined;     /* that have been told, since the last look */
+  gboolean    ambiguous;    /* two things fell due at the same time */
+
+  struct
+  {
+    gboolean  active;
+    gboolean  infinite;
+    gboolean  timed_out;
+    OsiisoTimeoutPolicy on_timeout;
+    gint64    started;
+    gint64    deadline;
+    guint     first_result;
+    RefCounts before;
+  } run;
+} RefModel;
+
+RefModel *ref_model_new        (RefMutation mutation,
+                                gint64      now);
+void      ref_model_free       (RefModel   *self);
+
+RefTask  *ref_model_task       (RefModel   *self,
+                                guint       index);
+RefGroup *ref_model_group      (RefModel   *self,
+                                guint       index);
+gint64    ref_microseconds     (double      seconds);
+
+/* Into the queue; FALSE when it does not accept tasks. */
+gboolean  ref_model_accepts    (RefModel   *self);
+RefTask  *ref_model_submit     (RefModel         *self,
+                                const RefOptions *options,
+                                gboolean          has_handle,
+                                int               group);
+guint     ref_model_new_group  (RefModel   *self);
+
+/* Attempts. */
+RefTask  *ref_model_peek       (RefModel   *self);
+RefTask  *ref_model_take       (RefModel   *self);
+gboolean  ref_model_is_open    (RefModel   *self,
+                                guint       task,
+                                guint       number);
+void      ref_model_report     (RefModel         *self,
+                                guint             task,
+                                guint             number,
+                                const RefOutcome *outcome,
+                                gboolean          inside);
+void      ref_model_leave      (RefModel   *self,
+                                guint       task,
+                                guint       number,
+                                gboolean    deferred);
+
+gboolean  ref_model_cancel     (RefModel   *self,
+                                guint       task);
+guint     ref_model_cancel_group (RefModel *self,
+                                guint       group);
+gboolean  ref_model_set_priority (RefModel *self,
+                                guint       task,
+                                int         priority);
+/* When something falls due next; 0 for never. */
+gint64    ref_model_next_due   (RefModel   *self);
+void      ref_model_advance    (RefModel   *self,
+                                gint64      us);
+
+/* The life cycle. FALSE where the library has an error. */
+gboolean  ref_model_start      (RefModel   *self);
+gboolean  ref_model_begin_run  (RefModel           *self,
+                                double              timeout,
+                                OsiisoTimeoutPolicy on_timeout,
+                                gboolean            infinite);
+gboolean  ref_model_run_is_over (RefModel  *self);
+void      ref_model_end_run    (RefModel   *self);
+gboolean  ref_model_join       (RefModel   *self);
+void      ref_model_shutdown   (RefModel   *self,
+                                gboolean    force);
+void      ref_model_closed     (RefModel   *self);
+void      ref_model_clear_results (RefModel *self);
+
+guint64   ref_model_count_outstanding (RefModel *self);
+guint64   ref_model_count_active (RefModel *self);
+guint64   ref_model_count_scheduled (RefModel *self);
+guint     ref_group_finished   (RefModel   *self,
+                                guint       group);
+
+/* Tells in which order the tasks of a batch were cancelled. */
+void      ref_model_settle_batch (RefModel    *self,
+                                  guint        batch,
+                                  const guint *order,
+                                  guint        n);
+
+G_END_DECLS
