@@ -53,6 +53,8 @@ payload_released (gpointer data)
 static void task_func (OsiisoAttempt *attempt,
                        gpointer       user_data);
 
+/* Of a submission that is refused it has no tasks, and is released once the owner
+ * has had its turn. */
 static Payload *
 new_payload (Driver *self,
              guint   n_tasks)
@@ -64,14 +66,6 @@ new_payload (Driver *self,
   payload->n_tasks = n_tasks;
   g_ptr_array_add (self->payloads, payload);
   return payload;
-}
-
-/* A refused submission has released its data once the owner had its turn. */
-static void
-refuse_payload (Driver  *self,
-                Payload *payload)
-{
-  payload->n_tasks = 0;
 }
 
 static void
@@ -102,6 +96,52 @@ add_task (Driver           *self,
   g_hash_table_insert (self->by_id, g_memdup2 (&id, sizeof id), GUINT_TO_POINTER (expected->index + 1));
 }
 
+/* How the library refuses @n tasks; -1 if it takes them. */
+static int
+get_refusal (Driver *self,
+             guint   n)
+{
+  if (!ref_model_accepts (self->model))
+    return OSIISO_QUEUE_ERROR_CLOSED;
+  return ref_model_has_room (self->model, n) ? -1 : OSIISO_QUEUE_ERROR_FULL;
+}
+
+/* A call that waits for room would wait for ever here, where nothing happens by
+ * itself. In the thread that runs the tasks it is refused instead. That the queue
+ * is asked keeps a wrong model from blocking the test. */
+static gboolean
+would_block (Driver *self,
+             guint   n)
+{
+  guint64 outstanding = osiiso_queue_get_active_count (self->queue) + osiiso_queue_get_pending_count (self->queue);
+  guint size = osiiso_queue_get_size (self->queue);
+
+  return !self->closures && n <= size && outstanding + n > size;
+}
+
+static OsiisoHandle *
+call_submit (Driver            *self,
+             gboolean           only_try,
+             gboolean           with_handle,
+             int                group,
+             Payload           *payload,
+             OsiisoTaskOptions *options,
+             guint64           *id,
+             GError           **error)
+{
+  if (group >= 0)
+    return osiiso_group_submit (g_ptr_array_index (self->groups, group), task_func, payload, payload_released, options, error);
+  if (with_handle && only_try)
+    return osiiso_queue_try_submit (self->queue, task_func, payload, payload_released, options, error);
+  if (with_handle)
+    return osiiso_queue_submit (self->queue, task_func, payload, payload_released, options, error);
+  if (only_try)
+    *id = osiiso_queue_try_push (self->queue, task_func, payload, payload_released, options, error);
+  else
+    *id = osiiso_queue_push (self->queue, task_func, payload, payload_released, options, error);
+  return NULL;
+}
+
 void
 model_submit_one (Driver  *self,
                   Random  *random,
@@ -111,28 +151,27 @@ model_submit_one (Driver  *self,
   RefOptions drawn;
   g_autoptr (OsiisoTaskOptions) options = random_options (self, random, &drawn);
   g_autofree char *text = describe_options (&drawn);
+  g_autofree char *name = drawn.name;
   g_autoptr (GError) error = NULL;
-  gboolean refused = !ref_model_accepts (self->model);
-  Payload *payload = new_payload (self, 1);
-  OsiisoHandle *handle = NULL;
+  gboolean only_try = random_chance (random, 40) || would_block (self, 1);
+  int refusal = get_refusal (self, 1);
+  OsiisoHandle *handle;
+  Payload *payload;
   guint64 id = 0;
 
-  driver_say (self, "%s%s -> task %u: %s", with_handle ? "submit" : "push", group >= 0 ? " to group" : "", self->tasks->len, text);
-  if (group >= 0)
-    handle = osiiso_group_submit (g_ptr_array_index (self->groups, group), task_func, payload, payload_released, options, &error);
-  else if (with_handle)
-    handle = osiiso_queue_submit (self->queue, task_func, payload, payload_released, options, &error);
-  else
-    id = osiiso_queue_push (self->queue, task_func, payload, payload_released, options, &error);
-
-  if (refused)
-    refuse_payload (self, payload);
-  driver_compare_error (self, "submit", refused, OSIISO_QUEUE_ERROR_CLOSED, error);
-  if (!refused && error == NULL)
-    add_task (self, &drawn, handle != NULL ? osiiso_handle_get_task_id (handle) : id, handle, payload, with_handle, group);
+  if (group >= 0 && would_block (self, 1))
+    return;
+  payload = new_payload (self, refusal < 0 ? 1 : 0);
+  driver_say (self, "%s%s%s -> task %u: %s", only_try ? "try to " : "", with_handle ? "submit" : "push",
+              group >= 0 ? " to a group" : "", self->tasks->len, text);
+  handle = call_submit (self, only_try, with_handle, group, payload, options, &id, &error);
+  driver_compare_error (self, "submit", refusal >= 0, refusal, error);
+  if (handle != NULL)
+    id = osiiso_handle_get_task_id (handle);
+  if (refusal < 0 && error == NULL)
+    add_task (self, &drawn, id, handle, payload, with_handle, group);
   else
     g_clear_object (&handle);
-  g_free (drawn.name);
 }
 
 void
@@ -176,40 +215,31 @@ op_map (Driver *self,
   RefOptions drawn;
   g_autoptr (OsiisoTaskOptions) options = random_options (self, random, &drawn);
   g_autofree char *text = describe_options (&drawn);
+  g_autofree char *name = drawn.name;
   g_autoptr (GError) error = NULL;
-  gboolean refused = !ref_model_accepts (self->model);
+  g_autoptr (OsiisoGroup) group = NULL;
   guint n = random_below (random, 6);
+  /* Of nothing nothing is refused. */
+  int refusal = n > 0 ? get_refusal (self, n) : -1;
   Payload *payload;
-  OsiisoGroup *group;
+  int index;
 
-  if (self->groups->len >= 6)
-    {
-      g_free (drawn.name);
-      return;
-    }
-  /* Nothing is submitted, so nothing is refused. */
-  refused = refused && n > 0;
-  payload = new_payload (self, refused ? 0 : n);
+  if (self->groups->len >= 6 || would_block (self, n))
+    return;
+  payload = new_payload (self, refusal < 0 ? n : 0);
   driver_say (self, "map of %u from task %u as group %u: %s", n, self->tasks->len, self->groups->len, text);
   group = osiiso_queue_map (self->queue, n, task_func, payload, payload_released, options, &error);
-  driver_compare_error (self, "map", refused, OSIISO_QUEUE_ERROR_CLOSED, error);
-  if (!refused && group != NULL)
+  driver_compare_error (self, "map", refusal >= 0, refusal, error);
+  if (refusal >= 0 || group == NULL)
+    return;
+  index = (int) ref_model_new_group (self->model);
+  g_ptr_array_add (self->groups, g_object_ref (group));
+  for (guint i = 0; i < n; i++)
     {
-      guint index = ref_model_new_group (self->model);
+      g_autoptr (OsiisoHandle) handle = osiiso_group_get_handle (group, i);
 
-      g_ptr_array_add (self->groups, group);
-      for (guint i = 0; i < n; i++)
-        {
-          g_autoptr (OsiisoHandle) handle = osiiso_group_get_handle (group, i);
-
-          add_task (self, &drawn, osiiso_handle_get_task_id (handle), NULL, payload, TRUE, (int) index);
-        }
+      add_task (self, &drawn, osiiso_handle_get_task_id (handle), NULL, payload, TRUE, index);
     }
-  else
-    {
-      g_clear_object (&group);
-    }
-  g_free (drawn.name);
 }
 
 /* Attempts */

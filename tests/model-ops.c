@@ -157,6 +157,7 @@ model_advance (Driver *self,
                Random *random)
 {
   gint64 next = ref_model_next_due (self->model);
+  gint64 start = ref_model_next_start (self->model);
   gint64 us = (gint64) (random_seconds (random) * G_USEC_PER_SEC);
 
   /* Whether a run that is over still can run out of time before its owner has
@@ -167,6 +168,8 @@ model_advance (Driver *self,
         return;
       driver_settle (self);
     }
+  if (start != 0 && (next == 0 || start < next || random_chance (random, 30)))
+    next = start;
   /* At the moment itself and just before it is where mistakes are. */
   if (next > self->model->now && random_chance (random, 60))
     us = next - self->model->now - random_below (random, 2);
@@ -221,6 +224,34 @@ op_workers (Driver *self,
 }
 
 static void
+op_size (Driver *self,
+         Random *random)
+{
+  self->model->size = random_chance (random, 50) ? 0 : 1 + random_below (random, 20);
+  driver_say (self, "size %u", self->model->size);
+  osiiso_queue_set_size (self->queue, self->model->size);
+}
+
+/* Rates with a whole number of microseconds for each start. Another rate comes
+ * only when all starts so far are paid for, because a debt is converted in a way
+ * that promises no exact time. */
+static void
+op_rate (Driver *self,
+         Random *random)
+{
+  static const gint64 intervals[] = { 0, 0, 2000000, 1000000, 500000, 125000, 15625 };
+  gint64 interval = intervals[random_below (random, G_N_ELEMENTS (intervals))];
+  guint burst = random_chance (random, 50) ? 1 : 1 + random_below (random, 5);
+
+  if (interval != 0 && self->model->empty_at > self->model->now)
+    interval = self->model->interval;
+  driver_say (self, "rate of one in %" G_GINT64_FORMAT " us, burst %u", interval, burst);
+  osiiso_queue_set_burst (self->queue, burst);
+  osiiso_queue_set_rate (self->queue, interval != 0 ? (double) G_USEC_PER_SEC / interval : 0);
+  ref_model_set_rate (self->model, interval, burst);
+}
+
+static void
 op_settings (Driver *self,
              Random *random)
 {
@@ -267,7 +298,7 @@ static const struct
 } ops[] = {
   { 90, op_submit },
   { 40, op_push },
-  { 6, op_map },
+  { 8, op_map },
   { 3, op_new_group },
   { 20, op_group_submit },
   { 100, op_take },
@@ -286,6 +317,8 @@ static const struct
   { 6, op_pause },
   { 20, op_resume },
   { 8, op_workers },
+  { 8, op_size },
+  { 5, op_rate },
   { 10, op_settings },
   { 2, op_clear_results },
   { 2, op_summary },

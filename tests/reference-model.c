@@ -59,6 +59,7 @@ ref_model_new (RefMutation mutation,
   self->resting = TRUE;
   self->keep_results = TRUE;
   self->limit = 1;
+  self->burst = 1;
   self->tasks = g_ptr_array_new_with_free_func (task_free);
   self->groups = g_ptr_array_new_with_free_func (group_free);
   self->results = g_array_new (FALSE, FALSE, sizeof (guint));
@@ -386,6 +387,19 @@ ref_model_accepts (RefModel *self)
   return self->accepting && (!self->halted || WRONG (self, REF_FAIL_FIRST_OPEN));
 }
 
+gboolean
+ref_model_has_room (RefModel *self,
+                    guint     n)
+{
+  guint64 outstanding = ref_model_count_outstanding (self);
+
+  if (WRONG (self, REF_SIZE_WITHOUT_RUNNING))
+    outstanding -= ref_model_count_active (self);
+  if (WRONG (self, REF_MAP_IN_PARTS))
+    n = MIN (n, 1);
+  return self->size == 0 || outstanding + n <= self->size + WRONG (self, REF_SIZE_PLUS_ONE);
+}
+
 RefTask *
 ref_model_submit (RefModel         *self,
                   const RefOptions *options,
@@ -446,9 +460,41 @@ comes_before (RefModel *self,
   return (a->turn < b->turn) != WRONG (self, REF_NEWEST_FIRST);
 }
 
-/* The task whose attempt may begin now. */
-RefTask *
-ref_model_peek (RefModel *self)
+gint64
+ref_model_next_start (RefModel *self)
+{
+  gint64 when = self->empty_at - (gint64) (self->burst - !WRONG (self, REF_BURST_PLUS_ONE)) * self->interval;
+
+  return self->interval != 0 && when > self->now ? when : 0;
+}
+
+static void
+count_start (RefModel *self,
+             RefTask  *task)
+{
+  if (self->interval == 0 || (WRONG (self, REF_RATE_FIRST_ONLY) && task->attempts > 1))
+    return;
+  if (self->empty_at < self->now && !WRONG (self, REF_SLOTS_SAVED_UP))
+    self->empty_at = self->now;
+  self->empty_at += self->interval;
+}
+
+void
+ref_model_set_rate (RefModel *self,
+                    gint64    interval,
+                    guint     burst)
+{
+  self->interval = interval;
+  self->burst = burst;
+  if (interval == 0)
+    self->empty_at = 0;
+  /* No more than a burst is ever owed. */
+  self->empty_at = MIN (self->empty_at, self->now + (gint64) burst * interval);
+}
+
+/* The task that is first of those that wait, whatever the rate says. */
+static RefTask *
+peek_first (RefModel *self)
 {
   RefTask *first = NULL;
   guint64 active = ref_model_count_active (self);
@@ -471,6 +517,13 @@ ref_model_peek (RefModel *self)
   return first;
 }
 
+/* The task whose attempt may begin now. */
+RefTask *
+ref_model_peek (RefModel *self)
+{
+  return ref_model_next_start (self) == 0 ? peek_first (self) : NULL;
+}
+
 RefTask *
 ref_model_take (RefModel *self)
 {
@@ -481,6 +534,7 @@ ref_model_take (RefModel *self)
   task->status = OSIISO_STATUS_RUNNING;
   task->attempts++;
   task->open = TRUE;
+  count_start (self, task);
   if (task->has_handle && task->started == 0)
     task->started = self->now;
   if (task->options.timeout > 0)

@@ -48,6 +48,12 @@ typedef enum
   REF_LIMIT_PLUS_ONE,
   REF_PAUSE_LEAKS,            /* lets returning tasks through */
   REF_GROUP_CANCEL_COUNTS,    /* finished members as well */
+  REF_SIZE_PLUS_ONE,
+  REF_SIZE_WITHOUT_RUNNING,
+  REF_MAP_IN_PARTS,           /* lets a map in that has too many tasks */
+  REF_RATE_FIRST_ONLY,        /* retries are free */
+  REF_BURST_PLUS_ONE,
+  REF_SLOTS_SAVED_UP,         /* what was not used may be used later */
   REF_N_MUTATIONS,
 } RefMutation;
 
@@ -148,6 +154,10 @@ typedef struct
   gboolean    resting;
   gboolean    paused;
   guint       limit;
+  guint       size;         /* 0: any number */
+  gint64      interval;     /* between two starts; 0: none */
+  guint       burst;
+  gint64      empty_at;     /* when all starts so far are paid for */
   gint64      next_turn;
   OsiisoFailPolicy fail_policy;
   gboolean    keep_results;
@@ -186,8 +196,10 @@ RefGroup *ref_model_group      (RefModel   *self,
                                 guint       index);
 gint64    ref_microseconds     (double      seconds);
 
-/* Into the queue; FALSE when it does not accept tasks. */
+/* Into the queue. */
 gboolean  ref_model_accepts    (RefModel   *self);
+gboolean  ref_model_has_room   (RefModel   *self,
+                                guint       n);
 RefTask  *ref_model_submit     (RefModel         *self,
                                 const RefOptions *options,
                                 gboolean          has_handle,
@@ -217,8 +229,14 @@ guint     ref_model_cancel_group (RefModel *self,
 gboolean  ref_model_set_priority (RefModel *self,
                                 guint       task,
                                 int         priority);
-/* When something falls due next; 0 for never. */
+/* So many microseconds for each start; 0 for any number of them. */
+void      ref_model_set_rate   (RefModel   *self,
+                                gint64      interval,
+                                guint       burst);
+/* When something falls due next, and when the next start is allowed if it is not
+ * now; 0 for never. */
 gint64    ref_model_next_due   (RefModel   *self);
+gint64    ref_model_next_start (RefModel   *self);
 void      ref_model_advance    (RefModel   *self,
                                 gint64      us);
 
