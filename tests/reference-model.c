@@ -4,8 +4,6 @@
 
 #include "reference-model.h"
 
-#define TELL_CANCELLED_RETRIES_APART 0
-
 #define WRONG(self, what) ((self)->mutation == (what))
 
 static void
@@ -219,7 +217,7 @@ end_cancelled (RefModel *self,
                guint     batch)
 {
   outcome_set (&task->outcome, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-               task->attempts == 0 || (!task->open && !TELL_CANCELLED_RETRIES_APART) ? "cancelled before execution" : "cancelled");
+               task->attempts == 0 ? "cancelled before execution" : "cancelled");
   end_task (self, task, OSIISO_STATUS_CANCELLED, batch);
 }
 
@@ -270,10 +268,7 @@ end_attempt (RefModel *self,
     }
   if (!may_retry (self, task, timed_out))
     {
-      if (task->cancel_asked)
-        end_cancelled (self, task, 0);
-      else
-        end_task (self, task, OSIISO_STATUS_FAILED, 0);
+      end_task (self, task, OSIISO_STATUS_FAILED, 0);
       return;
     }
 
@@ -316,8 +311,14 @@ ref_model_cancel_group (RefModel *self,
   GArray *members = ref_model_group (self, group)->members;
   guint n = 0;
 
+  /* Those that wait come first, so that none of them takes the place of another. */
   for (guint i = 0; i < members->len; i++)
-    n += ref_model_cancel (self, g_array_index (members, guint, i)) || WRONG (self, REF_GROUP_CANCEL_COUNTS);
+    if (!ref_model_task (self, g_array_index (members, guint, i))->open)
+      n += ref_model_cancel (self, g_array_index (members, guint, i)) ? 1 : 0;
+  for (guint i = 0; i < members->len; i++)
+    n += ref_model_cancel (self, g_array_index (members, guint, i)) ? 1 : 0;
+  if (WRONG (self, REF_GROUP_CANCEL_COUNTS))
+    n = members->len;
   return n;
 }
 
@@ -694,16 +695,25 @@ ref_model_advance (RefModel *self,
 
 /* The life cycle */
 
+/* What waits for work lets it run, and opens nothing. */
 gboolean
-ref_model_start (RefModel *self)
+ref_model_let_run (RefModel *self)
 {
   if (self->life == REF_CLOSING || self->life == REF_CLOSED)
     return FALSE;
   if (self->life == REF_NEW)
     self->life = REF_STARTED;
+  self->resting = FALSE;
+  return TRUE;
+}
+
+gboolean
+ref_model_start (RefModel *self)
+{
+  if (!ref_model_let_run (self))
+    return FALSE;
   if (!self->run.active && !WRONG (self, REF_HALTED_FOR_GOOD))
     self->halted = FALSE;
-  self->resting = FALSE;
   return TRUE;
 }
 
@@ -737,8 +747,11 @@ ref_model_run_is_over (RefModel *self)
       left -= !is_final (ref_model_task (self, i)) && ref_model_task (self, i)->options.detached;
   if (left > 0)
     return FALSE;
-  /* A halted queue refuses work, so there is nothing more to wait for. */
-  return !self->run.infinite || self->run.timed_out || self->halted || self->life == REF_CLOSED;
+  if (!self->run.infinite || self->run.timed_out || self->life == REF_CLOSED)
+    return TRUE;
+  /* A halted queue refuses work, so there is nothing more to wait for, but for the
+   * end of a shutdown. */
+  return self->halted && self->accepting;
 }
 
 /* It may also be ended before it is over, by who does not wait any longer. */
@@ -755,7 +768,7 @@ ref_model_end_run (RefModel *self)
 gboolean
 ref_model_join (RefModel *self)
 {
-  if (ref_model_count_outstanding (self) > 0 && !ref_model_start (self))
+  if (ref_model_count_outstanding (self) > 0 && !ref_model_let_run (self))
     return FALSE;
   self->n_joins++;
   check_idle (self);

@@ -241,6 +241,7 @@ void      ref_model_advance    (RefModel   *self,
                                 gint64      us);
 
 /* The life cycle. FALSE where the library has an error. */
+gboolean  ref_model_let_run      (RefModel   *self);
 gboolean  ref_model_start      (RefModel   *self);
 gboolean  ref_model_begin_run  (RefModel           *self,
                                 double              timeout,
