@@ -225,6 +225,42 @@ test_fail_first_order (gconstpointer backend)
   test_log_clear (&log);
 }
 
+static gpointer
+fail_thread (gpointer attempt)
+{
+  osiiso_attempt_return_error_literal (attempt, G_IO_ERROR, G_IO_ERROR_FAILED, "first");
+  osiiso_attempt_unref (attempt);
+  return NULL;
+}
+
+static void
+test_fail_first_at_once (gconstpointer backend)
+{
+  guint n_run = 0;
+
+  g_test_summary ("With one worker nothing begins after the first failure, also when another thread reports it");
+
+  for (int round = 0; round < 300; round++)
+    {
+      OsiisoQueue *queue = semantics_queue_new (backend, 1);
+      OsiisoAttempt *slot = NULL;
+      g_autoptr (OsiisoHandle) next = NULL;
+      GThread *thread;
+
+      osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
+      test_submit_and_drop (queue, test_task_defer, &slot, NULL);
+      semantics_await (&slot);
+      next = test_submit (queue, test_task_none, NULL, NULL);
+      thread = g_thread_new ("fail", fail_thread, semantics_take (&slot));
+      while (!osiiso_handle_is_done (next))
+        semantics_turn ();
+      g_thread_join (thread);
+      n_run += osiiso_handle_get_attempts (next);
+      test_queue_free (queue);
+    }
+  g_assert_cmpuint (n_run, ==, 0);
+}
+
 static void
 test_fail_first_retries (gconstpointer backend)
 {
@@ -408,6 +444,37 @@ test_halted_without_run (gconstpointer backend)
 }
 
 static void
+test_wait_keeps_halt (gconstpointer backend)
+{
+  OsiisoQueue *queue = semantics_queue_new (backend, 2);
+  g_autoptr (OsiisoTaskOptions) must = test_options_new ("must-complete", TRUE, NULL);
+  OsiisoAttempt *slots[2] = { NULL };
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  int told = 0;
+
+  g_test_summary ("To wait for a queue that a failure halted does not open it again");
+
+  osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  test_submit_and_drop (queue, test_task_defer, &slots[0], must);
+  semantics_await (&slots[0]);
+  g_signal_connect_swapped (queue, "on-complete", G_CALLBACK (set_told), &told);
+  test_submit_and_drop (queue, test_task_fail, NULL, NULL);
+  test_iterate_until (&told);
+  g_assert_null (osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+  g_clear_error (&error);
+  osiiso_queue_join_async (queue, NULL, semantics_store_result, &result);
+  handle = osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error);
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+  semantics_succeed (&slots[0]);
+  semantics_await_result (&result);
+  g_clear_object (&result);
+  test_queue_free (queue);
+}
+
+static void
 test_strict (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
@@ -451,12 +518,14 @@ main (int   argc,
   test_add_for_backends ("/semantics/run/timeout-waits", test_timeout_waits);
   test_add_for_backends ("/semantics/run/timeout-forgotten", test_timeout_forgotten);
   test_add_for_backends ("/semantics/run/fail-first-order", test_fail_first_order);
+  test_add_for_backends ("/semantics/run/fail-first-at-once", test_fail_first_at_once);
   test_add_for_backends ("/semantics/run/fail-first-retries", test_fail_first_retries);
   test_add_for_backends ("/semantics/run/fail-first-infinite", test_fail_first_infinite);
   test_add_for_backends ("/semantics/run/detached", test_detached);
   test_add_for_backends ("/semantics/run/detached-fails-first", test_detached_fails_first);
   test_add_for_backends ("/semantics/run/halted-in-run", test_halted_in_run);
   test_add_for_backends ("/semantics/run/halted-without-run", test_halted_without_run);
+  test_add_for_backends ("/semantics/run/wait-keeps-halt", test_wait_keeps_halt);
   test_add_for_backends ("/semantics/run/strict", test_strict);
 
   return g_test_run ();
