@@ -21,6 +21,7 @@ typedef enum
   OSIISO_ENTRY_LAST_WORKER, /* a task that waits would leave no worker for others */
   OSIISO_ENTRY_STUCK,       /* a task that waits would do so for itself */
   OSIISO_ENTRY_LEFT,        /* gave up waiting */
+  OSIISO_ENTRY_CANCELLED,   /* by the cancellable of the options, just now */
 } OsiisoEntry;
 
 /*

@@ -70,6 +70,9 @@ osiiso_admission_set_error (OsiisoScheduler *scheduler,
     case OSIISO_ENTRY_LEFT:
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the wait was cancelled");
       break;
+    case OSIISO_ENTRY_CANCELLED:
+      osiiso_scheduler_set_error_cancelled (error);
+      break;
     case OSIISO_ENTRY_NONE:
     case OSIISO_ENTRY_WAITS:
     case OSIISO_ENTRY_ADMITTED:
@@ -193,6 +196,10 @@ serve_line_locked (OsiisoScheduler *scheduler,
             continue;
           entry = OSIISO_ENTRY_STUCK;
         }
+      if (entry == OSIISO_ENTRY_ADMITTED && waiter->record != NULL &&
+          osiiso_record_get_bounds (waiter->record) != NULL &&
+          !osiiso_scheduler_bind_locked (scheduler, &waiter->record, 1))
+        entry = OSIISO_ENTRY_CANCELLED;
       if (entry == OSIISO_ENTRY_ADMITTED)
         {
           osiiso_scheduler_count_in_locked (scheduler, waiter->n);

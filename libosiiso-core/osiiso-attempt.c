@@ -463,8 +463,11 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
       g_autofree char *name = osiiso_record_dup_name (self->record);
 
       self->status = OSIISO_STATUS_FAILED;
-      error = g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "task '%s' exceeded %gs timeout",
-                           name, ext->params->timeout);
+      if (osiiso_record_get_word (self->record) & OSIISO_RECORD_OVERDUE)
+        error = osiiso_scheduler_new_deadline_error (self->record);
+      else
+        error = g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "task '%s' exceeded %gs timeout",
+                             name, ext->params->timeout);
     }
   else
     {

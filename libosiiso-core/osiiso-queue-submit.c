@@ -76,7 +76,8 @@ push (OsiisoQueue            *self,
  * Fails with %OSIISO_QUEUE_ERROR_CLOSED when the queue does not accept tasks, with
  * %OSIISO_QUEUE_ERROR_INVALID when an option has a value that makes no sense, with
  * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when the backend cannot run @func, with
- * %OSIISO_QUEUE_ERROR_FAILED when the system has no memory or no thread left, and
+ * %OSIISO_QUEUE_ERROR_FAILED when the system has no memory or no thread left, with
+ * %G_IO_ERROR_CANCELLED when the cancellable of @options was cancelled before, and
  * with the error of [func@Osiiso.Backend.create] when the queue has no backend.
  *
  * Returns: (transfer full): the handle of the task

@@ -10,6 +10,7 @@
 G_BEGIN_DECLS
 
 typedef struct _OsiisoBatch     OsiisoBatch;
+typedef struct _OsiisoCancelWatch OsiisoCancelWatch;
 typedef struct _OsiisoRecord    OsiisoRecord;
 typedef struct _OsiisoScheduler OsiisoScheduler;
 
@@ -52,6 +53,23 @@ typedef struct
 } OsiisoRecordRare;
 
 #define OSIISO_RARE_FROM_TIMER(n) ((OsiisoRecordRare *) (void *) ((char *) (n) - G_STRUCT_OFFSET (OsiisoRecordRare, timer)))
+
+/*
+ * OsiisoRecordBounds: the same for tasks that have a deadline or were submitted
+ * with a cancellable, which is what OSIISO_RECORD_BOUNDED says.
+ *
+ * Set before the record is visible to others: watch, and the key of deadline, 0
+ * for none.
+ * Guarded by the scheduler's ready lock: deadline.
+ * Guarded by the lock of the watch: link.
+ */
+typedef struct
+{
+  OsiisoRecordRare   rare;
+  OsiisoHeapNode     deadline;
+  OsiisoCancelWatch *watch; /* (nullable), in use by the record while that is queued */
+  OsiisoLink         link;  /* of those that share the watch */
+} OsiisoRecordBounds;
 
 /*
  * OsiisoRecordExt: the other half of a record, made with it when somebody may
@@ -108,6 +126,8 @@ enum
   OSIISO_RECORD_CANCEL_ASKED   = 1 << 18, /* no further attempt */
   OSIISO_RECORD_TOKEN          = 1 << 19, /* data is a number that the queue's runner knows */
   OSIISO_RECORD_OUTSIDE        = 1 << 20, /* waits to be let in; nobody finds it yet */
+  OSIISO_RECORD_BOUNDED        = 1 << 21, /* rare is an OsiisoRecordBounds */
+  OSIISO_RECORD_OVERDUE        = 1 << 22, /* no further attempt, the deadline has come */
 };
 #define OSIISO_RECORD_STATUS_MASK    0x7u
 #define OSIISO_RECORD_PRIORITY_SHIFT 24
@@ -182,6 +202,14 @@ osiiso_record_get_rare (OsiisoRecord *self)
   return ext != NULL ? atomic_load_explicit (&ext->rare, memory_order_acquire) : NULL;
 }
 
+/* NULL without OSIISO_RECORD_BOUNDED. */
+static inline OsiisoRecordBounds *
+osiiso_record_get_bounds (OsiisoRecord *self)
+{
+  return osiiso_record_get_word (self) & OSIISO_RECORD_BOUNDED ? (OsiisoRecordBounds *) osiiso_record_get_rare (self)
+                                                               : NULL;
+}
+
 static inline OsiisoStatus
 osiiso_record_get_status (OsiisoRecord *self)
 {
@@ -194,6 +222,8 @@ void             osiiso_record_unref      (OsiisoRecord *self);
 
 OsiisoRecordExt *osiiso_record_ensure_ext (OsiisoRecord *self);
 OsiisoRecordRare *osiiso_record_ensure_rare (OsiisoRecord *self);
+/* Of a new record, before anything else is made of it. */
+OsiisoRecordBounds *osiiso_record_make_bounds (OsiisoRecord *self);
 guint32          osiiso_record_set_flags  (OsiisoRecord *self,
                                            guint32       set,
                                            guint32       clear);

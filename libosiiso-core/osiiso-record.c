@@ -137,6 +137,19 @@ osiiso_record_ensure_rare (OsiisoRecord *self)
   return rare;
 }
 
+OsiisoRecordBounds *
+osiiso_record_make_bounds (OsiisoRecord *self)
+{
+  OsiisoRecordExt *ext = osiiso_record_ensure_ext (self);
+  OsiisoRecordBounds *bounds = g_new0 (OsiisoRecordBounds, 1);
+
+  g_assert (osiiso_record_get_rare (self) == NULL);
+  bounds->rare.record = self;
+  atomic_store_explicit (&ext->rare, &bounds->rare, memory_order_release);
+  osiiso_record_set_flags (self, OSIISO_RECORD_BOUNDED, 0);
+  return bounds;
+}
+
 guint32
 osiiso_record_set_flags (OsiisoRecord *self,
                          guint32       set,

@@ -93,6 +93,8 @@ struct _OsiisoScheduler
   OsiisoDeadlineHeap returned;  /* runnable again after a delay: (priority, seq) */
   OsiisoDeadlineHeap delays;    /* of records that wait for a time: (time, seq) */
   OsiisoDeadlineHeap timeouts;  /* of attempts: (time, seq) */
+  OsiisoDeadlineHeap deadlines; /* of tasks: (time, seq) */
+  GHashTable        *watches;   /* (nullable): OsiisoCancelWatch by GCancellable, neither owned */
   gint64             run_deadline; /* 0: none */
   OsiisoLink         running;   /* attempts that are open */
   guint              limit;     /* attempts at a time */
@@ -274,6 +276,48 @@ void             osiiso_scheduler_keep_result  (OsiisoScheduler *self,
                                                 OsiisoRecord    *record,
                                                 guint32          word,
                                                 OsiisoStatus     status);
+
+/* Everything that follows from the end of a task; the final status is visible
+ * and counted. @word is what the record's word was before, @doomed what it takes
+ * along (nullable). The caller has a reference on the scheduler. */
+void             osiiso_scheduler_record_ended (OsiisoScheduler *self,
+                                                OsiisoRecord    *record,
+                                                guint32          word,
+                                                OsiisoStatus     status,
+                                                GPtrArray       *doomed);
+/* Ends a task that waits, takes over @outcome, and returns what its word was;
+ * record_ended() has to follow without the lock. */
+guint32          osiiso_scheduler_end_waiting_locked (OsiisoScheduler *self,
+                                                      OsiisoRecord    *record,
+                                                      OsiisoStatus     status,
+                                                      OsiisoOutcome   *outcome);
+
+/* Deadlines, and the cancellables of submitters; see osiiso-scheduler-bounds.c. */
+GError          *osiiso_scheduler_new_deadline_error (OsiisoRecord *record);
+/* Takes over @cancellable. NULL with CANCELLED when that is cancelled. The watch
+ * is in use until it is released; the records that are pushed use it themselves. */
+OsiisoCancelWatch *osiiso_scheduler_use_watch (OsiisoScheduler *self,
+                                               GCancellable    *cancellable,
+                                               GError         **error);
+/* Valid while it is in use. */
+GCancellable    *osiiso_cancel_watch_get_cancellable (OsiisoCancelWatch *watch);
+gboolean         osiiso_scheduler_set_error_cancelled (GError **error);
+void             osiiso_scheduler_release_watch (OsiisoScheduler   *self,
+                                                 OsiisoCancelWatch *watch);
+/* All or none of the records, which have the same bounds; FALSE when they must not
+ * get in because their cancellable was cancelled meanwhile. */
+gboolean         osiiso_scheduler_bind_locked  (OsiisoScheduler *self,
+                                                OsiisoRecord   **records,
+                                                guint            n);
+/* Once they have ended. */
+void             osiiso_scheduler_unbind       (OsiisoScheduler *self,
+                                                OsiisoRecord    *record);
+/* Adds to @late the attempts that have to be interrupted, and to @ended the tasks
+ * that waited, for record_ended() with FAILED. */
+void             osiiso_scheduler_end_overdue_locked (OsiisoScheduler *self,
+                                                      gint64           now,
+                                                      GPtrArray       *late,
+                                                      GPtrArray       *ended);
 
 /* The end of an attempt that the caller has claimed. Takes over @outcome. With
  * @retry_after >= 0 that is the delay of a retry instead of what the options

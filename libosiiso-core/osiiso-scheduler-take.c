@@ -250,7 +250,8 @@ is_simple (OsiisoScheduler *self,
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (attempt->record);
 
-  if (attempt->status != OSIISO_STATUS_SUCCEEDED || (ext != NULL && ext->batch != NULL))
+  if (attempt->status != OSIISO_STATUS_SUCCEEDED || (ext != NULL && ext->batch != NULL) ||
+      (osiiso_record_get_word (attempt->record) & OSIISO_RECORD_BOUNDED))
     return FALSE;
   /* Releasing the user data may call there too, and comes after the end. */
   return !in_owner (self) || (osiiso_record_get_word (attempt->record) & (OSIISO_RECORD_TOKEN | OSIISO_RECORD_MAP)) ||

@@ -47,6 +47,7 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   osiiso_deadline_heap_init (&self->returned);
   osiiso_deadline_heap_init (&self->delays);
   osiiso_deadline_heap_init (&self->timeouts);
+  osiiso_deadline_heap_init (&self->deadlines);
   self->running.next = self->running.prev = &self->running;
   self->limit = 1;
   self->burst = 1;
@@ -95,6 +96,8 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
   osiiso_deadline_heap_clear (&self->returned);
   osiiso_deadline_heap_clear (&self->delays);
   osiiso_deadline_heap_clear (&self->timeouts);
+  osiiso_deadline_heap_clear (&self->deadlines);
+  g_clear_pointer (&self->watches, g_hash_table_unref);
   osiiso_record_pool_clear (&self->pool);
   pthread_cond_destroy (&self->inbox_cond);
   pthread_cond_destroy (&self->view_cond);
@@ -175,12 +178,15 @@ osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self)
 {
   OsiisoHeapNode *delay = osiiso_deadline_heap_peek (&self->delays);
   OsiisoHeapNode *timeout = osiiso_deadline_heap_peek (&self->timeouts);
+  OsiisoHeapNode *deadline = osiiso_deadline_heap_peek (&self->deadlines);
   gint64 when = G_MAXINT64;
 
   if (delay != NULL)
     when = MIN (when, delay->key);
   if (timeout != NULL)
     when = MIN (when, timeout->key);
+  if (deadline != NULL)
+    when = MIN (when, deadline->key);
   if (self->run_deadline != 0)
     when = MIN (when, self->run_deadline);
   if (when != G_MAXINT64)
@@ -376,13 +382,16 @@ osiiso_scheduler_push (OsiisoScheduler *self,
 {
   /* The last one is due last, when all wait for the same time. */
   gboolean delayed = is_delayed (records[n - 1]);
+  gboolean bounded = (osiiso_record_get_word (records[0]) & OSIISO_RECORD_BOUNDED) != 0;
   OsiisoEntry entry;
 
-  /* Delayed tasks go into the heap of the other lock, which comes first. */
-  if (delayed)
+  /* Times are in the heaps of the other lock, which comes first. */
+  if (delayed || bounded)
     pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->inbox_lock);
   entry = reserved ? judge_accepting_locked (self) : judge_locked (self, n);
+  if (entry == OSIISO_ENTRY_ADMITTED && bounded && !osiiso_scheduler_bind_locked (self, records, n))
+    entry = OSIISO_ENTRY_CANCELLED;
   if (entry == OSIISO_ENTRY_ADMITTED)
     {
       if (!reserved)
@@ -390,7 +399,7 @@ osiiso_scheduler_push (OsiisoScheduler *self,
       osiiso_scheduler_enqueue_locked (self, records, n, delayed, wake);
     }
   pthread_mutex_unlock (&self->inbox_lock);
-  if (delayed)
+  if (delayed || bounded)
     pthread_mutex_unlock (&self->ready_lock);
   return entry;
 }
@@ -459,20 +468,19 @@ static GPtrArray *halt_locked   (OsiisoScheduler *self,
 static void       cancel_doomed (OsiisoScheduler *self,
                                  GPtrArray       *doomed);
 
-/* Everything that follows from the end of a task; the final status is visible
- * and counted. @word is what the record's word was before, @doomed what it takes
- * along. The caller has a reference on the scheduler. */
-static void
-record_ended (OsiisoScheduler *self,
-              OsiisoRecord    *record,
-              guint32          word,
-              OsiisoStatus     status,
-              GPtrArray       *doomed)
+void
+osiiso_scheduler_record_ended (OsiisoScheduler *self,
+                               OsiisoRecord    *record,
+                               guint32          word,
+                               OsiisoStatus     status,
+                               GPtrArray       *doomed)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
   g_autoptr (OsiisoBatch) batch = NULL;
 
   osiiso_scheduler_drop_payload (self, record);
+  if (word & OSIISO_RECORD_BOUNDED)
+    osiiso_scheduler_unbind (self, record);
   osiiso_scheduler_keep_result (self, record, word, status);
 
   if (ext != NULL && ext->batch != NULL)
@@ -539,6 +547,12 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   word = osiiso_record_get_word (record);
   if (word & OSIISO_RECORD_CANCEL_ASKED || (self->halted && !(word & OSIISO_RECORD_MUST_COMPLETE)))
     retry = FALSE;
+  if (retry && (word & OSIISO_RECORD_OVERDUE))
+    {
+      retry = FALSE;
+      osiiso_outcome_free (outcome);
+      outcome = osiiso_outcome_new_error (osiiso_scheduler_new_deadline_error (record));
+    }
   if (retry)
     {
       osiiso_record_set_status (record, OSIISO_STATUS_RETRYING, 0, 0);
@@ -571,7 +585,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   if (retry)
     osiiso_outcome_free (outcome);
   else
-    record_ended (self, record, word, status, doomed);
+    osiiso_scheduler_record_ended (self, record, word, status, doomed);
 }
 
 /* Takes a task that waits out of whatever it waits in. */
@@ -594,12 +608,29 @@ unqueue_locked (OsiisoScheduler *self,
     }
 }
 
+guint32
+osiiso_scheduler_end_waiting_locked (OsiisoScheduler *self,
+                                     OsiisoRecord    *record,
+                                     OsiisoStatus     status,
+                                     OsiisoOutcome   *outcome)
+{
+  OsiisoRecordExt *ext = osiiso_record_ensure_ext (record);
+  guint32 word;
+
+  unqueue_locked (self, record);
+  ext->outcome = outcome;
+  if (ext->created != 0)
+    ext->finished = osiiso_clock_now ();
+  word = osiiso_record_set_status (record, status, 0, 0);
+  osiiso_scheduler_count_end_locked (self, word, status);
+  return word;
+}
+
 gboolean
 osiiso_scheduler_cancel (OsiisoScheduler *self,
                          OsiisoRecord    *record)
 {
   OsiisoOutcome *outcome;
-  OsiisoRecordExt *ext;
   OsiisoStatus status;
   guint32 word;
 
@@ -609,7 +640,6 @@ osiiso_scheduler_cancel (OsiisoScheduler *self,
   outcome = osiiso_outcome_new_error (g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
                                                            osiiso_record_get_attempts (record) > 0
                                                            ? "cancelled" : "cancelled before execution"));
-  ext = osiiso_record_ensure_ext (record);
 
   pthread_mutex_lock (&self->ready_lock);
   status = osiiso_record_get_status (record);
@@ -637,15 +667,10 @@ osiiso_scheduler_cancel (OsiisoScheduler *self,
       return FALSE;
     }
 
-  unqueue_locked (self, record);
-  ext->outcome = outcome;
-  if (ext->created != 0)
-    ext->finished = osiiso_clock_now ();
-  word = osiiso_record_set_status (record, OSIISO_STATUS_CANCELLED, 0, 0);
-  osiiso_scheduler_count_end_locked (self, word, OSIISO_STATUS_CANCELLED);
+  word = osiiso_scheduler_end_waiting_locked (self, record, OSIISO_STATUS_CANCELLED, outcome);
   pthread_mutex_unlock (&self->ready_lock);
 
-  record_ended (self, record, word, OSIISO_STATUS_CANCELLED, NULL);
+  osiiso_scheduler_record_ended (self, record, word, OSIISO_STATUS_CANCELLED, NULL);
   return TRUE;
 }
 
@@ -806,12 +831,19 @@ client_tick (OsiisoTimerClient *client)
 {
   OsiisoScheduler *self = (OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client));
   g_autoptr (GPtrArray) late = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
+  g_autoptr (GPtrArray) ended = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
   OsiisoWake wake = { 0 };
   OsiisoHeapNode *node;
   g_autoptr (GPtrArray) doomed = NULL;
+  g_autoptr (GPtrArray) taken = NULL; /* along by those */
   gint64 now = osiiso_clock_now ();
 
   pthread_mutex_lock (&self->ready_lock);
+  /* First, so that none of these begins for this. */
+  osiiso_scheduler_end_overdue_locked (self, now, late, ended);
+  if (ended->len > 0 &&
+      atomic_load_explicit (&self->fail_policy, memory_order_relaxed) == OSIISO_FAIL_POLICY_FAIL_FIRST)
+    taken = halt_locked (self, FALSE);
   while ((node = osiiso_deadline_heap_peek (&self->delays)) != NULL && node->key <= now)
     {
       OsiisoRecord *record = OSIISO_RARE_FROM_TIMER (node)->record;
@@ -844,6 +876,13 @@ client_tick (OsiisoTimerClient *client)
   pthread_mutex_unlock (&self->ready_lock);
 
   osiiso_scheduler_act (self, &wake);
+  for (guint i = 0; i < ended->len; i++)
+    {
+      OsiisoRecord *record = g_ptr_array_index (ended, i);
+
+      osiiso_scheduler_record_ended (self, record, osiiso_record_get_word (record), OSIISO_STATUS_FAILED,
+                                     i == 0 ? taken : NULL);
+    }
   if (doomed != NULL)
     cancel_doomed_waiting (self, doomed);
   for (guint i = 0; i < late->len; i++)

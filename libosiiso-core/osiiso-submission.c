@@ -32,7 +32,8 @@ check_backend (const OsiisoSubmission *self,
 static gboolean
 needs_timer (OsiisoTaskParams *params)
 {
-  return params != NULL && (params->delay > 0 || params->run_at > 0 || params->timeout > 0 || params->retries > 0);
+  return params != NULL && (params->delay > 0 || params->run_at > 0 || params->timeout > 0 ||
+                            params->deadline > 0 || params->retries > 0);
 }
 
 /* The params of the task, with the id of the group that it goes into. */
@@ -53,6 +54,27 @@ get_params (const OsiisoSubmission *self,
   return TRUE;
 }
 
+/* What cancels the tasks, in use until it is released; NULL for nothing. */
+static gboolean
+get_watch (const OsiisoSubmission *self,
+           OsiisoScheduler        *scheduler,
+           OsiisoCancelWatch     **watch,
+           GError                **error)
+{
+  GCancellable *cancellable = osiiso_task_options_dup_cancellable (self->options);
+
+  *watch = cancellable != NULL ? osiiso_scheduler_use_watch (scheduler, cancellable, error) : NULL;
+  return cancellable == NULL || *watch != NULL;
+}
+
+static void
+release_watch (OsiisoScheduler   *scheduler,
+               OsiisoCancelWatch *watch)
+{
+  if (watch != NULL)
+    osiiso_scheduler_release_watch (scheduler, watch);
+}
+
 /* When the first attempt may begin; 0 for at once. */
 static gint64
 due_time (OsiisoTaskParams *params,
@@ -69,20 +91,39 @@ due_time (OsiisoTaskParams *params,
   return delay > 0 ? now + delay : 0;
 }
 
+static void
+add_bounds (OsiisoRecord      *record,
+            OsiisoTaskParams  *params,
+            OsiisoCancelWatch *watch,
+            gint64             now)
+{
+  const double deadline = params != NULL ? params->deadline : 0;
+  OsiisoRecordBounds *bounds;
+
+  if (deadline <= 0 && watch == NULL)
+    return;
+  bounds = osiiso_record_make_bounds (record);
+  bounds->watch = watch;
+  if (deadline > 0)
+    bounds->deadline.key = now + osiiso_clock_from_seconds (deadline);
+}
+
 static OsiisoRecord *
-new_record (OsiisoScheduler  *scheduler,
-            OsiisoTaskParams *params,
-            guint32           flags,
-            gboolean          with_times,
-            GError          **error)
+new_record (OsiisoScheduler   *scheduler,
+            OsiisoTaskParams  *params,
+            OsiisoCancelWatch *watch,
+            guint32            flags,
+            gboolean           with_times,
+            GError           **error)
 {
   OsiisoRecord *record = osiiso_scheduler_new_record (scheduler, params, flags, error);
 
-  if (record != NULL && (params != NULL || with_times))
+  if (record != NULL && (params != NULL || watch != NULL || with_times))
     {
       gint64 now = osiiso_clock_now ();
       gint64 due = due_time (params, now);
 
+      add_bounds (record, params, watch, now);
       if (with_times)
         osiiso_record_ensure_ext (record)->created = now;
       if (due != 0)
@@ -142,19 +183,16 @@ push_now (OsiisoScheduler *scheduler,
 static OsiisoEntry
 push_later (const OsiisoSubmission *self,
             OsiisoScheduler        *scheduler,
+            OsiisoCancelWatch      *watch,
             OsiisoRecord          **records,
             guint                   n,
             GError                **error)
 {
   const gboolean at_once = self->batch == NULL && n == 1;
-  GCancellable *cancellable = osiiso_task_options_dup_cancellable (self->options);
+  GCancellable *cancellable = watch != NULL ? osiiso_cancel_watch_get_cancellable (watch) : NULL;
   OsiisoEntry entry;
-  gboolean ok;
 
-  ok = osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, cancellable, error);
-  if (cancellable != NULL)
-    osiiso_scheduler_destroy_in_owner (scheduler, g_object_unref, cancellable);
-  if (!ok)
+  if (!osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, cancellable, error))
     return OSIISO_ENTRY_LEFT;
   if (at_once)
     return OSIISO_ENTRY_ADMITTED;
@@ -171,6 +209,7 @@ push_later (const OsiisoSubmission *self,
 static gboolean
 push (const OsiisoSubmission *self,
       OsiisoScheduler        *scheduler,
+      OsiisoCancelWatch      *watch,
       OsiisoRecord          **records,
       guint                   n,
       GError                **error)
@@ -178,7 +217,7 @@ push (const OsiisoSubmission *self,
   OsiisoEntry entry = push_now (scheduler, self->batch, records, n, FALSE);
 
   if (entry == OSIISO_ENTRY_FULL && !self->only_try)
-    entry = push_later (self, scheduler, records, n, error);
+    entry = push_later (self, scheduler, watch, records, n, error);
   else if (entry != OSIISO_ENTRY_ADMITTED)
     osiiso_admission_set_error (scheduler, entry, n, error);
   if (entry == OSIISO_ENTRY_ADMITTED)
@@ -191,10 +230,11 @@ static OsiisoRecord *
 make_one (const OsiisoSubmission *self,
           OsiisoScheduler        *scheduler,
           OsiisoTaskParams       *params,
+          OsiisoCancelWatch      *watch,
           gboolean                with_handle,
           GError                **error)
 {
-  OsiisoRecord *record = new_record (scheduler, params,
+  OsiisoRecord *record = new_record (scheduler, params, watch,
                                      (with_handle ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
                                      with_handle, error);
 
@@ -216,11 +256,13 @@ osiiso_submission_submit (const OsiisoSubmission *self,
 {
   g_autoptr (OsiisoTaskParams) params = NULL;
   g_autoptr (OsiisoHandle) made = NULL;
+  OsiisoCancelWatch *watch = NULL;
   OsiisoRecord *record;
 
-  if (!check_backend (self, scheduler, error) || !get_params (self, &params, error))
+  if (!check_backend (self, scheduler, error) || !get_params (self, &params, error) ||
+      !get_watch (self, scheduler, &watch, error))
     goto failed;
-  if (handle == NULL && self->batch == NULL && (params == NULL || osiiso_task_params_is_plain (params)))
+  if (handle == NULL && self->batch == NULL && watch == NULL && (params == NULL || osiiso_task_params_is_plain (params)))
     {
       OsiisoEntry entry = push_plain (self, scheduler, params, id);
 
@@ -233,7 +275,7 @@ osiiso_submission_submit (const OsiisoSubmission *self,
           goto failed;
         }
     }
-  record = make_one (self, scheduler, params, handle != NULL, error);
+  record = make_one (self, scheduler, params, watch, handle != NULL, error);
   if (record == NULL)
     goto failed;
 
@@ -245,18 +287,20 @@ osiiso_submission_submit (const OsiisoSubmission *self,
   if (handle != NULL)
     made = osiiso_handle_new_for_record (scheduler, record);
 
-  if (!push (self, scheduler, &record, 1, error))
+  if (!push (self, scheduler, watch, &record, 1, error))
     {
       if (made != NULL)
         g_object_unref (osiiso_handle_steal_for_record (scheduler, record));
       osiiso_record_unref (record);
       goto failed;
     }
+  release_watch (scheduler, watch);
   if (handle != NULL)
     *handle = g_steal_pointer (&made);
   return TRUE;
 
 failed:
+  release_watch (scheduler, watch);
   if (self->destroy != NULL)
     osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
   return FALSE;
@@ -265,10 +309,12 @@ failed:
 /* An asynchronous submit, on its way or in line. */
 typedef struct
 {
-  OsiisoRoomWaiter room;
-  OsiisoScheduler *scheduler; /* not owned, the source of the GTask does */
-  OsiisoRecord    *record;    /* (owned), besides the reference that the queue gets */
-  GError          *error;     /* (nullable) (owned): why the queue could not be started */
+  OsiisoRoomWaiter   room;
+  OsiisoScheduler   *scheduler; /* (owned), the source of the GTask goes first */
+  OsiisoRecord      *record;    /* (owned), besides the reference that the queue gets */
+  OsiisoCancelWatch *watch;     /* (nullable), in use */
+  GSource           *cancel_source; /* (nullable) (owned), with the watch */
+  GError            *error;     /* (nullable) (owned): why the queue could not be started */
 } AsyncSubmit;
 
 static void
@@ -277,6 +323,9 @@ async_free (gpointer data)
   AsyncSubmit *async = data;
 
   osiiso_record_unref (async->record);
+  g_clear_pointer (&async->cancel_source, g_source_unref);
+  release_watch (async->scheduler, async->watch);
+  osiiso_scheduler_unref (async->scheduler);
   g_clear_error (&async->error);
   g_free (async);
 }
@@ -292,6 +341,8 @@ async_finish (GTask *task)
 {
   AsyncSubmit *async = get_async (task);
 
+  if (async->cancel_source != NULL)
+    g_source_destroy (async->cancel_source);
   if (async->room.entry == OSIISO_ENTRY_ADMITTED)
     {
       hold_queue (async->scheduler);
@@ -313,7 +364,38 @@ async_remove (GTask *task)
   if (!osiiso_admission_leave (async->scheduler, &async->room))
     return FALSE;
   osiiso_admission_drop_record (async->scheduler, &async->room);
+  if (async->cancel_source != NULL)
+    g_source_destroy (async->cancel_source);
   return TRUE;
+}
+
+/* The cancellable of the options, in the context of the GTask, which has another
+ * one for the wait alone. A task that is in the queue is cancelled there. */
+static gboolean
+async_cancelled_cb (GCancellable *cancellable,
+                    gpointer      user_data)
+{
+  GTask *task = user_data;
+
+  if (async_remove (task))
+    {
+      osiiso_scheduler_complete_task (get_async (task)->scheduler, task);
+      return G_SOURCE_REMOVE;
+    }
+  /* Not in line yet, or on its way back, as with the cancellable of the wait. */
+  g_source_set_ready_time (get_async (task)->cancel_source, 0);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+async_watch (AsyncSubmit *async,
+             GTask       *task)
+{
+  if (async->watch == NULL)
+    return;
+  async->cancel_source = g_cancellable_source_new (osiiso_cancel_watch_get_cancellable (async->watch));
+  g_source_set_callback (async->cancel_source, G_SOURCE_FUNC (async_cancelled_cb), g_object_ref (task), g_object_unref);
+  g_source_attach (async->cancel_source, g_task_get_context (task));
 }
 
 void
@@ -323,15 +405,18 @@ osiiso_submission_submit_async (const OsiisoSubmission *self,
 {
   g_autoptr (GTask) alive = g_object_ref (task);
   g_autoptr (OsiisoTaskParams) params = NULL;
+  OsiisoCancelWatch *watch = NULL;
   OsiisoRecord *record = NULL;
   GError *error = NULL;
   AsyncSubmit *async;
 
   if (!g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error) &&
-      check_backend (self, scheduler, &error) && get_params (self, &params, &error))
-    record = make_one (self, scheduler, params, TRUE, &error);
+      check_backend (self, scheduler, &error) && get_params (self, &params, &error) &&
+      get_watch (self, scheduler, &watch, &error))
+    record = make_one (self, scheduler, params, watch, TRUE, &error);
   if (record == NULL)
     {
+      release_watch (scheduler, watch);
       if (self->destroy != NULL)
         osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
       g_task_return_error (task, error);
@@ -342,11 +427,13 @@ osiiso_submission_submit_async (const OsiisoSubmission *self,
   async = g_new (AsyncSubmit, 1);
   *async = (AsyncSubmit) {
     .room = { .n = 1, .record = record, .task = task },
-    .scheduler = scheduler,
+    .scheduler = osiiso_scheduler_ref (scheduler),
     .record = osiiso_record_ref (record),
+    .watch = watch,
   };
   g_object_set_data_full (G_OBJECT (task), "osiiso-submit", async, async_free);
   osiiso_waiter_init (task, async_finish, async_remove);
+  async_watch (async, task);
 
   if (osiiso_admission_enter (scheduler, &async->room) == OSIISO_ENTRY_WAITS &&
       osiiso_admission_needs_start (scheduler) && !osiiso_scheduler_start (scheduler, &error))
@@ -369,6 +456,7 @@ osiiso_submission_submit_tokens (const OsiisoSubmission *self,
 {
   g_autoptr (OsiisoTaskParams) params = NULL;
   g_autofree OsiisoRecord **records = NULL;
+  OsiisoCancelWatch *watch = NULL;
   guint n_made;
   gboolean ok;
 
@@ -376,19 +464,22 @@ osiiso_submission_submit_tokens (const OsiisoSubmission *self,
     return FALSE;
   if (n == 0)
     return TRUE;
+  if (!get_watch (self, scheduler, &watch, error))
+    return FALSE;
 
   records = g_new (OsiisoRecord *, n);
   for (n_made = 0; n_made < n; n_made++)
     {
-      records[n_made] = new_record (scheduler, params, OSIISO_RECORD_TOKEN, FALSE, error);
+      records[n_made] = new_record (scheduler, params, watch, OSIISO_RECORD_TOKEN, FALSE, error);
       if (records[n_made] == NULL)
         break;
       records[n_made]->data = (gpointer) ((gsize) self->data + n_made);
       ids[n_made] = osiiso_record_get_id (records[n_made]);
     }
-  ok = n_made == n && push (self, scheduler, records, n, error);
+  ok = n_made == n && push (self, scheduler, watch, records, n, error);
   for (guint i = 0; !ok && i < n_made; i++)
     osiiso_record_unref (records[i]);
+  release_watch (scheduler, watch);
   return ok;
 }
 
@@ -400,13 +491,16 @@ osiiso_submission_map (const OsiisoSubmission *self,
 {
   g_autoptr (OsiisoTaskParams) params = NULL;
   g_autofree OsiisoRecord **records = NULL;
+  OsiisoCancelWatch *watch = NULL;
   OsiisoMapPayload *payload;
   guint n_made = 0;
   gboolean ok;
 
-  ok = check_backend (self, scheduler, error) && get_params (self, &params, error);
+  ok = check_backend (self, scheduler, error) && get_params (self, &params, error) &&
+       get_watch (self, scheduler, &watch, error);
   if (!ok || n == 0)
     {
+      release_watch (scheduler, watch);
       if (self->destroy != NULL)
         osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
       return ok;
@@ -419,7 +513,7 @@ osiiso_submission_map (const OsiisoSubmission *self,
   records = g_new (OsiisoRecord *, n);
   for (n_made = 0; n_made < n; n_made++)
     {
-      OsiisoRecord *record = new_record (scheduler, params, OSIISO_RECORD_KEEP | OSIISO_RECORD_MAP, TRUE, error);
+      OsiisoRecord *record = new_record (scheduler, params, watch, OSIISO_RECORD_KEEP | OSIISO_RECORD_MAP, TRUE, error);
 
       if (record == NULL)
         break;
@@ -429,7 +523,7 @@ osiiso_submission_map (const OsiisoSubmission *self,
       records[n_made] = record;
     }
 
-  ok = n_made == n && push (self, scheduler, records, n, error);
+  ok = n_made == n && push (self, scheduler, watch, records, n, error);
   if (!ok)
     {
       for (guint i = 0; i < n_made; i++)
@@ -439,5 +533,6 @@ osiiso_submission_map (const OsiisoSubmission *self,
         }
     }
   osiiso_scheduler_release_map (scheduler, payload);
+  release_watch (scheduler, watch);
   return ok;
 }

@@ -434,6 +434,7 @@ osiiso_task_options_set_cancellable (OsiisoTaskOptions *self,
   stale = osiiso_task_options_begin_change (self);
   old = self->cancellable;
   self->cancellable = cancellable;
+  atomic_store_explicit (&self->has_cancellable, cancellable != NULL, memory_order_relaxed);
   osiiso_task_options_end_change (self, stale, PROP_CANCELLABLE);
 
   g_clear_object (&old);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "osiiso-retry-rules-private.h"
 #include "osiiso-task-options.h"
@@ -34,6 +35,7 @@ struct _OsiisoTaskOptions
   OsiisoRetryRules *retry_rules; /* (nullable) (owned) */
   gboolean          must_complete;
   gboolean          detached;
+  _Atomic gboolean  has_cancellable; /* a look without the lock */
 
   /* Protected by the lock. */
   gboolean          has_snapshot;

@@ -208,7 +208,7 @@ osiiso_task_options_dup_cancellable (OsiisoTaskOptions *options)
 {
   GCancellable *cancellable = NULL;
 
-  if (options == NULL)
+  if (options == NULL || !atomic_load_explicit (&options->has_cancellable, memory_order_relaxed))
     return NULL;
 
   pthread_mutex_lock (&options->lock);

@@ -568,6 +568,7 @@ osiiso_task_options_copy (OsiisoTaskOptions *self)
   copy->detached = self->detached;
   copy->metadata = self->metadata != NULL ? g_variant_ref (self->metadata) : NULL;
   copy->cancellable = self->cancellable != NULL ? g_object_ref (self->cancellable) : NULL;
+  copy->has_cancellable = copy->cancellable != NULL;
   copy->retry_rules = self->retry_rules != NULL ? osiiso_retry_rules_ref (self->retry_rules) : NULL;
   pthread_mutex_unlock (&self->lock);
 
