@@ -127,7 +127,7 @@ op_wait (Driver *self,
   driver_say (self, "wait_async for task %u", index);
   task = ref_model_task (self->model, index);
   wait = new_wait (self, WAIT_TASK, index);
-  wait->refused = task->status < OSIISO_STATUS_SUCCEEDED && !ref_model_let_run (self->model);
+  wait->refused = task->status < OSIISO_STATUS_SUCCEEDED && !ref_model_start_work (self->model);
   osiiso_handle_wait_async (handle, NULL, returned, wait);
 }
 
@@ -146,7 +146,7 @@ op_group_wait (Driver *self,
   group = ref_model_group (self->model, index);
   driver_say (self, "%s for group %u", next ? "next_completed_async" : "wait_async", index);
   wait = new_wait (self, next ? WAIT_NEXT : WAIT_GROUP, index);
-  wait->refused = group->completed->len < group->members->len && !ref_model_let_run (self->model);
+  wait->refused = group->completed->len < group->members->len && !ref_model_start_work (self->model);
   if (next)
     osiiso_group_next_completed_async (g_ptr_array_index (self->groups, index), NULL, returned, wait);
   else

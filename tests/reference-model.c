@@ -266,6 +266,7 @@ end_attempt (RefModel *self,
       end_task (self, task, OSIISO_STATUS_SUCCEEDED, 0);
       return;
     }
+  /* A report that was made before somebody cancelled counts. */
   if (!may_retry (self, task, timed_out))
     {
       end_task (self, task, OSIISO_STATUS_FAILED, 0);
@@ -291,7 +292,6 @@ cancel (RefModel *self,
   if (is_final (task))
     return FALSE;
   task->cancel_asked = TRUE;
-  /* A report that was made just now counts, when the function returns. */
   if (!task->reported)
     end_cancelled (self, task, batch);
   return TRUE;
@@ -309,16 +309,11 @@ ref_model_cancel_group (RefModel *self,
                         guint     group)
 {
   GArray *members = ref_model_group (self, group)->members;
+  guint batch = ++self->n_batches;
   guint n = 0;
 
-  /* Those that wait come first, so that none of them takes the place of another. */
   for (guint i = 0; i < members->len; i++)
-    if (!ref_model_task (self, g_array_index (members, guint, i))->open)
-      n += ref_model_cancel (self, g_array_index (members, guint, i)) ? 1 : 0;
-  for (guint i = 0; i < members->len; i++)
-    n += ref_model_cancel (self, g_array_index (members, guint, i)) ? 1 : 0;
-  if (WRONG (self, REF_GROUP_CANCEL_COUNTS))
-    n = members->len;
+    n += cancel (self, ref_model_task (self, g_array_index (members, guint, i)), batch) || WRONG (self, REF_GROUP_CANCEL_COUNTS);
   return n;
 }
 
@@ -695,9 +690,8 @@ ref_model_advance (RefModel *self,
 
 /* The life cycle */
 
-/* What waits for work lets it run, and opens nothing. */
 gboolean
-ref_model_let_run (RefModel *self)
+ref_model_start_work (RefModel *self)
 {
   if (self->life == REF_CLOSING || self->life == REF_CLOSED)
     return FALSE;
@@ -710,7 +704,7 @@ ref_model_let_run (RefModel *self)
 gboolean
 ref_model_start (RefModel *self)
 {
-  if (!ref_model_let_run (self))
+  if (!ref_model_start_work (self))
     return FALSE;
   if (!self->run.active && !WRONG (self, REF_HALTED_FOR_GOOD))
     self->halted = FALSE;
@@ -723,7 +717,7 @@ ref_model_begin_run (RefModel           *self,
                      OsiisoTimeoutPolicy on_timeout,
                      gboolean            infinite)
 {
-  if (self->run.active || !ref_model_start (self))
+  if (self->run.active || !ref_model_start_work (self))
     return FALSE;
   self->halted = FALSE;
   self->run.active = TRUE;
@@ -747,11 +741,9 @@ ref_model_run_is_over (RefModel *self)
       left -= !is_final (ref_model_task (self, i)) && ref_model_task (self, i)->options.detached;
   if (left > 0)
     return FALSE;
-  if (!self->run.infinite || self->run.timed_out || self->life == REF_CLOSED)
-    return TRUE;
-  /* A halted queue refuses work, so there is nothing more to wait for, but for the
-   * end of a shutdown. */
-  return self->halted && self->accepting;
+  /* A halted queue refuses work, so there is nothing more to wait for but the end
+   * of a shutdown. */
+  return !self->run.infinite || self->run.timed_out || self->life == REF_CLOSED || (self->halted && self->accepting);
 }
 
 /* It may also be ended before it is over, by who does not wait any longer. */
@@ -768,7 +760,7 @@ ref_model_end_run (RefModel *self)
 gboolean
 ref_model_join (RefModel *self)
 {
-  if (ref_model_count_outstanding (self) > 0 && !ref_model_let_run (self))
+  if (ref_model_count_outstanding (self) > 0 && !ref_model_start_work (self))
     return FALSE;
   self->n_joins++;
   check_idle (self);
@@ -785,7 +777,7 @@ ref_model_shutdown (RefModel *self,
   if (force)
     abort_all (self, !WRONG (self, REF_FORCE_SPARES));
   else if (ref_model_count_outstanding (self) > 0)
-    ref_model_start (self);
+    ref_model_start_work (self);
 
   if (self->life == REF_NEW)
     self->life = REF_CLOSED;

@@ -240,8 +240,9 @@ gint64    ref_model_next_start (RefModel   *self);
 void      ref_model_advance    (RefModel   *self,
                                 gint64      us);
 
-/* The life cycle. FALSE where the library has an error. */
-gboolean  ref_model_let_run      (RefModel   *self);
+/* The life cycle. FALSE where the library has an error. Whoever waits lets work
+ * run; only a start lets a halted queue take tasks again. */
+gboolean  ref_model_start_work (RefModel   *self);
 gboolean  ref_model_start      (RefModel   *self);
 gboolean  ref_model_begin_run  (RefModel           *self,
                                 double              timeout,
