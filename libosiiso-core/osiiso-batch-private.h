@@ -34,7 +34,8 @@ struct _OsiisoBatch
   GArray          *completed; /* of guint: indices in the order of completion */
   guint            n_delivered; /* how many of them next_completed gave out */
   GSList          *waiters;      /* of GTask, for the end of all members; newest first */
-  GQueue           next_waiters; /* of GTask, for the next member that ends */
+  GQueue           next_waiters; /* of OsiisoWaiter, for the next member that ends; the
+                                  * GTasks of them owned */
 };
 
 OsiisoBatch *osiiso_batch_new          (OsiisoScheduler *scheduler,

@@ -128,31 +128,39 @@ osiiso_batch_is_over (OsiisoBatch *self)
   return atomic_load (&self->n_announced) == atomic_load (&self->n_records);
 }
 
+/* Tells who waits for a member which one it is, G_MAXUINT for none; with the lock.
+ * Returns the list of tasks to be returned. */
+static GSList *
+answer_next_locked (OsiisoWaiter *waiter,
+                    guint         index,
+                    GSList       *tasks)
+{
+  waiter->index = index;
+  if (waiter->task != NULL)
+    return g_slist_prepend (tasks, waiter->task);
+  atomic_store (&waiter->answered, TRUE);
+  return tasks;
+}
+
 void
 osiiso_batch_wake (OsiisoBatch *self)
 {
   OsiisoGroup *held = NULL;
   GSList *done = NULL;
   GSList *waiters = NULL;
-  GTask *next;
+  OsiisoWaiter *next;
 
   pthread_mutex_lock (&self->lock);
   atomic_fetch_add (&self->n_announced, 1);
   while (self->n_delivered < self->completed->len && (next = g_queue_pop_head (&self->next_waiters)) != NULL)
-    {
-      osiiso_waiter_get (next)->index = g_array_index (self->completed, guint, self->n_delivered++);
-      done = g_slist_prepend (done, next);
-    }
+    done = answer_next_locked (next, g_array_index (self->completed, guint, self->n_delivered++), done);
   if (osiiso_batch_is_over (self))
     {
       held = g_steal_pointer (&self->held);
       waiters = g_slist_reverse (g_steal_pointer (&self->waiters));
       /* Who asks for more than there are gets none. */
       while ((next = g_queue_pop_head (&self->next_waiters)) != NULL)
-        {
-          osiiso_waiter_get (next)->index = G_MAXUINT;
-          done = g_slist_prepend (done, next);
-        }
+        done = answer_next_locked (next, G_MAXUINT, done);
     }
   pthread_mutex_unlock (&self->lock);
 

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "osiiso-attempt-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 #include "osiiso-group-private.h"
@@ -177,6 +178,12 @@ osiiso_group_new (OsiisoBatch *batch)
   batch->group = self;
   pthread_mutex_unlock (&batch->lock);
   return self;
+}
+
+OsiisoBatch *
+osiiso_group_get_batch (OsiisoGroup *self)
+{
+  return self->batch;
 }
 
 static void
@@ -385,15 +392,70 @@ make_summary (OsiisoBatch *batch,
                                  osiiso_clock_to_seconds (osiiso_clock_now () - since));
 }
 
-/* Lets members run that have not finished. When all have, there is nothing to
- * start, and the queue may be gone; that the last one tells is a matter of
- * moments. */
-static gboolean
-start_members (OsiisoBatch *batch,
-               GError     **error)
+gboolean
+osiiso_batch_start_members (OsiisoBatch *batch,
+                            GError     **error)
 {
   return osiiso_batch_get_finished (batch) == osiiso_batch_get_size (batch) ||
          osiiso_scheduler_start (batch->scheduler, error);
+}
+
+gboolean
+osiiso_batch_is_inside_locked (OsiisoBatch *batch)
+{
+  OsiisoAttempt *current = osiiso_attempt_get_current ();
+  guint index;
+
+  if (current == NULL || current->scheduler != batch->scheduler)
+    return FALSE;
+  index = osiiso_record_get_index (current->record);
+  return index < batch->records->len && g_ptr_array_index (batch->records, index) == current->record &&
+         !osiiso_status_is_final (osiiso_record_get_status (current->record));
+}
+
+static gboolean
+check_not_member (OsiisoBatch *batch,
+                  GError     **error)
+{
+  gboolean inside;
+
+  pthread_mutex_lock (&batch->lock);
+  inside = osiiso_batch_is_inside_locked (batch);
+  pthread_mutex_unlock (&batch->lock);
+  if (inside)
+    g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
+                         "a task cannot wait for its own group");
+  return !inside;
+}
+
+gboolean
+osiiso_group_check_timeout (double   timeout,
+                            GError **error)
+{
+  if (!isnan (timeout))
+    return TRUE;
+  g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                       "the timeout of a wait must be a number of seconds, or negative for none; got nan");
+  return FALSE;
+}
+
+GTask *
+osiiso_group_new_task (OsiisoGroup        *self,
+                       GCancellable       *cancellable,
+                       GAsyncReadyCallback callback,
+                       gpointer            user_data,
+                       gpointer            source_tag)
+{
+  GTask *task = g_task_new (self, cancellable, callback, user_data);
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, source_tag);
+  if (!osiiso_batch_start_members (self->batch, &error))
+    {
+      g_task_return_error (task, error);
+      g_clear_object (&task);
+    }
+  return task;
 }
 
 static gboolean
@@ -414,7 +476,7 @@ batch_is_over (OsiisoScheduler *scheduler,
  * Blocks until all members have finished, however they finished.
  *
  * Starts the queue if it has not been started. Fails like
- * [method@Osiiso.Handle.wait].
+ * [method@Osiiso.Handle.wait]; a member of the group cannot wait for it.
  *
  * Returns: (transfer full): the results in the order of submission
  *
@@ -434,20 +496,16 @@ osiiso_group_wait (OsiisoGroup  *self,
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (isnan (timeout))
-    {
-      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
-                           "the timeout of a wait must be a number of seconds, or negative for none; got nan");
-      return NULL;
-    }
+  if (!osiiso_group_check_timeout (timeout, error))
+    return NULL;
 
   scheduler = self->batch->scheduler;
   if (!osiiso_batch_is_over (self->batch))
     {
       if (osiiso_batch_get_finished (self->batch) < osiiso_batch_get_size (self->batch) &&
-          !osiiso_scheduler_may_block (scheduler, error))
+          !(osiiso_scheduler_may_block (scheduler, error) && check_not_member (self->batch, error)))
         return NULL;
-      if (!start_members (self->batch, error))
+      if (!osiiso_batch_start_members (self->batch, error))
         return NULL;
       if (!osiiso_scheduler_enter_blocked (scheduler, error))
         return NULL;
@@ -483,27 +541,6 @@ wait_remove (GTask *task)
   return link != NULL;
 }
 
-/* A task of one of the two asynchronous calls, started, or NULL when it has
- * returned the error already. */
-static GTask *
-new_task (OsiisoGroup        *self,
-          GCancellable       *cancellable,
-          GAsyncReadyCallback callback,
-          gpointer            user_data,
-          gpointer            source_tag)
-{
-  GTask *task = g_task_new (self, cancellable, callback, user_data);
-  GError *error = NULL;
-
-  g_task_set_source_tag (task, source_tag);
-  if (!start_members (self->batch, &error))
-    {
-      g_task_return_error (task, error);
-      g_clear_object (&task);
-    }
-  return task;
-}
-
 /**
  * osiiso_group_wait_async:
  * @self: a group
@@ -531,7 +568,7 @@ osiiso_group_wait_async (OsiisoGroup        *self,
   g_return_if_fail (OSIISO_IS_GROUP (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = new_task (self, cancellable, callback, user_data, osiiso_group_wait_async);
+  task = osiiso_group_new_task (self, cancellable, callback, user_data, osiiso_group_wait_async);
   if (task == NULL)
     return;
   since = g_new (gint64, 1);
@@ -567,112 +604,6 @@ OsiisoRunSummary *
 osiiso_group_wait_finish (OsiisoGroup  *self,
                           GAsyncResult *result,
                           GError      **error)
-{
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
-  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
-
-  return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-static gboolean
-next_finish (GTask *task)
-{
-  OsiisoGroup *self = g_task_get_source_object (task);
-  guint index = osiiso_waiter_get (task)->index;
-
-  g_task_return_pointer (task, index != G_MAXUINT ? osiiso_group_get_handle (self, index) : NULL, g_object_unref);
-  return TRUE;
-}
-
-static gboolean
-next_remove (GTask *task)
-{
-  OsiisoGroup *self = g_task_get_source_object (task);
-  gboolean removed;
-
-  pthread_mutex_lock (&self->batch->lock);
-  removed = g_queue_remove (&self->batch->next_waiters, task);
-  pthread_mutex_unlock (&self->batch->lock);
-  return removed;
-}
-
-/**
- * osiiso_group_next_completed_async:
- * @self: a group
- * @cancellable: (nullable): ends the wait, not the task
- * @callback: (scope async) (closure user_data): called when a member has finished
- * @user_data: user data for @callback
- *
- * Asks for the next member in the order of completion, without blocking.
- *
- * Each member is given out once per group; after the last one there is %NULL.
- * Starts the queue if it has not been started. @callback is called in the
- * thread-default context of the caller.
- *
- * Since: 1.0
- */
-void
-osiiso_group_next_completed_async (OsiisoGroup        *self,
-                                   GCancellable       *cancellable,
-                                   GAsyncReadyCallback callback,
-                                   gpointer            user_data)
-{
-  OsiisoBatch *batch;
-  OsiisoWaiter *waiter;
-  GTask *task;
-  gboolean ready = TRUE;
-
-  g_return_if_fail (OSIISO_IS_GROUP (self));
-  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
-
-  task = new_task (self, cancellable, callback, user_data, osiiso_group_next_completed_async);
-  if (task == NULL)
-    return;
-  /* A member that has been given out is not taken back. */
-  g_task_set_check_cancellable (task, FALSE);
-  osiiso_waiter_init (task, next_finish, next_remove);
-  waiter = osiiso_waiter_get (task);
-  batch = self->batch;
-
-  pthread_mutex_lock (&batch->lock);
-  if (batch->n_delivered < batch->completed->len)
-    {
-      waiter->index = g_array_index (batch->completed, guint, batch->n_delivered++);
-    }
-  else if (batch->completed->len == batch->records->len)
-    {
-      waiter->index = G_MAXUINT;
-    }
-  else
-    {
-      g_queue_push_tail (&batch->next_waiters, task);
-      ready = FALSE;
-    }
-  pthread_mutex_unlock (&batch->lock);
-  if (ready)
-    osiiso_scheduler_complete_task (batch->scheduler, task);
-}
-
-/**
- * osiiso_group_next_completed_finish:
- * @self: a group
- * @result: what the callback got
- * @error: return location for an error
- *
- * Ends [method@Osiiso.Group.next_completed_async].
- *
- * Fails with %G_IO_ERROR_CANCELLED when the wait was cancelled, and with what
- * [method@Osiiso.Queue.start] fails with.
- *
- * Returns: (transfer full) (nullable): the member that finished; %NULL without
- *   an error when all have been given out
- *
- * Since: 1.0
- */
-OsiisoHandle *
-osiiso_group_next_completed_finish (OsiisoGroup  *self,
-                                    GAsyncResult *result,
-                                    GError      **error)
 {
   g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);

@@ -45,6 +45,11 @@ OsiisoRunSummary *osiiso_group_wait_finish           (OsiisoGroup  *self,
                                                       GAsyncResult *result,
                                                       GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle     *osiiso_group_next_completed        (OsiisoGroup  *self,
+                                                      double        timeout,
+                                                      GCancellable *cancellable,
+                                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 void              osiiso_group_next_completed_async  (OsiisoGroup        *self,
                                                       GCancellable       *cancellable,
                                                       GAsyncReadyCallback callback,

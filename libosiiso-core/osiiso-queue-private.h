@@ -12,6 +12,10 @@ OsiisoScheduler *osiiso_queue_get_scheduler (OsiisoQueue    *self);
 gboolean         osiiso_queue_check_backend (OsiisoQueue    *self,
                                              GError        **error);
 
+/* Lets work run that is there, and opens nothing. */
+gboolean         osiiso_queue_start_work    (OsiisoQueue    *self,
+                                             GError        **error);
+
 /* Whether anybody would see a signal. Any thread, while the queue lives. */
 gboolean         osiiso_queue_listens       (OsiisoQueue    *self,
                                              OsiisoEventKind kind);

@@ -182,6 +182,23 @@ OsiisoRunSummary    *osiiso_queue_run_finish          (OsiisoQueue  *self,
                                                        GAsyncResult *result,
                                                        GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+OsiisoRunSummary    *osiiso_queue_run_full            (OsiisoQueue     *self,
+                                                       double           timeout,
+                                                       OsiisoFailPolicy fail_policy,
+                                                       GCancellable    *cancellable,
+                                                       GError         **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_run_full_async      (OsiisoQueue        *self,
+                                                       double              timeout,
+                                                       OsiisoFailPolicy    fail_policy,
+                                                       GCancellable       *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoRunSummary    *osiiso_queue_run_full_finish     (OsiisoQueue  *self,
+                                                       GAsyncResult *result,
+                                                       GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 gboolean             osiiso_queue_join                (OsiisoQueue  *self,
                                                        GCancellable *cancellable,
                                                        GError      **error);

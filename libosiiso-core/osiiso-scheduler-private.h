@@ -43,6 +43,15 @@ typedef enum
   OSIISO_LIFE_CLOSED,
 } OsiisoLife;
 
+/* What a run is begun with. */
+typedef struct
+{
+  double              timeout;     /* seconds, 0: none */
+  int                 fail_policy; /* -1: the queue's */
+  OsiisoTimeoutPolicy on_timeout;
+  gboolean            infinite;
+} OsiisoRunTerms;
+
 /* A run in progress; see osiiso-queue-run.c. */
 typedef struct
 {
@@ -141,6 +150,7 @@ struct _OsiisoScheduler
   _Atomic gboolean   started;      /* ready_lock: not resting */
   _Atomic gboolean   keep_results;
   _Atomic int        fail_policy;
+  _Atomic int        run_fail_policy; /* view_lock: of a run that has its own, or -1 */
   _Atomic guint64    n_groups;
 
   /* view_lock; signalled when work or the life cycle ends */
@@ -162,6 +172,17 @@ osiiso_scheduler_get_outstanding (OsiisoScheduler *self)
   const guint64 n_out = atomic_load (&self->n_out);
 
   return atomic_load (&self->n_in) - n_out;
+}
+
+/* Whether the failure of a task cancels others. */
+static inline gboolean
+osiiso_scheduler_fails_first (OsiisoScheduler *self)
+{
+  int policy = atomic_load_explicit (&self->run_fail_policy, memory_order_relaxed);
+
+  if (policy < 0)
+    policy = atomic_load_explicit (&self->fail_policy, memory_order_relaxed);
+  return policy == OSIISO_FAIL_POLICY_FAIL_FIRST;
 }
 
 /* Whether there is work, or somebody waits to bring some. In this order; see
@@ -398,11 +419,9 @@ gboolean         osiiso_scheduler_remove_task  (OsiisoScheduler *self,
 gboolean         osiiso_scheduler_is_closed    (OsiisoScheduler *self);
 
 /* Runs; see osiiso-scheduler-run.c. */
-gboolean         osiiso_scheduler_begin_run    (OsiisoScheduler     *self,
-                                                double               timeout,
-                                                OsiisoTimeoutPolicy  on_timeout,
-                                                gboolean             infinite,
-                                                GError             **error);
+gboolean         osiiso_scheduler_begin_run    (OsiisoScheduler      *self,
+                                                const OsiisoRunTerms *terms,
+                                                GError              **error);
 gboolean         osiiso_scheduler_run_is_over  (OsiisoScheduler *self);
 OsiisoRunSummary *osiiso_scheduler_end_run     (OsiisoScheduler *self);
 gboolean         osiiso_scheduler_time_out_run (OsiisoScheduler *self,
@@ -437,6 +456,10 @@ gboolean         osiiso_scheduler_enter_blocked (OsiisoScheduler *self,
 void             osiiso_scheduler_leave_blocked (OsiisoScheduler *self);
 /* In a task of this scheduler? */
 gboolean         osiiso_scheduler_is_inside    (OsiisoScheduler *self);
+/* FALSE with WOULD_DEADLOCK there, for what waits for all work: @what it does. */
+gboolean         osiiso_scheduler_check_outside (OsiisoScheduler *self,
+                                                 const char      *what,
+                                                 GError         **error);
 void             osiiso_scheduler_add_waiter   (OsiisoScheduler *self,
                                                 OsiisoRecord    *record,
                                                 GTask           *task);

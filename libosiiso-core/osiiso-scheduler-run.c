@@ -7,16 +7,21 @@
 
 /* Runs: a window over the results, with an end and a time limit. */
 
+static void
+close_window_locked (OsiisoScheduler *self)
+{
+  self->run.active = FALSE;
+  atomic_store (&self->run_fail_policy, -1);
+}
+
 gboolean
-osiiso_scheduler_begin_run (OsiisoScheduler    *self,
-                            double              timeout,
-                            OsiisoTimeoutPolicy on_timeout,
-                            gboolean            infinite,
-                            GError            **error)
+osiiso_scheduler_begin_run (OsiisoScheduler      *self,
+                            const OsiisoRunTerms *terms,
+                            GError              **error)
 {
   gboolean busy;
 
-  if (timeout > 0 && !osiiso_timer_service_prepare (error))
+  if (terms->timeout > 0 && !osiiso_timer_service_prepare (error))
     return FALSE;
 
   /* The window opens before the first task can end in it. */
@@ -27,12 +32,13 @@ osiiso_scheduler_begin_run (OsiisoScheduler    *self,
     {
       self->run = (OsiisoRun) {
         .active = TRUE,
-        .infinite = infinite,
-        .on_timeout = on_timeout,
+        .infinite = terms->infinite,
+        .on_timeout = terms->on_timeout,
         .started = osiiso_clock_now (),
         .first_result = self->results->len,
         .counts = self->counts,
       };
+      atomic_store (&self->run_fail_policy, terms->fail_policy);
     }
   pthread_mutex_unlock (&self->view_lock);
   pthread_mutex_unlock (&self->ready_lock);
@@ -46,12 +52,12 @@ osiiso_scheduler_begin_run (OsiisoScheduler    *self,
   if (!osiiso_scheduler_start (self, error))
     {
       pthread_mutex_lock (&self->view_lock);
-      self->run.active = FALSE;
+      close_window_locked (self);
       pthread_mutex_unlock (&self->view_lock);
       return FALSE;
     }
-  if (timeout > 0)
-    osiiso_scheduler_set_run_deadline (self, osiiso_clock_now () + osiiso_clock_from_seconds (timeout));
+  if (terms->timeout > 0)
+    osiiso_scheduler_set_run_deadline (self, osiiso_clock_now () + osiiso_clock_from_seconds (terms->timeout));
   return TRUE;
 }
 
@@ -131,7 +137,7 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
   timed_out = self->run.timed_out;
   duration = osiiso_clock_to_seconds (osiiso_clock_now () - self->run.started);
   records = copy_results_locked (self, self->run.first_result, &self->run.counts, &counts);
-  self->run.active = FALSE;
+  close_window_locked (self);
   pthread_mutex_unlock (&self->view_lock);
   pthread_mutex_unlock (&self->ready_lock);
 

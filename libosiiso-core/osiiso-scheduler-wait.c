@@ -157,6 +157,18 @@ osiiso_scheduler_is_inside (OsiisoScheduler *self)
 }
 
 gboolean
+osiiso_scheduler_check_outside (OsiisoScheduler *self,
+                                const char      *what,
+                                GError         **error)
+{
+  if (!osiiso_scheduler_is_inside (self))
+    return TRUE;
+  g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
+               "a task cannot %s its own queue and wait for it", what);
+  return FALSE;
+}
+
+gboolean
 osiiso_scheduler_enter_blocked (OsiisoScheduler *self,
                                 GError         **error)
 {

@@ -69,6 +69,7 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   pthread_condattr_destroy (&attr);
   self->results = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
   atomic_init (&self->keep_results, TRUE);
+  atomic_init (&self->run_fail_policy, -1);
 
   osiiso_outbox_init (&self->outbox, self, queue);
   return self;
@@ -574,8 +575,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
       word = osiiso_record_set_status (record, status, 0, 0);
       osiiso_scheduler_count_end_locked (self, word, status);
       /* In one step with the failure: nothing begins after it. */
-      if (status == OSIISO_STATUS_FAILED &&
-          atomic_load_explicit (&self->fail_policy, memory_order_relaxed) == OSIISO_FAIL_POLICY_FAIL_FIRST)
+      if (status == OSIISO_STATUS_FAILED && osiiso_scheduler_fails_first (self))
         doomed = halt_locked (self, FALSE);
     }
   osiiso_scheduler_announce_locked (self, &wake);

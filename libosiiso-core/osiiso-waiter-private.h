@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gio/gio.h>
+#include <stdatomic.h>
 
 G_BEGIN_DECLS
 
@@ -11,6 +12,10 @@ G_BEGIN_DECLS
  * The GTask is owned by the list that it waits in, and whoever takes it out of
  * that list, under the lock of the list, completes it. A cancelled wait takes
  * itself out, so cancelling never has to wait for what was waited for.
+ *
+ * Where threads may block for the same thing, they are in the list with one on
+ * their stack that has no GTask. It is answered once, which is the last that
+ * others do with it.
  */
 typedef struct _OsiisoWaiter OsiisoWaiter;
 
@@ -25,7 +30,9 @@ struct _OsiisoWaiter
   OsiisoWaiterFinish finish;
   OsiisoWaiterRemove remove;
   GSource           *cancel_source; /* (nullable) (owned) */
+  GTask             *task;          /* (nullable), not owned */
   guint              index;         /* of the group member that ended */
+  _Atomic gboolean   answered;      /* without a GTask: index is there */
 };
 
 /* To be called before the task is put into its list. */

@@ -40,6 +40,7 @@ osiiso_waiter_init (GTask             *task,
 
   self->finish = finish;
   self->remove = remove;
+  self->task = task;
   g_task_set_task_data (task, self, waiter_free);
 
   if (cancellable != NULL)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <math.h>
+
 #include "test-utils.h"
 
 /* Groups: members, list model, waiting and the order of completion. */
@@ -300,6 +302,255 @@ test_next_cancelled (void)
 }
 
 static void
+test_next_blocking (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  static const guint order[] = { 2, 0, 1 };
+  g_autoptr (GError) error = NULL;
+  TestGate gates[3];
+
+  g_test_summary ("A call that blocks gives members out in the order of completion, and starts the queue");
+
+  osiiso_queue_set_workers (queue, 3);
+  for (guint i = 0; i < 3; i++)
+    {
+      test_gate_init (&gates[i]);
+      g_object_unref (osiiso_group_submit (group, test_task_gate, &gates[i], NULL, NULL, NULL));
+    }
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = NULL;
+
+      g_assert_null (osiiso_group_next_completed (group, 0, NULL, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+      g_clear_error (&error);
+      test_gate_open (&gates[order[i]]);
+      handle = osiiso_group_next_completed (group, -1, NULL, &error);
+      g_assert_no_error (error);
+      g_assert_cmpuint (osiiso_handle_get_index (handle), ==, order[i]);
+      g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+    }
+  for (int i = 0; i < 2; i++)
+    {
+      g_assert_null (osiiso_group_next_completed (group, -1, NULL, &error));
+      g_assert_no_error (error);
+    }
+
+  /* Until there are more of them. */
+  {
+    g_autoptr (OsiisoHandle) more = osiiso_group_submit (group, test_task_none, NULL, NULL, NULL, NULL);
+    g_autoptr (OsiisoHandle) next = osiiso_group_next_completed (group, -1, NULL, &error);
+
+    g_assert_true (next == more);
+  }
+  test_queue_free (queue);
+  for (guint i = 0; i < 3; i++)
+    test_gate_clear (&gates[i]);
+}
+
+static void
+test_next_refused (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 2, return_index, NULL, NULL, NULL, NULL);
+  g_autoptr (OsiisoGroup) empty = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A call that cannot end, or has a timeout that makes no sense, fails; what is over is given out anywhere");
+
+  g_assert_null (osiiso_group_next_completed (group, NAN, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_null (osiiso_group_next_completed (group, -1, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+  g_clear_error (&error);
+  g_assert_null (osiiso_group_next_completed (empty, -1, NULL, &error));
+  g_assert_no_error (error);
+
+  test_run_all (queue);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = osiiso_group_next_completed (group, 0, NULL, &error);
+
+      g_assert_no_error (error);
+      g_assert_cmpuint (osiiso_handle_get_index (handle), ==, i);
+    }
+  g_assert_null (osiiso_group_next_completed (group, -1, NULL, &error));
+  g_assert_no_error (error);
+  test_queue_free (queue);
+}
+
+static gpointer
+cancel_thread (gpointer cancellable)
+{
+  g_cancellable_cancel (cancellable);
+  return NULL;
+}
+
+static void
+test_next_left (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  GThread *thread;
+  TestGate gate;
+
+  g_test_summary ("A call that was cancelled leaves the member to those who wait behind it");
+
+  test_gate_init (&gate);
+  g_object_unref (osiiso_group_submit (group, test_task_gate, &gate, NULL, NULL, NULL));
+  thread = g_thread_new ("cancel", cancel_thread, cancellable);
+  g_assert_null (osiiso_group_next_completed (group, -1, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_thread_join (thread);
+  osiiso_group_next_completed_async (group, NULL, store_result, &result);
+  g_assert_null (osiiso_group_next_completed (group, 0, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  test_gate_open (&gate);
+  handle = osiiso_group_next_completed_finish (group, await (&result), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (osiiso_handle_get_index (handle), ==, 0);
+  g_assert_null (osiiso_group_next_completed (group, -1, NULL, &error));
+  g_assert_no_error (error);
+  g_clear_object (&result);
+  test_queue_free (queue);
+  test_gate_clear (&gate);
+}
+
+typedef struct
+{
+  OsiisoGroup *group;
+  int         *n_given_out; /* of each member */
+  int          n_left;      /* threads */
+} Readers;
+
+static gpointer
+read_members (gpointer data)
+{
+  Readers *readers = data;
+  g_autoptr (GError) error = NULL;
+  OsiisoHandle *handle;
+
+  while ((handle = osiiso_group_next_completed (readers->group, -1, NULL, &error)) != NULL)
+    {
+      g_atomic_int_inc (&readers->n_given_out[osiiso_handle_get_index (handle)]);
+      g_object_unref (handle);
+    }
+  g_assert_no_error (error);
+  g_atomic_int_dec_and_test (&readers->n_left);
+  return NULL;
+}
+
+static void
+test_next_many (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  const guint n = 500;
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, n, test_task_none, NULL, NULL, NULL, NULL);
+  g_autofree int *n_given_out = g_new0 (int, n);
+  Readers readers = { group, n_given_out, 3 };
+  GThread *threads[3];
+
+  g_test_summary ("Several threads that read a group get each member once");
+
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    threads[i] = g_thread_new ("read", read_members, &readers);
+  test_run_all (queue);
+  while (g_atomic_int_get (&readers.n_left) > 0)
+    g_main_context_iteration (NULL, FALSE);
+  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
+    g_thread_join (threads[i]);
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpint (n_given_out[i], ==, 1);
+  /* A reader that came late may have started the queue again. */
+  test_run_all (queue);
+  test_queue_free (queue);
+}
+
+typedef struct
+{
+  OsiisoGroup *group;
+  TestGate     both;
+  int          n_read;
+  int          n_refused;
+} Siblings;
+
+static void
+wait_for_sibling (OsiisoAttempt *attempt,
+                  gpointer       data)
+{
+  Siblings *siblings = data;
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GError) error = NULL;
+
+  test_gate_pass (&siblings->both);
+  handle = osiiso_group_next_completed (siblings->group, -1, NULL, &error);
+  if (handle != NULL)
+    {
+      g_assert_cmpuint (osiiso_handle_get_task_id (handle), !=, osiiso_attempt_get_task_id (attempt));
+      g_atomic_int_inc (&siblings->n_read);
+    }
+  else
+    {
+      g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+      g_atomic_int_inc (&siblings->n_refused);
+    }
+}
+
+static void
+wait_for_own_group (OsiisoAttempt *attempt,
+                    gpointer       group)
+{
+  GError *error = NULL;
+
+  g_assert_null (osiiso_group_wait (group, -1, NULL, &error));
+  osiiso_attempt_return_error (attempt, error);
+}
+
+static void
+test_next_inside (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) waiting = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A member can wait for others of its group, and never for itself");
+
+  osiiso_queue_set_workers (queue, 4);
+  for (int round = 0; round < 50; round++)
+    {
+      g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+      Siblings siblings = { .group = group };
+
+      test_gate_init (&siblings.both);
+      for (int i = 0; i < 2; i++)
+        g_object_unref (osiiso_group_submit (group, wait_for_sibling, &siblings, NULL, NULL, NULL));
+      g_assert_true (osiiso_queue_start (queue, NULL));
+      test_gate_await (&siblings.both, 2);
+      test_gate_open (&siblings.both);
+      test_run_all (queue);
+      /* The one that came second was refused, and the first one got that. */
+      g_assert_cmpint (siblings.n_read, ==, 1);
+      g_assert_cmpint (siblings.n_refused, ==, 1);
+      test_gate_clear (&siblings.both);
+    }
+
+  handle = osiiso_group_submit (waiting, wait_for_own_group, waiting, NULL, NULL, NULL);
+  test_run_all (queue);
+  error = osiiso_handle_dup_error (handle);
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+  test_queue_free (queue);
+}
+
+static void
 test_outlives_queue (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
@@ -333,6 +584,11 @@ main (int   argc,
   test_add_for_backends ("/group/wait-async", test_wait_async);
   g_test_add_func ("/group/next-completed", test_next_completed);
   g_test_add_func ("/group/next-cancelled", test_next_cancelled);
+  g_test_add_func ("/group/next-blocking", test_next_blocking);
+  g_test_add_func ("/group/next-refused", test_next_refused);
+  g_test_add_func ("/group/next-left", test_next_left);
+  test_add_for_backends ("/group/next-many", test_next_many);
+  g_test_add_func ("/group/next-inside", test_next_inside);
   g_test_add_func ("/group/outlives-queue", test_outlives_queue);
 
   return g_test_run ();
