@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include <math.h>
+
+#include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 #include "osiiso-queue-private.h"
 #include "osiiso-waiter-private.h"
@@ -147,6 +150,33 @@ queue_is_closed (OsiisoScheduler *scheduler,
   return scheduler->life == OSIISO_LIFE_CLOSED;
 }
 
+static gboolean
+begin_shutdown (OsiisoQueue *self,
+                gboolean     force,
+                GError     **error)
+{
+  double timeout = force ? 0 : osiiso_queue_get_shutdown_timeout (self);
+  gint64 deadline = 0;
+
+  if (!isfinite (timeout) || timeout < 0)
+    {
+      g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                   "the timeout of a shutdown must be a finite number > 0, or 0 for none; got %g", timeout);
+      return FALSE;
+    }
+  if (timeout > 0)
+    {
+      deadline = osiiso_clock_now () + osiiso_clock_from_seconds (timeout);
+      if (!osiiso_timer_service_prepare (error))
+        return FALSE;
+    }
+
+  /* Work that is paused would never finish. */
+  osiiso_queue_resume (self);
+  osiiso_scheduler_shutdown (osiiso_queue_get_scheduler (self), force, deadline);
+  return TRUE;
+}
+
 /**
  * osiiso_queue_shutdown:
  * @self: a queue
@@ -158,15 +188,18 @@ queue_is_closed (OsiisoScheduler *scheduler,
  *
  * From now on it refuses tasks. Without @force all tasks run to their end, delayed
  * ones and retries included, also those of a queue that was not started yet. With
- * @force all are cancelled, must-complete or not. A second shutdown with @force
- * cuts a first one short. A paused queue is resumed.
+ * @force all are cancelled, must-complete or not, and so is what has not ended
+ * after [property@Osiiso.Queue:shutdown-timeout]. A second shutdown with @force cuts
+ * a first one short; one without cannot prolong it. A paused queue is resumed.
  *
  * In the thread that owns the queue the call iterates its main context; in other
  * threads it blocks.
  *
  * Fails with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task of the queue, where
- * [method@Osiiso.Queue.cancel] can be used, and with %G_IO_ERROR_CANCELLED when
- * @cancellable was cancelled; the shutdown goes on then.
+ * [method@Osiiso.Queue.cancel] can be used, with %OSIISO_QUEUE_ERROR_INVALID when
+ * the timeout makes no sense, and with %OSIISO_QUEUE_ERROR_FAILED when the system has
+ * no thread left to watch it; then nothing has changed. Fails with
+ * %G_IO_ERROR_CANCELLED when @cancellable was cancelled; the shutdown goes on then.
  *
  * Returns: %TRUE when the queue is closed
  *
@@ -187,11 +220,8 @@ osiiso_queue_shutdown (OsiisoQueue  *self,
 
   alive = g_object_ref (self);
   scheduler = osiiso_queue_get_scheduler (self);
-  if (!osiiso_scheduler_check_outside (scheduler, "shut down", error))
+  if (!osiiso_scheduler_check_outside (scheduler, "shut down", error) || !begin_shutdown (self, force, error))
     return FALSE;
-  /* Work that is paused would never finish. */
-  osiiso_queue_resume (self);
-  osiiso_scheduler_shutdown (scheduler, force);
   return osiiso_scheduler_wait_until (scheduler, queue_is_closed, NULL, TRUE, -1, cancellable, error);
 }
 
@@ -226,6 +256,7 @@ osiiso_queue_shutdown_async (OsiisoQueue        *self,
                              gpointer            user_data)
 {
   OsiisoScheduler *scheduler;
+  GError *error = NULL;
   GTask *task;
 
   g_return_if_fail (OSIISO_IS_QUEUE (self));
@@ -234,10 +265,16 @@ osiiso_queue_shutdown_async (OsiisoQueue        *self,
   scheduler = osiiso_queue_get_scheduler (self);
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, osiiso_queue_shutdown_async);
+  if (!begin_shutdown (self, force, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
   osiiso_waiter_init (task, return_true, shutdown_remove);
   osiiso_scheduler_add_task (scheduler, &scheduler->shutdown_tasks, task);
-  osiiso_queue_resume (self);
-  osiiso_scheduler_shutdown (scheduler, force);
+  /* It may be closed already. */
+  osiiso_scheduler_check_idle (scheduler);
 }
 
 /**
@@ -248,8 +285,8 @@ osiiso_queue_shutdown_async (OsiisoQueue        *self,
  *
  * Ends [method@Osiiso.Queue.shutdown_async].
  *
- * Fails with %G_IO_ERROR_CANCELLED when the wait was cancelled; the shutdown goes
- * on then.
+ * Fails like [method@Osiiso.Queue.shutdown], but for a task of the queue, which may
+ * use this one.
  *
  * Returns: %TRUE when the queue is closed
  *
@@ -282,5 +319,5 @@ osiiso_queue_cancel (OsiisoQueue *self)
 {
   g_return_if_fail (OSIISO_IS_QUEUE (self));
 
-  osiiso_scheduler_shutdown (osiiso_queue_get_scheduler (self), TRUE);
+  osiiso_scheduler_shutdown (osiiso_queue_get_scheduler (self), TRUE, 0);
 }

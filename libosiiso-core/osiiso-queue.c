@@ -77,6 +77,7 @@ typedef enum
   PROP_WORKERS,
   PROP_SIZE,
   PROP_TIMEOUT,
+  PROP_SHUTDOWN_TIMEOUT,
   PROP_RATE,
   PROP_BURST,
   PROP_MODE,
@@ -203,6 +204,9 @@ osiiso_queue_get_property (GObject    *object,
     case PROP_TIMEOUT:
       g_value_set_double (value, priv->timeout);
       break;
+    case PROP_SHUTDOWN_TIMEOUT:
+      g_value_set_double (value, osiiso_queue_get_shutdown_timeout (self));
+      break;
     case PROP_RATE:
       g_value_set_double (value, osiiso_queue_get_rate (self));
       break;
@@ -271,6 +275,9 @@ osiiso_queue_set_property (GObject      *object,
     case PROP_TIMEOUT:
       osiiso_queue_set_timeout (self, g_value_get_double (value));
       break;
+    case PROP_SHUTDOWN_TIMEOUT:
+      osiiso_queue_set_shutdown_timeout (self, g_value_get_double (value));
+      break;
     case PROP_RATE:
       osiiso_queue_set_rate (self, g_value_get_double (value));
       break;
@@ -333,7 +340,7 @@ osiiso_queue_dispose (GObject *object)
 
   if (priv->backend != NULL)
     {
-      osiiso_scheduler_shutdown (priv->scheduler, TRUE);
+      osiiso_scheduler_shutdown (priv->scheduler, TRUE, 0);
       osiiso_scheduler_set_backend (priv->scheduler, NULL);
       g_clear_object (&priv->backend);
     }
@@ -422,6 +429,21 @@ install_properties (GObjectClass *object_class)
    * Since: 1.0
    */
   props[PROP_TIMEOUT] = g_param_spec_double ("timeout", NULL, NULL, -HUGE_VAL, HUGE_VAL, 0, writable);
+
+  /**
+   * OsiisoQueue:shutdown-timeout: (getter get_shutdown_timeout) (setter set_shutdown_timeout)
+   *
+   * How long a shutdown may let work go on, in seconds, counted from the call; 0 for
+   * as long as it takes.
+   *
+   * Then it becomes a forced one: what has not ended is cancelled, must-complete or
+   * not. It counts for shutdowns that begin afterwards. A shutdown with a negative
+   * or infinite value, or one that is not a number, fails.
+   *
+   * Since: 1.0
+   */
+  props[PROP_SHUTDOWN_TIMEOUT] = g_param_spec_double ("shutdown-timeout", NULL, NULL, -HUGE_VAL, HUGE_VAL, 0,
+                                                      writable | G_PARAM_LAX_VALIDATION);
 
   /**
    * OsiisoQueue:rate: (getter get_rate) (setter set_rate)
@@ -853,6 +875,59 @@ osiiso_queue_set_timeout (OsiisoQueue *self,
     return;
   priv->timeout = timeout;
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_TIMEOUT]);
+}
+
+/**
+ * osiiso_queue_get_shutdown_timeout: (get-property shutdown-timeout)
+ * @self: a queue
+ *
+ * Gets how long a shutdown may let work go on. Any thread.
+ *
+ * Returns: seconds; 0 for as long as it takes
+ *
+ * Since: 1.0
+ */
+double
+osiiso_queue_get_shutdown_timeout (OsiisoQueue *self)
+{
+  OsiisoScheduler *scheduler;
+  double timeout;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  pthread_mutex_lock (&scheduler->ready_lock);
+  timeout = scheduler->shutdown_timeout;
+  pthread_mutex_unlock (&scheduler->ready_lock);
+  return timeout;
+}
+
+/**
+ * osiiso_queue_set_shutdown_timeout: (set-property shutdown-timeout)
+ * @self: a queue
+ * @timeout: seconds; 0 for as long as it takes
+ *
+ * Sets how long a shutdown may let work go on before it becomes a forced one. It
+ * counts for shutdowns that begin afterwards.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_shutdown_timeout (OsiisoQueue *self,
+                                   double       timeout)
+{
+  OsiisoScheduler *scheduler;
+  gboolean changed;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  pthread_mutex_lock (&scheduler->ready_lock);
+  changed = scheduler->shutdown_timeout != timeout;
+  scheduler->shutdown_timeout = timeout;
+  pthread_mutex_unlock (&scheduler->ready_lock);
+  if (changed)
+    g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SHUTDOWN_TIMEOUT]);
 }
 
 /**

@@ -67,6 +67,11 @@ OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_set_timeout         (OsiisoQueue *self,
                                                        double       timeout);
 OSIISO_AVAILABLE_IN_1_0
+double               osiiso_queue_get_shutdown_timeout (OsiisoQueue *self);
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_set_shutdown_timeout (OsiisoQueue *self,
+                                                        double       timeout);
+OSIISO_AVAILABLE_IN_1_0
 double               osiiso_queue_get_rate            (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_set_rate            (OsiisoQueue *self,

@@ -147,13 +147,38 @@ osiiso_scheduler_reopen (OsiisoScheduler *self)
     osiiso_scheduler_set_halted (self, FALSE);
 }
 
+/* Counts only as long as there may be something to be cut short: whoever decides
+ * that there is not takes it back. */
+static void
+set_shutdown_deadline (OsiisoScheduler *self,
+                       gint64           when)
+{
+  pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->view_lock);
+  if (self->life < OSIISO_LIFE_CLOSING && (self->shutdown_deadline == 0 || when < self->shutdown_deadline))
+    self->shutdown_deadline = when;
+  pthread_mutex_unlock (&self->view_lock);
+  osiiso_scheduler_arm_timers_locked (self);
+  pthread_mutex_unlock (&self->ready_lock);
+}
+
+/* With the life cycle at CLOSING. */
+static void
+disarm_timers (OsiisoScheduler *self)
+{
+  pthread_mutex_lock (&self->ready_lock);
+  self->shutdown_deadline = 0;
+  pthread_mutex_unlock (&self->ready_lock);
+  osiiso_timer_service_disarm (&self->client);
+}
+
 static void
 close_backend (OsiisoScheduler *self)
 {
   g_autoptr (OsiisoBackend) backend = osiiso_scheduler_dup_backend (self);
 
   set_open (self, FALSE);
-  osiiso_timer_service_disarm (&self->client);
+  disarm_timers (self);
   if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->close != NULL)
     OSIISO_BACKEND_GET_CLASS (backend)->close (backend, TRUE);
   else
@@ -277,7 +302,8 @@ osiiso_scheduler_is_closed (OsiisoScheduler *self)
 
 void
 osiiso_scheduler_shutdown (OsiisoScheduler *self,
-                           gboolean         force)
+                           gboolean         force,
+                           gint64           deadline)
 {
   gboolean was_new;
 
@@ -285,6 +311,8 @@ osiiso_scheduler_shutdown (OsiisoScheduler *self,
   self->accepting = FALSE;
   pthread_mutex_unlock (&self->inbox_lock);
   osiiso_admission_update (self);
+  if (deadline != 0 && !force)
+    set_shutdown_deadline (self, deadline);
 
   if (force)
     osiiso_scheduler_abort (self, TRUE);
@@ -305,7 +333,7 @@ osiiso_scheduler_shutdown (OsiisoScheduler *self,
   if (was_new)
     {
       /* The backend was never opened, but delayed tasks have armed the timer. */
-      osiiso_timer_service_disarm (&self->client);
+      disarm_timers (self);
       osiiso_scheduler_backend_closed (self);
     }
   else

@@ -105,6 +105,8 @@ struct _OsiisoScheduler
   OsiisoDeadlineHeap deadlines; /* of tasks: (time, seq) */
   GHashTable        *watches;   /* (nullable): OsiisoCancelWatch by GCancellable, neither owned */
   gint64             run_deadline; /* 0: none */
+  gint64             shutdown_deadline; /* of a shutdown that is under way; 0: none */
+  double             shutdown_timeout;  /* as it was set */
   OsiisoLink         running;   /* attempts that are open */
   guint              limit;     /* attempts at a time */
   double             rate;      /* as it was set; the limiter has one that makes sense */
@@ -391,8 +393,10 @@ gboolean         osiiso_scheduler_start        (OsiisoScheduler *self,
                                                 GError         **error);
 /* A queue that a failure halted outside a run takes tasks again. */
 void             osiiso_scheduler_reopen       (OsiisoScheduler *self);
+/* Without @force what has not ended at @deadline is cancelled; 0: never. */
 void             osiiso_scheduler_shutdown     (OsiisoScheduler *self,
-                                                gboolean         force);
+                                                gboolean         force,
+                                                gint64           deadline);
 void             osiiso_scheduler_check_idle   (OsiisoScheduler *self);
 /* A task has ended and told so, when another one is known to be there; with the
  * ready lock. */

@@ -190,6 +190,8 @@ osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self)
     when = MIN (when, deadline->key);
   if (self->run_deadline != 0)
     when = MIN (when, self->run_deadline);
+  if (self->shutdown_deadline != 0)
+    when = MIN (when, self->shutdown_deadline);
   if (when != G_MAXINT64)
     osiiso_timer_service_arm (&self->client, when);
 }
@@ -836,13 +838,14 @@ client_tick (OsiisoTimerClient *client)
   OsiisoHeapNode *node;
   g_autoptr (GPtrArray) doomed = NULL;
   g_autoptr (GPtrArray) taken = NULL; /* along by those */
+  gboolean must_complete_too = FALSE;
+  gboolean halt = FALSE;
   gint64 now = osiiso_clock_now ();
 
   pthread_mutex_lock (&self->ready_lock);
   /* First, so that none of these begins for this. */
   osiiso_scheduler_end_overdue_locked (self, now, late, ended);
-  if (ended->len > 0 &&
-      atomic_load_explicit (&self->fail_policy, memory_order_relaxed) == OSIISO_FAIL_POLICY_FAIL_FIRST)
+  if (ended->len > 0 && osiiso_scheduler_fails_first (self))
     taken = halt_locked (self, FALSE);
   while ((node = osiiso_deadline_heap_peek (&self->delays)) != NULL && node->key <= now)
     {
@@ -861,21 +864,27 @@ client_tick (OsiisoTimerClient *client)
       if (osiiso_attempt_try_ref (attempt))
         g_ptr_array_add (late, attempt);
     }
+  /* In one step with the deadlines, which the end of the run and that of the queue
+   * take back under this lock: what comes after them is never meant. */
   if (self->run_deadline != 0 && self->run_deadline <= now)
     {
-      gboolean must_complete_too;
-
-      /* In one step with the deadline, which the end of the run takes back under
-       * this lock: the next run and its tasks are never meant. */
       self->run_deadline = 0;
-      if (osiiso_scheduler_time_out_run (self, &must_complete_too))
-        doomed = halt_locked (self, must_complete_too);
+      halt = osiiso_scheduler_time_out_run (self, &must_complete_too);
     }
+  if (self->shutdown_deadline != 0 && self->shutdown_deadline <= now)
+    {
+      self->shutdown_deadline = 0;
+      halt = must_complete_too = TRUE;
+    }
+  if (halt)
+    doomed = halt_locked (self, must_complete_too);
   osiiso_scheduler_announce_locked (self, &wake);
   osiiso_scheduler_arm_timers_locked (self);
   pthread_mutex_unlock (&self->ready_lock);
 
   osiiso_scheduler_act (self, &wake);
+  if (doomed != NULL)
+    cancel_doomed_waiting (self, doomed);
   for (guint i = 0; i < ended->len; i++)
     {
       OsiisoRecord *record = g_ptr_array_index (ended, i);
@@ -883,8 +892,6 @@ client_tick (OsiisoTimerClient *client)
       osiiso_scheduler_record_ended (self, record, osiiso_record_get_word (record), OSIISO_STATUS_FAILED,
                                      i == 0 ? taken : NULL);
     }
-  if (doomed != NULL)
-    cancel_doomed_waiting (self, doomed);
   for (guint i = 0; i < late->len; i++)
     osiiso_attempt_interrupt (g_ptr_array_index (late, i), OSIISO_INTERRUPT_REASON_TIMED_OUT);
   if (doomed != NULL)
