@@ -17,6 +17,9 @@ G_BEGIN_DECLS
 
 typedef struct _OsiisoRunner OsiisoRunner;
 
+/* What is written in one is kept apart from what others read in it all the time. */
+#define OSIISO_CACHE_LINE 64
+
 /* Who has to be told about runnable tasks; decided under locks, acted upon
  * after they are released. */
 typedef struct
@@ -96,66 +99,72 @@ struct _OsiisoScheduler
   OsiisoBackendCapabilities capabilities; /* constant once there is a backend */
   OsiisoRunner      *runner;       /* (nullable) (owned), constant while there is work */
 
-  /* ready_lock */
-  pthread_mutex_t    ready_lock;
-  OsiisoReadyList    ready;
-  OsiisoDeadlineHeap returned;  /* runnable again after a delay: (priority, seq) */
-  OsiisoDeadlineHeap delays;    /* of records that wait for a time: (time, seq) */
-  OsiisoDeadlineHeap timeouts;  /* of attempts: (time, seq) */
-  OsiisoDeadlineHeap deadlines; /* of tasks: (time, seq) */
-  GHashTable        *watches;   /* (nullable): OsiisoCancelWatch by GCancellable, neither owned */
-  gint64             run_deadline; /* 0: none */
-  gint64             shutdown_deadline; /* of a shutdown that is under way; 0: none */
-  double             shutdown_timeout;  /* as it was set */
-  OsiisoLink         running;   /* attempts that are open */
-  guint              limit;     /* attempts at a time */
-  double             rate;      /* as it was set; the limiter has one that makes sense */
-  guint              burst;     /* as well */
-  OsiisoRateLimiter  limiter;   /* of the starts of attempts */
-  guint              n_serving; /* threads in serve(), but for those that are stuck */
-  OsiisoRunCounts    counts;    /* of what ended, without detached tasks */
-  gboolean           may_listen; /* a queue is there that somebody may hear */
-  gboolean           has_slots;  /* its class handles a signal */
-  OsiisoSignalFlag   signal_flag; /* of the queue; valid while may_listen */
-  gboolean           paused;
-  guint              n_halting; /* threads that cancel what a halt has doomed */
-  gboolean           resting;   /* not started, or not started again after a run */
-  gboolean           open;      /* between the backend's open() and close() */
+  /* read all the time and seldom written, under the lock that is named */
+  _Alignas (OSIISO_CACHE_LINE)
+  _Atomic gboolean   halted;        /* ready_lock and inbox_lock: a run was aborted, no new work */
+  _Atomic gboolean   accepting;     /* inbox_lock */
+  _Atomic gboolean   started;       /* ready_lock: not resting */
+  _Atomic gboolean   keep_results;
+  _Atomic int        fail_policy;
+  _Atomic int        run_fail_policy; /* view_lock: of a run that has its own, or -1 */
+  _Atomic guint      n_blocked;     /* none: tasks of this queue that wait for others */
+  OsiisoAdmission    room;          /* see there */
 
-  /* inbox_lock */
-  pthread_mutex_t    inbox_lock;
-  pthread_cond_t     inbox_cond;
-  OsiisoReadyList    inbox;
-  OsiisoRecordPool   pool;
-  guint32            next_seq;
-  _Atomic guint64    n_in;      /* tasks that came in; read anywhere */
-  guint              tokens;    /* of them, how many may leave */
-  gboolean           waking;    /* one of them is on its way */
-  guint              shrunk;    /* how often the limit was lowered */
-  gboolean           stopping;  /* take_wait() returns NULL */
-  _Atomic gboolean   accepting; /* read anywhere */
-  OsiisoBackend     *backend;   /* (nullable) (owned), dropped with the queue */
-
-  /* written under the lock that is named, read anywhere */
-  _Atomic gboolean   halted;       /* ready_lock and inbox_lock: a run was aborted, no new work */
+  /* where who submits and who takes meet */
+  _Alignas (OSIISO_CACHE_LINE)
   _Atomic gboolean   inbox_dirty;   /* inbox_lock: something may be in the inbox */
   _Atomic guint      sleepers;      /* inbox_lock, and ready_lock to add one: threads
                                      * in take_wait() that wait */
   _Atomic gboolean   parked;        /* the same: take() returned NULL since the last wake */
-  _Atomic guint      n_active;      /* ready_lock */
-  _Atomic guint      n_scheduled;   /* ready_lock */
-  _Atomic guint64    n_completed;   /* ready_lock */
-  _Atomic guint64    n_out;         /* ready_lock: of those that came in, how many have ended;
+
+  /* ready_lock; the atomic ones are read anywhere */
+  _Alignas (OSIISO_CACHE_LINE)
+  pthread_mutex_t    ready_lock;
+  _Atomic guint64    n_out;         /* of the tasks that came in, how many have ended;
                                      * it reaches n_in only under all three locks */
-  OsiisoAdmission    room;          /* see there */
-  _Atomic guint      n_blocked;     /* none: tasks of this queue that wait for others */
-  _Atomic gboolean   started;      /* ready_lock: not resting */
-  _Atomic gboolean   keep_results;
-  _Atomic int        fail_policy;
-  _Atomic int        run_fail_policy; /* view_lock: of a run that has its own, or -1 */
-  _Atomic guint64    n_groups;
+  _Atomic guint64    n_completed;
+  _Atomic guint      n_active;
+  guint              limit;         /* attempts at a time */
+  guint              n_serving;     /* threads in serve(), but for those that are stuck */
+  guint              n_halting;     /* threads that cancel what a halt has doomed */
+  gboolean           open;          /* between the backend's open() and close() */
+  gboolean           resting;       /* not started, or not started again after a run */
+  gboolean           paused;
+  gboolean           may_listen;    /* a queue is there that somebody may hear */
+  gboolean           has_slots;     /* its class handles a signal */
+  OsiisoSignalFlag   signal_flag;   /* of the queue; valid while may_listen */
+  OsiisoLink         running;       /* attempts that are open */
+  OsiisoRunCounts    counts;        /* of what ended, without detached tasks */
+  OsiisoRateLimiter  limiter;       /* of the starts of attempts */
+  OsiisoReadyList    ready;
+  OsiisoDeadlineHeap returned;      /* runnable again after a delay: (priority, seq) */
+  OsiisoDeadlineHeap delays;        /* of records that wait for a time: (time, seq) */
+  OsiisoDeadlineHeap timeouts;      /* of attempts: (time, seq) */
+  OsiisoDeadlineHeap deadlines;     /* of tasks: (time, seq) */
+  _Atomic guint      n_scheduled;
+  gint64             run_deadline;  /* 0: none */
+  gint64             shutdown_deadline; /* of a shutdown that is under way; 0: none */
+  double             shutdown_timeout;  /* as it was set */
+  double             rate;          /* as it was set; the limiter has one that makes sense */
+  guint              burst;         /* as well */
+  GHashTable        *watches;       /* (nullable): OsiisoCancelWatch by GCancellable, neither owned */
+
+  /* inbox_lock */
+  _Alignas (OSIISO_CACHE_LINE)
+  pthread_mutex_t    inbox_lock;
+  _Atomic guint64    n_in;      /* tasks that came in; read anywhere */
+  guint32            next_seq;
+  guint              tokens;    /* sleepers that may leave */
+  gboolean           waking;    /* one of them is on its way */
+  guint              shrunk;    /* how often the limit was lowered */
+  gboolean           stopping;  /* take_wait() returns NULL */
+  OsiisoBackend     *backend;   /* (nullable) (owned), dropped with the queue */
+  OsiisoReadyList    inbox;
+  OsiisoRecordPool   pool;
+  pthread_cond_t     inbox_cond;
 
   /* view_lock; signalled when work or the life cycle ends */
+  _Alignas (OSIISO_CACHE_LINE)
   pthread_mutex_t    view_lock;
   pthread_cond_t     view_cond;
   OsiisoLife         life;
@@ -163,6 +172,7 @@ struct _OsiisoScheduler
   OsiisoRun          run;
   GSList            *join_tasks;     /* of GTask, owned */
   GSList            *shutdown_tasks; /* of GTask, owned */
+  _Atomic guint64    n_groups;  /* none */
 };
 
 /* How many tasks were submitted and have not ended. In this order, so that it is
