@@ -63,7 +63,8 @@ push (OsiisoQueue            *self,
  *
  * When the queue is full the call blocks until there is room, without iterating a
  * context, behind all who wait already; see [property@Osiiso.Queue:size]. It starts
- * the queue then if that has not been started. A delay counts from the call on.
+ * the queue then if that has not been started. A delay and a deadline count from the
+ * call on.
  *
  * A full queue leads to an error where the call could block for ever:
  * %OSIISO_QUEUE_ERROR_FULL in the thread that owns the queue when its tasks run
@@ -150,7 +151,7 @@ osiiso_queue_try_submit (OsiisoQueue       *self,
  *   the queue, when the task is over; also when the submission fails
  * @options: (nullable): how to run it; %NULL for the defaults
  * @cancellable: (nullable): ends the wait for room, not the task once it is in
- *   the queue
+ *   the queue; the cancellable of @options does both
  * @callback: (nullable) (scope async) (closure callback_data): called when the
  *   task is in the queue, or will never be
  * @callback_data: user data for @callback

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "test-utils.h"
+#include "test-submit-cancellable.h"
 
 /* The cancellable of the one who submits: one connection for all the tasks that
  * were submitted with it, and whatever thread it is cancelled in. */
 
-static void
-settle (void)
+void
+cancellable_settle (void)
 {
   while (g_main_context_iteration (NULL, FALSE))
     ;
 }
 
-static void
-start (OsiisoQueue *queue)
+void
+cancellable_start (OsiisoQueue *queue)
 {
   g_autoptr (GError) error = NULL;
 
@@ -20,16 +20,16 @@ start (OsiisoQueue *queue)
   g_assert_no_error (error);
 }
 
-static void
-finish (OsiisoQueue *queue)
+void
+cancellable_finish (OsiisoQueue *queue)
 {
   osiiso_queue_cancel (queue);
   test_queue_free (queue);
 }
 
 /* Finds the handlers by blocking one after the other. */
-static guint
-count_connections (GCancellable *cancellable)
+guint
+cancellable_count_connections (GCancellable *cancellable)
 {
   const guint signal = g_signal_lookup ("cancelled", G_TYPE_CANCELLABLE);
   gulong handlers[8];
@@ -48,8 +48,8 @@ count_connections (GCancellable *cancellable)
   return n;
 }
 
-static void
-count_int (gpointer n)
+void
+cancellable_count_int (gpointer n)
 {
   g_atomic_int_inc ((int *) n);
 }
@@ -61,8 +61,8 @@ count_task (OsiisoAttempt *attempt,
   g_atomic_int_inc ((int *) n);
 }
 
-static void
-assert_cancelled (OsiisoHandle *handle)
+void
+cancellable_assert_cancelled (OsiisoHandle *handle)
 {
   g_autoptr (GError) error = NULL;
 
@@ -91,13 +91,13 @@ test_waiting (gconstpointer backend)
   osiiso_task_options_set_cancellable (options, NULL);
   g_assert_cmpuint (osiiso_queue_push (queue, count_task, &n_run, NULL, options, NULL), !=, 0);
   g_cancellable_cancel (cancellable);
-  assert_cancelled (a);
-  assert_cancelled (b);
+  cancellable_assert_cancelled (a);
+  cancellable_assert_cancelled (b);
   test_run_all (queue);
   g_assert_cmpint (osiiso_handle_get_status (other), ==, OSIISO_STATUS_SUCCEEDED);
   g_assert_cmpint (n_run, ==, 1);
   g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 5);
-  finish (queue);
+  cancellable_finish (queue);
 }
 
 static void
@@ -113,19 +113,19 @@ test_running (gconstpointer backend)
   g_test_summary ("A running attempt is interrupted: its own cancellable is cancelled, no retry follows");
 
   handle = test_submit (queue, test_task_defer, &attempt, options);
-  start (queue);
+  cancellable_start (queue);
   while (g_atomic_pointer_get (&attempt) == NULL)
-    settle ();
+    cancellable_settle ();
   own = g_object_ref (osiiso_attempt_get_cancellable (attempt));
   g_assert_true (own != cancellable);
   g_cancellable_cancel (cancellable);
-  assert_cancelled (handle);
+  cancellable_assert_cancelled (handle);
   g_assert_false (osiiso_attempt_is_open (attempt));
-  settle ();
+  cancellable_settle ();
   g_assert_true (g_cancellable_is_cancelled (own));
   g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, 1);
   osiiso_attempt_unref (attempt);
-  finish (queue);
+  cancellable_finish (queue);
 }
 
 static void
@@ -141,24 +141,24 @@ test_already_cancelled (gconstpointer backend)
   g_test_summary ("With one that has been cancelled nothing is submitted, and the data are released");
 
   g_cancellable_cancel (cancellable);
-  g_assert_null (osiiso_queue_submit (queue, test_task_none, &n_released, count_int, options, &error));
+  g_assert_null (osiiso_queue_submit (queue, test_task_none, &n_released, cancellable_count_int, options, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, count_int, options, &error), ==, 0);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, cancellable_count_int, options, &error), ==, 0);
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_assert_null (osiiso_queue_map (queue, 3, test_task_none, &n_released, count_int, options, &error));
+  g_assert_null (osiiso_queue_map (queue, 3, test_task_none, &n_released, cancellable_count_int, options, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_assert_null (osiiso_group_submit (group, test_task_none, &n_released, count_int, options, &error));
+  g_assert_null (osiiso_group_submit (group, test_task_none, &n_released, cancellable_count_int, options, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  settle ();
+  cancellable_settle ();
   g_assert_cmpint (n_released, ==, 4);
   g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 0);
   g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 0);
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
   g_clear_object (&group);
-  finish (queue);
+  cancellable_finish (queue);
 }
 
 static void
@@ -176,22 +176,22 @@ test_one_connection (gconstpointer backend)
 
   for (guint i = 0; i < 10; i++)
     test_submit_and_drop (queue, test_task_none, NULL, options);
-  g_assert_cmpuint (count_connections (cancellable), ==, 1);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 1);
   group = osiiso_queue_map (queue, 100, test_task_none, NULL, NULL, options, &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (count_connections (cancellable), ==, 1);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 1);
   last = test_submit (second, test_task_none, NULL, options);
-  g_assert_cmpuint (count_connections (cancellable), ==, 2);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 2);
   test_run_all (queue);
-  settle ();
-  g_assert_cmpuint (count_connections (cancellable), ==, 1);
+  cancellable_settle ();
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 1);
   g_cancellable_cancel (cancellable);
-  assert_cancelled (last);
-  settle ();
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
+  cancellable_assert_cancelled (last);
+  cancellable_settle ();
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
   g_clear_object (&group);
-  finish (queue);
-  finish (second);
+  cancellable_finish (queue);
+  cancellable_finish (second);
 }
 
 static void
@@ -207,24 +207,24 @@ test_reset (gconstpointer backend)
   g_test_summary ("One that was cancelled and reset serves again");
 
   running = test_submit (queue, test_task_defer, &attempt, options);
-  start (queue);
+  cancellable_start (queue);
   while (g_atomic_pointer_get (&attempt) == NULL)
-    settle ();
+    cancellable_settle ();
   g_cancellable_cancel (cancellable);
   g_cancellable_reset (cancellable);
   /* The connection of before may not have been let go yet. */
   osiiso_queue_pause (queue);
   after = test_submit (queue, test_task_none, NULL, options);
-  assert_cancelled (running);
+  cancellable_assert_cancelled (running);
   g_assert_cmpint (osiiso_handle_get_status (after), ==, OSIISO_STATUS_PENDING);
-  settle ();
-  g_assert_cmpuint (count_connections (cancellable), ==, 1);
+  cancellable_settle ();
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 1);
   g_cancellable_cancel (cancellable);
-  assert_cancelled (after);
+  cancellable_assert_cancelled (after);
   osiiso_attempt_unref (attempt);
-  settle ();
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
-  finish (queue);
+  cancellable_settle ();
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
+  cancellable_finish (queue);
 }
 
 static void
@@ -250,20 +250,20 @@ test_reset_too_early (gconstpointer backend)
   test_gate_init (&gate);
   osiiso_queue_set_workers (queue, 1);
   before = test_submit (queue, report_and_stay, &gate, options);
-  start (queue);
+  cancellable_start (queue);
   test_gate_await (&gate, 1);
   /* It has succeeded already, and ends when the function is left. */
   g_cancellable_cancel (cancellable);
   g_assert_cmpint (osiiso_handle_get_status (before), ==, OSIISO_STATUS_RUNNING);
   g_cancellable_reset (cancellable);
   after = test_submit (queue, test_task_none, NULL, options);
-  g_assert_cmpuint (count_connections (cancellable), ==, 2);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 2);
   g_cancellable_cancel (cancellable);
-  assert_cancelled (after);
+  cancellable_assert_cancelled (after);
   test_gate_open (&gate);
   test_await_status (before, OSIISO_STATUS_SUCCEEDED);
-  finish (queue);
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
+  cancellable_finish (queue);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
   test_gate_clear (&gate);
 }
 
@@ -297,11 +297,11 @@ test_references (gconstpointer backend)
   handle = test_submit (queue, drop_options, options, options);
   g_assert_null (dropped_by);
   test_run_all (queue);
-  settle ();
+  cancellable_settle ();
   g_assert_true (dropped_by == g_thread_self ());
   /* The handle lives on without it. */
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
-  finish (queue);
+  cancellable_finish (queue);
 }
 
 static void
@@ -317,10 +317,10 @@ test_queue_goes (gconstpointer backend)
 
   g_object_weak_ref (G_OBJECT (cancellable), note_thread, &dropped_by);
   for (guint i = 0; i < 3; i++)
-    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, count_int, options, NULL), !=, 0);
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, cancellable_count_int, options, NULL), !=, 0);
   test_queue_free (queue);
   g_assert_cmpint (n_released, ==, 3);
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
   g_cancellable_cancel (cancellable);
   osiiso_task_options_set_cancellable (options, NULL);
   g_assert_null (dropped_by);
@@ -350,15 +350,15 @@ test_in_task (gconstpointer backend)
   canceller = test_submit (queue, cancel_it, cancellable, options);
   next = test_submit (queue, test_task_none, NULL, options);
   test_run_all (queue);
-  assert_cancelled (canceller);
-  assert_cancelled (next);
-  settle ();
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
-  finish (queue);
+  cancellable_assert_cancelled (canceller);
+  cancellable_assert_cancelled (next);
+  cancellable_settle ();
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
+  cancellable_finish (queue);
 }
 
-static gpointer
-cancel_thread (gpointer cancellable)
+gpointer
+cancellable_cancel_thread (gpointer cancellable)
 {
   g_cancellable_cancel (cancellable);
   return NULL;
@@ -378,18 +378,18 @@ test_in_thread (gconstpointer backend)
 
   osiiso_queue_set_workers (queue, 1);
   running = test_submit (queue, test_task_defer, &attempt, options);
-  start (queue);
+  cancellable_start (queue);
   while (g_atomic_pointer_get (&attempt) == NULL)
-    settle ();
+    cancellable_settle ();
   waiting = test_submit (queue, test_task_none, NULL, options);
   osiiso_queue_pause (queue);
-  g_thread_join (g_thread_new ("cancel", cancel_thread, cancellable));
-  assert_cancelled (running);
-  assert_cancelled (waiting);
+  g_thread_join (g_thread_new ("cancel", cancellable_cancel_thread, cancellable));
+  cancellable_assert_cancelled (running);
+  cancellable_assert_cancelled (waiting);
   osiiso_attempt_unref (attempt);
-  settle ();
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
-  finish (queue);
+  cancellable_settle ();
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
+  cancellable_finish (queue);
 }
 
 static void
@@ -398,7 +398,7 @@ iterate_in_handler (GCancellable *own,
 {
   /* Everything that the queue has for its owner is delivered in here, also that
    * the connection is to be let go, whose handler has called this. */
-  settle ();
+  cancellable_settle ();
   g_atomic_int_inc ((int *) n);
 }
 
@@ -415,17 +415,17 @@ test_inside_handler (gconstpointer backend)
   g_test_summary ("Who iterates the owner's context while it is being cancelled does not wait for ever");
 
   handle = test_submit (queue, test_task_defer, &attempt, options);
-  start (queue);
+  cancellable_start (queue);
   while (g_atomic_pointer_get (&attempt) == NULL)
-    settle ();
+    cancellable_settle ();
   g_signal_connect (osiiso_attempt_get_cancellable (attempt), "cancelled", G_CALLBACK (iterate_in_handler), &n_called);
   g_cancellable_cancel (cancellable);
-  assert_cancelled (handle);
-  settle ();
+  cancellable_assert_cancelled (handle);
+  cancellable_settle ();
   g_assert_cmpint (n_called, ==, 1);
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
   osiiso_attempt_unref (attempt);
-  finish (queue);
+  cancellable_finish (queue);
 }
 
 static void
@@ -441,22 +441,22 @@ test_group (gconstpointer backend)
 
   g_test_summary ("All members of a map are cancelled with it");
 
-  group = osiiso_queue_map (queue, 0, test_task_none, &n_released, count_int, options, &error);
+  group = osiiso_queue_map (queue, 0, test_task_none, &n_released, cancellable_count_int, options, &error);
   g_assert_no_error (error);
   g_clear_object (&group);
-  settle ();
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
+  cancellable_settle ();
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
   g_assert_cmpint (n_released, ==, 1);
-  group = osiiso_queue_map (queue, 500, test_task_none, &n_released, count_int, options, &error);
+  group = osiiso_queue_map (queue, 500, test_task_none, &n_released, cancellable_count_int, options, &error);
   g_assert_no_error (error);
   g_cancellable_cancel (cancellable);
   summary = osiiso_queue_dup_summary (queue);
   g_assert_cmpuint (osiiso_run_summary_get_cancelled (summary), ==, 500);
-  settle ();
+  cancellable_settle ();
   g_assert_cmpint (n_released, ==, 2);
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
   g_clear_object (&group);
-  finish (queue);
+  cancellable_finish (queue);
 }
 
 static void
@@ -476,212 +476,9 @@ test_refused (gconstpointer backend)
   g_clear_error (&error);
   g_assert_null (osiiso_queue_map (queue, 5, test_task_none, NULL, NULL, options, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
-  settle ();
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
-  finish (queue);
-}
-
-/* A thread that waits for room in a full queue. */
-typedef struct
-{
-  OsiisoQueue       *queue;
-  OsiisoTaskOptions *options;
-  guint              n; /* of a map */
-  int                n_released;
-  GError            *error;
-} Blocked;
-
-static gpointer
-blocked_thread (gpointer user_data)
-{
-  Blocked *self = user_data;
-
-  if (self->n > 0)
-    {
-      OsiisoGroup *group = osiiso_queue_map (self->queue, self->n, test_task_none, &self->n_released, count_int,
-                                             self->options, &self->error);
-
-      g_clear_object (&group);
-    }
-  else
-    {
-      osiiso_queue_push (self->queue, test_task_none, &self->n_released, count_int, self->options, &self->error);
-    }
-  return NULL;
-}
-
-static void
-test_full (gconstpointer backend)
-{
-  OsiisoQueue *queue = test_queue_new (backend);
-  const OsiisoTestHooks *hooks = osiiso_private_test_hooks ();
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (OsiisoTaskOptions) options = test_options_new ("cancellable", cancellable, NULL);
-  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 1e6, NULL);
-  OsiisoAttempt *attempt = NULL;
-
-  g_test_summary ("Who waits for room with it gives up, and who came in is cancelled");
-
-  osiiso_queue_set_size (queue, 2);
-  test_submit_and_drop (queue, test_task_defer, &attempt, NULL);
-  test_submit_and_drop (queue, test_task_none, NULL, delayed);
-  start (queue);
-  while (g_atomic_pointer_get (&attempt) == NULL)
-    settle ();
-  for (guint n = 0; n < 3; n++)
-    {
-      Blocked blocked = { queue, options, n, 0, NULL };
-      GThread *thread = g_thread_new ("blocked", blocked_thread, &blocked);
-
-      while (hooks->queue_n_waiting (queue) == 0)
-        g_thread_yield ();
-      g_cancellable_cancel (cancellable);
-      g_thread_join (thread);
-      g_assert_error (blocked.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-      g_clear_error (&blocked.error);
-      settle ();
-      g_assert_cmpint (blocked.n_released, ==, 1);
-      g_assert_cmpuint (count_connections (cancellable), ==, 0);
-      g_cancellable_reset (cancellable);
-    }
-  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 1);
-
-  /* Let in from the line. */
-  for (guint n = 0; n < 2; n++)
-    {
-      Blocked blocked = { queue, options, n, 0, NULL };
-      GThread *thread;
-
-      osiiso_queue_pause (queue);
-      osiiso_queue_set_size (queue, 2);
-      thread = g_thread_new ("blocked", blocked_thread, &blocked);
-      while (hooks->queue_n_waiting (queue) == 0)
-        g_thread_yield ();
-      osiiso_queue_set_size (queue, 3);
-      g_thread_join (thread);
-      g_assert_no_error (blocked.error);
-      g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 2);
-      g_cancellable_cancel (cancellable);
-      settle ();
-      g_assert_cmpint (blocked.n_released, ==, 1);
-      g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 1);
-      g_assert_cmpuint (count_connections (cancellable), ==, 0);
-      g_cancellable_reset (cancellable);
-    }
-  osiiso_attempt_unref (attempt);
-  finish (queue);
-}
-
-typedef struct
-{
-  OsiisoQueue       *queue;
-  OsiisoTaskOptions *options;
-  TestGate          *gate;
-  int               *n_released;
-  guint              n_accepted;
-  guint              n_refused;
-} Submitter;
-
-static gpointer
-submit_thread (gpointer user_data)
-{
-  Submitter *self = user_data;
-
-  test_gate_pass (self->gate);
-  for (guint i = 0; i < 100; i++)
-    {
-      g_autoptr (GError) error = NULL;
-
-      if (osiiso_queue_push (self->queue, test_task_none, self->n_released, count_int, self->options, &error) != 0)
-        {
-          /* Once it was refused it stays so. */
-          g_assert_cmpuint (self->n_refused, ==, 0);
-          self->n_accepted++;
-        }
-      else
-        {
-          g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-          self->n_refused++;
-        }
-      if (i % 16 == 0)
-        g_thread_yield ();
-    }
-  return NULL;
-}
-
-static gpointer
-cancel_after_gate (gpointer user_data)
-{
-  Submitter *self = user_data;
-
-  test_gate_pass (self->gate);
-  for (guint i = g_random_int_range (0, 50); i > 0; i--)
-    g_thread_yield ();
-  g_cancellable_cancel (osiiso_task_options_get_cancellable (self->options));
-  return NULL;
-}
-
-static void
-race (const char *backend,
-      gboolean    started)
-{
-  OsiisoQueue *queue = test_queue_new (backend);
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (OsiisoTaskOptions) options = test_options_new ("cancellable", cancellable, NULL);
-  g_autoptr (OsiisoRunSummary) summary = NULL;
-  int n_released = 0;
-  TestGate gate;
-  Submitter submitters[3];
-  GThread *threads[G_N_ELEMENTS (submitters)];
-  GThread *canceller;
-  guint n_accepted = 0;
-
-  test_gate_init (&gate);
-  if (started)
-    start (queue);
-  for (guint i = 0; i < G_N_ELEMENTS (submitters); i++)
-    {
-      submitters[i] = (Submitter) { queue, options, &gate, &n_released, 0, 0 };
-      threads[i] = g_thread_new ("submit", submit_thread, &submitters[i]);
-    }
-  canceller = g_thread_new ("cancel", cancel_after_gate, &submitters[0]);
-  test_gate_await (&gate, G_N_ELEMENTS (submitters) + 1);
-  test_gate_open (&gate);
-  g_thread_join (canceller);
-  for (guint i = 0; i < G_N_ELEMENTS (submitters); i++)
-    {
-      g_thread_join (threads[i]);
-      n_accepted += submitters[i].n_accepted;
-    }
-  /* Without that nothing runs, so all have been cancelled. */
-  if (started)
-    summary = test_run (queue);
-  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, n_accepted);
-  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 0);
-  while (g_atomic_int_get (&n_released) < 300)
-    settle ();
-  settle ();
-  g_assert_cmpint (n_released, ==, 300);
-  g_assert_cmpuint (count_connections (cancellable), ==, 0);
-  finish (queue);
-  test_gate_clear (&gate);
-}
-
-static void
-test_race (gconstpointer backend)
-{
-  g_test_summary ("Submissions and the cancellation at the same time: refused, cancelled or done, and once");
-
-  race (backend, TRUE);
-}
-
-static void
-test_race_at_rest (gconstpointer backend)
-{
-  g_test_summary ("No submission slips through between a look at the cancellable and the queue");
-
-  for (guint i = 0; i < 40; i++)
-    race (backend, FALSE);
+  cancellable_settle ();
+  g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
+  cancellable_finish (queue);
 }
 
 int
@@ -704,9 +501,7 @@ main (int   argc,
   test_add_for_backends ("/submit-cancellable/inside-handler", test_inside_handler);
   test_add_for_backends ("/submit-cancellable/group", test_group);
   test_add_for_backends ("/submit-cancellable/refused", test_refused);
-  test_add_for_backends ("/submit-cancellable/full", test_full);
-  test_add_for_backends ("/submit-cancellable/race", test_race);
-  test_add_for_backends ("/submit-cancellable/race-at-rest", test_race_at_rest);
+  test_add_submit_cancellable_room ();
 
   return g_test_run ();
 }
