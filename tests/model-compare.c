@@ -229,6 +229,8 @@ driver_compare_task (Driver *self,
   g_autoptr (OsiisoHandle) found = NULL;
   OsiisoHandle *handle = driver_task (self, index)->handle;
 
+  if (driver_task (self, index)->id == 0)
+    return;
   if (handle == NULL)
     handle = found = osiiso_queue_lookup (self->queue, driver_task (self, index)->id);
   if (handle != NULL)
@@ -373,10 +375,24 @@ compare_group_wait (Driver *self,
 }
 
 static void
+compare_submit (Driver *self,
+                Wait   *wait)
+{
+  Task *task = driver_task (self, wait->index);
+  guint found;
+
+  if (wait->handle == NULL)
+    return;
+  found = driver_find (self, osiiso_handle_get_task_id (wait->handle), osiiso_handle_get_name (wait->handle));
+  driver_compare_int (self, "submit_async ()", wait->index, (int) found);
+  task->handle = g_steal_pointer (&wait->handle);
+}
+
+static void
 compare_wait (Driver *self,
               Wait   *wait)
 {
-  static const char *names[] = { "run", "wait", "group wait", "next-completed", "join", "shutdown" };
+  static const char *names[] = { "run", "wait", "group wait", "next-completed", "join", "shutdown", "submit" };
   guint64 id = wait->handle != NULL ? osiiso_handle_get_task_id (wait->handle) : 0;
 
   if (wait->returned != (wait->over || wait->refused))
@@ -391,6 +407,8 @@ compare_wait (Driver *self,
     compare_run (self, wait);
   else if (wait->kind == WAIT_GROUP)
     compare_group_wait (self, wait);
+  else if (wait->kind == WAIT_SUBMIT)
+    compare_submit (self, wait);
   else if (wait->kind == WAIT_NEXT)
     driver_compare_int (self, "next_completed_async ()", (int) wait->index,
                         GPOINTER_TO_INT (g_hash_table_lookup (self->by_id, &id)) - 1);
@@ -436,7 +454,7 @@ static void
 compare_payload (Driver  *self,
                  Payload *payload)
 {
-  gboolean needed = FALSE;
+  gboolean needed = payload->waits;
   gboolean held = FALSE;
 
   for (guint i = 0; i < payload->n_tasks; i++)
@@ -472,8 +490,10 @@ driver_settle (Driver *self)
 {
   gboolean run_is_over;
 
+  driver_admit (self);
   while (g_main_context_iteration (self->context, FALSE))
     ;
+  driver_admit (self);
   /* A handler may have added to it, or ended what was left. */
   run_is_over = self->model->run.active && ref_model_run_is_over (self->model);
   compare_events (self);
@@ -507,13 +527,14 @@ driver_compare (Driver *self,
 {
   gboolean any_order = FALSE;
 
+  driver_admit (self);
   driver_compare_counts (self);
   for (guint i = self->live->len; i > 0; i--)
     {
       guint index = g_array_index (self->live, guint, i - 1);
 
       driver_compare_task (self, index);
-      if (ref_model_task (self->model, index)->status >= OSIISO_STATUS_SUCCEEDED)
+      if (ref_model_task (self->model, index)->status >= OSIISO_STATUS_SUCCEEDED && driver_task (self, index)->id != 0)
         g_array_remove_index (self->live, i - 1);
     }
   for (guint i = 0; i < 2 && self->tasks->len > 0; i++)

@@ -137,6 +137,82 @@ driver_attempt (Driver *self,
   return g_ptr_array_index (self->attempts, index);
 }
 
+guint
+driver_find (Driver     *self,
+             guint64     id,
+             const char *name)
+{
+  guint index = GPOINTER_TO_UINT (g_hash_table_lookup (self->by_id, &id)) - 1;
+
+  driver_admit (self);
+  for (guint i = self->live->len; index == G_MAXUINT && i > 0; i--)
+    {
+      guint candidate = g_array_index (self->live, guint, i - 1);
+      Task *task = driver_task (self, candidate);
+
+      if (task->id != 0 || g_strcmp0 (task->name, name) != 0)
+        continue;
+      task->id = id;
+      g_hash_table_insert (self->by_id, g_memdup2 (&id, sizeof id), GUINT_TO_POINTER (candidate + 1));
+      index = candidate;
+    }
+  return index;
+}
+
+/* NULL when the library has returned it already, which it should not have. */
+static Wait *
+find_submission (Driver *self,
+                 guint   tag)
+{
+  for (guint i = 0; i < self->waits->len; i++)
+    {
+      Wait *wait = g_ptr_array_index (self->waits, i);
+
+      if (wait->kind == WAIT_SUBMIT && wait->tag == tag)
+        return wait;
+    }
+  driver_differ (self, "async-%u is not waiting any more", tag);
+  return NULL;
+}
+
+static void
+admit (Driver *self,
+       Wait   *wait,
+       guint   index)
+{
+  Task *task = g_new0 (Task, 1);
+
+  g_assert_cmpuint (index, ==, self->tasks->len);
+  task->name = g_strdup (ref_model_task (self->model, index)->options.name);
+  g_ptr_array_add (self->tasks, task);
+  g_array_append_val (self->live, index);
+  if (wait == NULL)
+    return;
+  wait->index = index;
+  task->payload = wait->payload;
+  task->payload->first_task = index;
+  task->payload->n_tasks = 1;
+}
+
+void
+driver_admit (Driver *self)
+{
+  for (guint i = 0; i < self->model->answers->len; i++)
+    {
+      RefAnswer *answer = &g_array_index (self->model->answers, RefAnswer, i);
+      Wait *wait = find_submission (self, answer->tag);
+
+      if (answer->admitted)
+        admit (self, wait, answer->task);
+      if (wait == NULL)
+        continue;
+      wait->over = TRUE;
+      wait->refused = !answer->admitted;
+      wait->payload->waits = FALSE;
+    }
+  g_array_set_size (self->model->answers, 0);
+}
+
 static void
 task_free (gpointer data)
 {
@@ -155,6 +231,7 @@ wait_free (gpointer data)
   g_clear_error (&wait->error);
   g_clear_object (&wait->summary);
   g_clear_object (&wait->handle);
+  g_clear_object (&wait->cancellable);
   g_free (wait);
 }
 
@@ -193,10 +270,9 @@ add_event (Driver       *self,
            OsiisoHandle *handle,
            const GError *error)
 {
-  guint64 id = osiiso_handle_get_task_id (handle);
   RefEvent event = {
     .kind = kind,
-    .task = GPOINTER_TO_UINT (g_hash_table_lookup (self->by_id, &id)) - 1,
+    .task = driver_find (self, osiiso_handle_get_task_id (handle), osiiso_handle_get_name (handle)),
     .code = error != NULL ? error->code : 0,
   };
 

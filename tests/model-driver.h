@@ -24,6 +24,7 @@ typedef struct
   struct _Driver *driver;
   guint           first_task;
   guint           n_tasks;
+  gboolean        waits;     /* for room */
   int             n_released;
 } Payload;
 
@@ -33,7 +34,7 @@ typedef struct
   OsiisoHandle *handle;   /* (nullable) */
   Payload      *payload;
   char         *name;     /* as the library says */
-} Task;
+} Task; /* id is 0 until somebody has seen the task, which came in by itself */
 
 typedef struct
 {
@@ -58,12 +59,16 @@ typedef enum
   WAIT_NEXT,
   WAIT_JOIN,
   WAIT_SHUTDOWN,
+  WAIT_SUBMIT,
 } WaitKind;
 
 typedef struct
 {
   WaitKind          kind;
   guint             index;      /* of the task or group */
+  guint             tag;        /* of a submission */
+  Payload          *payload;    /* of a submission */
+  GCancellable     *cancellable; /* (nullable) */
   gboolean          refused;    /* is to return with refusal, a code of OSIISO_QUEUE_ERROR or CANCELLED */
   int               refusal;
   gboolean          over;       /* what it waits for has come */
@@ -96,6 +101,7 @@ typedef struct _Driver
   GHashTable     *by_id;        /* guint64 to index + 1 */
   GArray         *events;       /* of RefEvent */
   GArray         *live;         /* of guint */
+  guint           n_tags;
   Attempt        *running;      /* (nullable) */
   Random         *plan;         /* of what runs */
   gboolean        serving;      /* the library takes and runs attempts */
@@ -122,6 +128,12 @@ void      driver_say     (Driver     *self,
 void      driver_differ  (Driver     *self,
                           const char *format,
                           ...) G_GNUC_PRINTF (2, 3);
+/* The index of the task that has an id, or a name if nobody knows the id so far. */
+guint     driver_find    (Driver     *self,
+                          guint64     id,
+                          const char *name);
+/* Adds tasks that have come in by themselves. */
+void      driver_admit   (Driver     *self);
 Task     *driver_task    (Driver     *self,
                           guint       index);
 Attempt  *driver_attempt (Driver     *self,
@@ -168,6 +180,12 @@ void      model_ops_perform (Driver     *self,
                              guint64     seed);
 
 /* What several of them do. */
+Wait     *model_new_wait    (Driver     *self,
+                             WaitKind    kind,
+                             guint       index);
+void      model_returned    (GObject      *source,
+                             GAsyncResult *result,
+                             gpointer      wait);
 void      model_submit_one  (Driver     *self,
                              Random     *random,
                              gboolean    with_handle,
@@ -186,6 +204,10 @@ void      model_advance     (Driver     *self,
 void      op_submit         (Driver *self,
                              Random *random);
 void      op_push           (Driver *self,
+                             Random *random);
+void      op_submit_async   (Driver *self,
+                             Random *random);
+void      op_leave_line     (Driver *self,
                              Random *random);
 void      op_map            (Driver *self,
                              Random *random);

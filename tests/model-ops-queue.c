@@ -16,10 +16,10 @@ op_start (Driver *self,
   driver_compare_error (self, "start", !ref_model_start (self->model), OSIISO_QUEUE_ERROR_CLOSED, error);
 }
 
-static void
-returned (GObject      *source,
-          GAsyncResult *result,
-          gpointer      user_data)
+void
+model_returned (GObject      *source,
+                GAsyncResult *result,
+                gpointer      user_data)
 {
   Wait *wait = user_data;
 
@@ -43,16 +43,19 @@ returned (GObject      *source,
     case WAIT_JOIN:
       osiiso_queue_join_finish (OSIISO_QUEUE (source), result, &wait->error);
       break;
+    case WAIT_SUBMIT:
+      wait->handle = osiiso_queue_submit_finish (OSIISO_QUEUE (source), result, &wait->error);
+      break;
     case WAIT_SHUTDOWN:
     default:
       osiiso_queue_shutdown_finish (OSIISO_QUEUE (source), result, &wait->error);
     }
 }
 
-static Wait *
-new_wait (Driver  *self,
-          WaitKind kind,
-          guint    index)
+Wait *
+model_new_wait (Driver  *self,
+                WaitKind kind,
+                guint    index)
 {
   Wait *wait = g_new0 (Wait, 1);
 
@@ -68,7 +71,7 @@ void
 op_run_async (Driver *self,
               Random *random)
 {
-  Wait *wait = new_wait (self, WAIT_RUN, 0);
+  Wait *wait = model_new_wait (self, WAIT_RUN, 0);
   gboolean busy = self->model->run.active;
   gboolean begun = self->timeout >= 0 && ref_model_begin_run (self->model, self->timeout, self->on_timeout,
                                                               self->mode == OSIISO_MODE_INFINITE);
@@ -80,7 +83,7 @@ op_run_async (Driver *self,
     wait->refusal = OSIISO_QUEUE_ERROR_INVALID;
   else if (busy)
     wait->refusal = OSIISO_QUEUE_ERROR_BUSY;
-  osiiso_queue_run_async (self->queue, cancellable, returned, wait);
+  osiiso_queue_run_async (self->queue, cancellable, model_returned, wait);
   if (begun)
     self->run_cancellable = g_steal_pointer (&cancellable);
 }
@@ -126,9 +129,9 @@ op_wait (Driver *self,
     return;
   driver_say (self, "wait_async for task %u", index);
   task = ref_model_task (self->model, index);
-  wait = new_wait (self, WAIT_TASK, index);
+  wait = model_new_wait (self, WAIT_TASK, index);
   wait->refused = task->status < OSIISO_STATUS_SUCCEEDED && !ref_model_start_work (self->model);
-  osiiso_handle_wait_async (handle, NULL, returned, wait);
+  osiiso_handle_wait_async (handle, NULL, model_returned, wait);
 }
 
 void
@@ -145,23 +148,23 @@ op_group_wait (Driver *self,
   index = random_below (random, self->groups->len);
   group = ref_model_group (self->model, index);
   driver_say (self, "%s for group %u", next ? "next_completed_async" : "wait_async", index);
-  wait = new_wait (self, next ? WAIT_NEXT : WAIT_GROUP, index);
+  wait = model_new_wait (self, next ? WAIT_NEXT : WAIT_GROUP, index);
   wait->refused = group->completed->len < group->members->len && !ref_model_start_work (self->model);
   if (next)
-    osiiso_group_next_completed_async (g_ptr_array_index (self->groups, index), NULL, returned, wait);
+    osiiso_group_next_completed_async (g_ptr_array_index (self->groups, index), NULL, model_returned, wait);
   else
-    osiiso_group_wait_async (g_ptr_array_index (self->groups, index), NULL, returned, wait);
+    osiiso_group_wait_async (g_ptr_array_index (self->groups, index), NULL, model_returned, wait);
 }
 
 void
 op_join (Driver *self,
          Random *random)
 {
-  Wait *wait = new_wait (self, WAIT_JOIN, 0);
+  Wait *wait = model_new_wait (self, WAIT_JOIN, 0);
 
   driver_say (self, "join_async");
   wait->refused = !ref_model_join (self->model);
-  osiiso_queue_join_async (self->queue, NULL, returned, wait);
+  osiiso_queue_join_async (self->queue, NULL, model_returned, wait);
 }
 
 static void
@@ -179,7 +182,7 @@ shut_down (Driver  *self,
   if (cancel)
     osiiso_queue_cancel (self->queue);
   else
-    osiiso_queue_shutdown_async (self->queue, force, NULL, returned, new_wait (self, WAIT_SHUTDOWN, 0));
+    osiiso_queue_shutdown_async (self->queue, force, NULL, model_returned, model_new_wait (self, WAIT_SHUTDOWN, 0));
 }
 
 void

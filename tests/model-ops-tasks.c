@@ -3,7 +3,37 @@
 
 /* The operations that submit tasks and run them. */
 
+#define PASSED_DELAYS_ARE_OVER 0
+
 /* Submitting */
+
+/* After which errors to try again, from those that functions report here. */
+static void
+random_rules (Random            *random,
+              RefOptions        *drawn,
+              OsiisoTaskOptions *options)
+{
+  static const int codes[] = { G_IO_ERROR_NOT_FOUND, G_IO_ERROR_BUSY, G_IO_ERROR_CANCELLED, G_IO_ERROR_TIMED_OUT, -1 };
+
+  drawn->n_rules = random_below (random, G_N_ELEMENTS (drawn->rules) + 1);
+  for (guint i = 0; i < drawn->n_rules; i++)
+    {
+      RefRule *rule = &drawn->rules[i];
+
+      rule->never = random_chance (random, 35);
+      rule->domain = G_IO_ERROR;
+      rule->code = codes[random_below (random, G_N_ELEMENTS (codes))];
+      if (random_chance (random, 15))
+        {
+          rule->domain = OSIISO_QUEUE_ERROR;
+          rule->code = OSIISO_QUEUE_ERROR_ABANDONED;
+        }
+      if (rule->never)
+        osiiso_task_options_never_retry_on (options, rule->domain, rule->code);
+      else
+        osiiso_task_options_retry_on (options, rule->domain, rule->code);
+    }
+}
 
 /* NULL for the defaults; what is drawn is in @drawn as well. */
 static OsiisoTaskOptions *
@@ -12,6 +42,7 @@ random_options (Driver     *self,
                 RefOptions *drawn)
 {
   static const double backoffs[] = { 1, 1, 2, 0.5, 1.5, 3 };
+  OsiisoTaskOptions *options;
 
   *drawn = (RefOptions) { .priority = OSIISO_PRIORITY_DEFAULT, .backoff = 1 };
   if (random_chance (random, 20))
@@ -28,11 +59,14 @@ random_options (Driver     *self,
   drawn->delay = model_maybe_seconds (random, 25);
   if (random_chance (random, 60))
     drawn->name = g_strdup_printf ("n%u", self->tasks->len);
-  return test_options_new ("priority", drawn->priority, "must-complete", drawn->must_complete,
-                           "detached", drawn->detached, "retries", drawn->retries,
-                           "retry-delay", drawn->retry_delay, "backoff", drawn->backoff,
-                           "max-retry-delay", drawn->max_retry_delay, "timeout", drawn->timeout,
-                           "delay", drawn->delay, "name", drawn->name, NULL);
+  options = test_options_new ("priority", drawn->priority, "must-complete", drawn->must_complete,
+                              "detached", drawn->detached, "retries", drawn->retries,
+                              "retry-delay", drawn->retry_delay, "backoff", drawn->backoff,
+                              "max-retry-delay", drawn->max_retry_delay, "timeout", drawn->timeout,
+                              "delay", drawn->delay, "name", drawn->name, NULL);
+  if (drawn->retries > 0 && random_chance (random, 30))
+    random_rules (random, drawn, options);
+  return options;
 }
 
 static char *
@@ -61,6 +95,7 @@ new_payload (Driver *self,
 {
   Payload *payload = g_new0 (Payload, 1);
 
+  driver_admit (self);
   payload->driver = self;
   payload->first_task = self->tasks->len;
   payload->n_tasks = n_tasks;
@@ -79,7 +114,10 @@ add_task (Driver           *self,
 {
   g_autoptr (OsiisoHandle) found = NULL;
   Task *task = g_new0 (Task, 1);
-  RefTask *expected = ref_model_submit (self->model, options, has_handle, group);
+  RefTask *expected;
+
+  driver_admit (self);
+  expected = ref_model_submit (self->model, options, has_handle, group);
 
   task->id = id;
   task->handle = handle;
@@ -116,6 +154,9 @@ would_block (Driver *self,
   guint64 outstanding = osiiso_queue_get_active_count (self->queue) + osiiso_queue_get_pending_count (self->queue);
   guint size = osiiso_queue_get_size (self->queue);
 
+  for (guint i = 0; i < self->waits->len; i++)
+    if (((Wait *) g_ptr_array_index (self->waits, i))->kind == WAIT_SUBMIT)
+      outstanding = size;
   return !self->closures && n <= size && outstanding + n > size;
 }
 
@@ -186,6 +227,60 @@ op_push (Driver *self,
          Random *random)
 {
   model_submit_one (self, random, FALSE, -1);
+}
+
+/* With a name of its own, by which the task is known when it has come in. */
+void
+op_submit_async (Driver *self,
+                 Random *random)
+{
+  RefOptions drawn;
+  g_autoptr (OsiisoTaskOptions) options = random_options (self, random, &drawn);
+  g_autofree char *text = describe_options (&drawn);
+  Wait *wait = model_new_wait (self, WAIT_SUBMIT, 0);
+
+  wait->tag = self->n_tags++;
+  if (options == NULL)
+    options = osiiso_task_options_new ();
+  g_free (drawn.name);
+  drawn.name = g_strdup_printf ("async-%u", wait->tag);
+  osiiso_task_options_set_name (options, drawn.name);
+  if (!PASSED_DELAYS_ARE_OVER && !ref_model_has_room (self->model, 1))
+    {
+      drawn.delay = 0;
+      osiiso_task_options_set_delay (options, 0);
+    }
+  wait->payload = new_payload (self, 0);
+  wait->payload->waits = TRUE;
+  wait->cancellable = g_cancellable_new ();
+  driver_say (self, "submit_async %s: %s", drawn.name, text);
+  wait->refused = !ref_model_enter_line (self->model, &drawn, wait->tag);
+  wait->payload->waits = !wait->refused;
+  osiiso_queue_submit_async (self->queue, task_func, wait->payload, payload_released, options, wait->cancellable,
+                             model_returned, wait);
+  driver_admit (self);
+  g_free (drawn.name);
+}
+
+/* One who waits for room gives up. */
+void
+op_leave_line (Driver *self,
+               Random *random)
+{
+  driver_settle (self);
+  for (guint i = 0; self->difference == NULL && i < self->waits->len; i++)
+    {
+      Wait *wait = g_ptr_array_index (self->waits, i);
+
+      if (wait->kind != WAIT_SUBMIT || wait->over || random_chance (random, 50))
+        continue;
+      driver_say (self, "async-%u gives up", wait->tag);
+      wait->refusal = CANCELLED;
+      ref_model_leave_line (self->model, wait->tag);
+      g_cancellable_cancel (wait->cancellable);
+      driver_settle (self);
+      return;
+    }
 }
 
 void
@@ -306,6 +401,15 @@ report_on (Driver  *self,
                  attempt->of_backend != NULL ? attempt->of_backend : attempt->deferred);
 }
 
+static guint
+find_attempt (Driver        *self,
+              OsiisoAttempt *held)
+{
+  g_autofree char *name = osiiso_attempt_dup_name (held);
+
+  return driver_find (self, osiiso_attempt_get_task_id (held), name);
+}
+
 void
 op_take (Driver *self,
          Random *random)
@@ -317,15 +421,13 @@ op_take (Driver *self,
       OsiisoAttempt *taken;
       RefTask *expected;
       Attempt *attempt;
-      guint64 id;
       guint task;
 
       if (self->closures)
         driver_settle (self);
       expected = ref_model_take (self->model);
       taken = osiiso_backend_take (self->backend);
-      id = taken != NULL ? osiiso_attempt_get_task_id (taken) : 0;
-      task = GPOINTER_TO_UINT (g_hash_table_lookup (self->by_id, &id)) - 1;
+      task = taken != NULL ? find_attempt (self, taken) : G_MAXUINT;
       driver_say (self, "take -> %d", (int) task);
       driver_compare_int (self, "taken task", expected != NULL ? (int) expected->index : -1, (int) task);
       if (taken == NULL)
@@ -369,13 +471,12 @@ enter_served (Driver        *self,
 {
   RefTask *expected;
   Attempt *attempt;
-  guint64 id = osiiso_attempt_get_task_id (held);
 
   leave_served (self);
   expected = ref_model_take (self->model);
   attempt = g_new0 (Attempt, 1);
   attempt->of_backend = held;
-  attempt->task = GPOINTER_TO_UINT (g_hash_table_lookup (self->by_id, &id)) - 1;
+  attempt->task = find_attempt (self, held);
   attempt->number = osiiso_attempt_get_number (held);
   attempt->ran = TRUE;
   g_ptr_array_add (self->attempts, attempt);
@@ -495,8 +596,10 @@ op_serve (Driver *self,
     driver_settle (self);
   if (self->difference != NULL)
     return;
-  /* Where handlers are called between two of them, one at a time. */
-  many = !self->closures && random_chance (random, 40);
+  /* One at a time where handlers are called in between, and while somebody waits
+   * for room: who comes in when one task ends need not be there yet when the same
+   * thread takes the next. */
+  many = !self->closures && self->model->line->len == 0 && random_chance (random, 40);
   may_one = ref_model_peek (self->model) != NULL;
   driver_say (self, many ? "serve all" : "serve");
   self->serving = self->inside = TRUE;

@@ -142,7 +142,8 @@ op_look_up (Driver *self,
     held = held || ((Wait *) g_ptr_array_index (self->waits, i))->kind == WAIT_TASK;
   for (guint i = 0; i < self->model->results->len; i++)
     held = held || g_array_index (self->model->results, guint, i) == index;
-  if (task->status >= OSIISO_STATUS_SUCCEEDED && task->group < 0 && driver_task (self, index)->handle == NULL && !held)
+  if (task->status >= OSIISO_STATUS_SUCCEEDED && task->group < 0 && driver_task (self, index)->handle == NULL &&
+      driver_task (self, index)->id != 0 && !held)
     {
       g_autoptr (OsiisoHandle) handle = osiiso_queue_lookup (self->queue, driver_task (self, index)->id);
 
@@ -227,9 +228,12 @@ static void
 op_size (Driver *self,
          Random *random)
 {
-  self->model->size = random_chance (random, 50) ? 0 : 1 + random_below (random, 20);
-  driver_say (self, "size %u", self->model->size);
-  osiiso_queue_set_size (self->queue, self->model->size);
+  guint size = random_chance (random, 50) ? 0 : 1 + random_below (random, 20);
+
+  driver_say (self, "size %u", size);
+  ref_model_set_size (self->model, size);
+  driver_admit (self);
+  osiiso_queue_set_size (self->queue, size);
 }
 
 /* Rates with a whole number of microseconds for each start. Another rate comes
@@ -301,6 +305,8 @@ static const struct
   { 8, op_map },
   { 3, op_new_group },
   { 20, op_group_submit },
+  { 25, op_submit_async },
+  { 4, op_leave_line },
   { 100, op_take },
   { 90, op_run },
   { 50, op_serve },

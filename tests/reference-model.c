@@ -36,6 +36,15 @@ task_free (gpointer data)
 }
 
 static void
+submission_free (gpointer data)
+{
+  RefSubmission *submission = data;
+
+  g_free (submission->options.name);
+  g_free (submission);
+}
+
+static void
 group_free (gpointer data)
 {
   RefGroup *group = data;
@@ -60,6 +69,8 @@ ref_model_new (RefMutation mutation,
   self->burst = 1;
   self->tasks = g_ptr_array_new_with_free_func (task_free);
   self->groups = g_ptr_array_new_with_free_func (group_free);
+  self->line = g_ptr_array_new_with_free_func (submission_free);
+  self->answers = g_array_new (FALSE, FALSE, sizeof (RefAnswer));
   self->results = g_array_new (FALSE, FALSE, sizeof (guint));
   self->events = g_array_new (FALSE, TRUE, sizeof (RefEvent));
   return self;
@@ -70,6 +81,8 @@ ref_model_free (RefModel *self)
 {
   g_ptr_array_unref (self->tasks);
   g_ptr_array_unref (self->groups);
+  g_ptr_array_unref (self->line);
+  g_array_unref (self->answers);
   g_array_unref (self->results);
   g_array_unref (self->events);
   g_free (self);
@@ -154,9 +167,12 @@ ref_group_finished (RefModel *self,
 static void abort_all (RefModel *self,
                        gboolean  must_complete_too);
 
+static void serve_line (RefModel *self);
+
 static void
 check_idle (RefModel *self)
 {
+  serve_line (self);
   if (ref_model_count_outstanding (self) > 0)
     return;
   self->n_joined += self->n_joins;
@@ -238,6 +254,35 @@ retry_wait (RefModel *self,
 }
 
 static gboolean
+has_rule (RefTask *task,
+          gboolean never,
+          gboolean any)
+{
+  for (guint i = 0; i < task->options.n_rules; i++)
+    {
+      const RefRule *rule = &task->options.rules[i];
+
+      if (rule->never == never &&
+          (any || (rule->domain == task->outcome.domain && (rule->code == -1 || rule->code == task->outcome.code))))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+static gboolean
+rules_allow (RefModel *self,
+             RefTask  *task)
+{
+  gboolean wanted = has_rule (task, FALSE, FALSE);
+
+  if (WRONG (self, REF_RETRY_ON_WINS) && wanted)
+    return TRUE;
+  if (has_rule (task, TRUE, FALSE))
+    return FALSE;
+  return wanted || !has_rule (task, FALSE, TRUE) || WRONG (self, REF_RETRY_ON_ANYTHING);
+}
+
+static gboolean
 may_retry (RefModel *self,
            RefTask  *task,
            gboolean  timed_out)
@@ -248,7 +293,7 @@ may_retry (RefModel *self,
     return FALSE;
   if (task->cancel_asked && !WRONG (self, REF_CANCEL_RETRIES))
     return FALSE;
-  return !self->halted || task->options.must_complete;
+  return rules_allow (self, task) && (!self->halted || task->options.must_complete);
 }
 
 /* The attempt is over with what is in task->outcome. */
@@ -331,6 +376,7 @@ abort_all (RefModel *self,
       if (task->options.must_complete ? must_complete_too : !WRONG (self, REF_FAIL_FIRST_ORDINARY))
         cancel (self, task, batch);
     }
+  serve_line (self);
 }
 
 static void
@@ -425,6 +471,88 @@ ref_model_submit (RefModel         *self,
       g_array_append_val (members, task->index);
     }
   return task;
+}
+
+static void
+answer (RefModel *self,
+        guint     position,
+        gboolean  admitted)
+{
+  RefSubmission *submission = g_ptr_array_steal_index (self->line, position);
+  RefAnswer made = { .tag = submission->tag, .admitted = admitted };
+
+  if (admitted)
+    {
+      RefTask *task = ref_model_submit (self, &submission->options, TRUE, -1);
+
+      /* Everything counts from the call. */
+      made.task = task->index;
+      task->turn = submission->turn;
+      task->created = submission->since;
+      if (task->due != 0)
+        task->due = task->scheduled_for = submission->since + ref_microseconds (task->options.delay);
+      if (task->due <= self->now)
+        task->due = 0;
+    }
+  g_array_append_val (self->answers, made);
+  submission_free (submission);
+}
+
+/* Lets those in who fit, and refuses all when no task is accepted any more. */
+static void
+serve_line (RefModel *self)
+{
+  while (self->line->len > 0 && !ref_model_accepts (self))
+    answer (self, 0, FALSE);
+  while (self->line->len > 0 && (self->size == 0 || ref_model_count_outstanding (self) < self->size))
+    answer (self, WRONG (self, REF_LINE_BACKWARDS) ? self->line->len - 1 : 0, TRUE);
+}
+
+gboolean
+ref_model_enter_line (RefModel         *self,
+                      const RefOptions *options,
+                      guint             tag)
+{
+  RefSubmission *submission;
+
+  if (!ref_model_accepts (self))
+    return FALSE;
+  submission = g_new0 (RefSubmission, 1);
+  submission->options = *options;
+  submission->options.name = g_strdup (options->name);
+  submission->since = self->now;
+  submission->turn = self->next_turn++;
+  submission->tag = tag;
+  g_ptr_array_add (self->line, submission);
+  serve_line (self);
+  /* Who waits for room waits for work. */
+  if (self->line->len > 0)
+    ref_model_start_work (self);
+  return TRUE;
+}
+
+void
+ref_model_leave_line (RefModel *self,
+                      guint     tag)
+{
+  for (guint i = 0; i < self->line->len; i++)
+    {
+      RefSubmission *submission = g_ptr_array_index (self->line, i);
+
+      if (submission->tag != tag)
+        continue;
+      answer (self, i, FALSE);
+      check_idle (self);
+      return;
+    }
+}
+
+void
+ref_model_set_size (RefModel *self,
+                    guint     size)
+{
+  self->size = size;
+  serve_line (self);
 }
 
 guint
@@ -774,6 +902,7 @@ ref_model_shutdown (RefModel *self,
   if (!WRONG (self, REF_SHUTDOWN_STAYS_PAUSED))
     self->paused = FALSE;
   self->accepting = FALSE;
+  serve_line (self);
   if (force)
     abort_all (self, !WRONG (self, REF_FORCE_SPARES));
   else if (ref_model_count_outstanding (self) > 0)

@@ -54,8 +54,19 @@ typedef enum
   REF_RATE_FIRST_ONLY,        /* retries are free */
   REF_BURST_PLUS_ONE,
   REF_SLOTS_SAVED_UP,         /* what was not used may be used later */
+  REF_LINE_BACKWARDS,         /* who came last gets the first place that is free */
+  REF_RETRY_ON_ANYTHING,
+  REF_RETRY_ON_WINS,          /* over never_retry_on() */
   REF_N_MUTATIONS,
 } RefMutation;
+
+/* Of errors after which a task is tried again, or never is. */
+typedef struct
+{
+  gboolean never;
+  GQuark   domain;
+  int      code;            /* -1: any */
+} RefRule;
 
 typedef struct
 {
@@ -69,6 +80,8 @@ typedef struct
   double   max_retry_delay;
   double   timeout;
   double   delay;
+  RefRule  rules[4];
+  guint    n_rules;
 } RefOptions;
 
 /* What an attempt reports. */
@@ -82,9 +95,26 @@ typedef struct
   double   retry_after;     /* seconds; < 0: as the options say */
 } RefOutcome;
 
+/* Who waits for room. */
 typedef struct
 {
-  guint        index;       /* in the order of submission */
+  RefOptions options;
+  gint64     since;
+  gint64     turn;
+  guint      tag;           /* of the test */
+} RefSubmission;
+
+/* How that ended. */
+typedef struct
+{
+  guint    tag;
+  gboolean admitted;
+  guint    task;
+} RefAnswer;
+
+typedef struct
+{
+  guint        index;       /* in the order in which they came in */
   RefOptions   options;
   int          group;       /* -1: none */
   guint        place;       /* in the group */
@@ -164,6 +194,8 @@ typedef struct
 
   GPtrArray  *tasks;        /* of RefTask, all that ever were */
   GPtrArray  *groups;       /* of RefGroup */
+  GPtrArray  *line;         /* of RefSubmission, in the order of arrival */
+  GArray     *answers;      /* of RefAnswer, since the last look */
   GArray     *results;      /* of guint */
   GArray     *events;       /* of RefEvent, since the last look */
   RefCounts   counts;
@@ -205,6 +237,14 @@ RefTask  *ref_model_submit     (RefModel         *self,
                                 gboolean          has_handle,
                                 int               group);
 guint     ref_model_new_group  (RefModel   *self);
+void      ref_model_set_size   (RefModel   *self,
+                                guint       size);
+/* The same, but waits in line until there is room. FALSE if that is refused. */
+gboolean  ref_model_enter_line (RefModel         *self,
+                                const RefOptions *options,
+                                guint             tag);
+void      ref_model_leave_line (RefModel   *self,
+                                guint       tag);
 
 /* Attempts. */
 RefTask  *ref_model_peek       (RefModel   *self);
