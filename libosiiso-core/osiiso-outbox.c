@@ -600,8 +600,8 @@ deliver_settled (OsiisoOutbox *self)
 {
   g_autoptr (OsiisoQueue) queue = dup_queue (self);
 
-  if (queue != NULL && osiiso_scheduler_is_closed (self->scheduler))
-    osiiso_queue_notify_closed (queue);
+  if (queue != NULL)
+    osiiso_queue_notify_closed (queue, osiiso_scheduler_is_closed (self->scheduler));
   release_hold (self);
 }
 

@@ -144,15 +144,16 @@ osiiso_queue_join_finish (OsiisoQueue  *self,
 }
 
 static gboolean
-queue_is_closed (OsiisoScheduler *scheduler,
-                 gpointer         unused)
+shutdown_is_over (OsiisoScheduler *scheduler,
+                  gpointer         shutdown)
 {
-  return scheduler->life == OSIISO_LIFE_CLOSED;
+  return osiiso_scheduler_shutdown_is_over_locked (scheduler, GPOINTER_TO_UINT (shutdown));
 }
 
 static gboolean
 begin_shutdown (OsiisoQueue *self,
                 gboolean     force,
+                guint       *shutdown,
                 GError     **error)
 {
   double timeout = force ? 0 : osiiso_queue_get_shutdown_timeout (self);
@@ -173,7 +174,7 @@ begin_shutdown (OsiisoQueue *self,
 
   /* Work that is paused would never finish. */
   osiiso_queue_resume (self);
-  osiiso_scheduler_shutdown (osiiso_queue_get_scheduler (self), force, deadline);
+  *shutdown = osiiso_scheduler_shutdown (osiiso_queue_get_scheduler (self), force, deadline);
   return TRUE;
 }
 
@@ -184,7 +185,7 @@ begin_shutdown (OsiisoQueue *self,
  * @cancellable: (nullable): ends the wait, not the shutdown
  * @error: return location for an error
  *
- * Ends the queue for good.
+ * Ends the queue, for good unless there is a [method@Osiiso.Queue.reset].
  *
  * From now on it refuses tasks. Without @force all tasks run to their end, delayed
  * ones and retries included, also those of a queue that was not started yet. With
@@ -213,6 +214,7 @@ osiiso_queue_shutdown (OsiisoQueue  *self,
 {
   g_autoptr (OsiisoQueue) alive = NULL;
   OsiisoScheduler *scheduler;
+  guint shutdown;
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
@@ -220,9 +222,10 @@ osiiso_queue_shutdown (OsiisoQueue  *self,
 
   alive = g_object_ref (self);
   scheduler = osiiso_queue_get_scheduler (self);
-  if (!osiiso_scheduler_check_outside (scheduler, "shut down", error) || !begin_shutdown (self, force, error))
-    return FALSE;
-  return osiiso_scheduler_wait_until (scheduler, queue_is_closed, NULL, TRUE, -1, cancellable, error);
+  return osiiso_scheduler_check_outside (scheduler, "shut down", error) &&
+         begin_shutdown (self, force, &shutdown, error) &&
+         osiiso_scheduler_wait_until (scheduler, shutdown_is_over, GUINT_TO_POINTER (shutdown), TRUE, -1,
+                                      cancellable, error);
 }
 
 static gboolean
@@ -242,7 +245,7 @@ shutdown_remove (GTask *task)
  *   is closed
  * @user_data: user data for @callback
  *
- * Ends the queue for good, without blocking; see [method@Osiiso.Queue.shutdown].
+ * Ends the queue, without blocking; see [method@Osiiso.Queue.shutdown].
  *
  * @callback is called in the thread-default context of the caller.
  *
@@ -258,6 +261,7 @@ osiiso_queue_shutdown_async (OsiisoQueue        *self,
   OsiisoScheduler *scheduler;
   GError *error = NULL;
   GTask *task;
+  guint shutdown;
 
   g_return_if_fail (OSIISO_IS_QUEUE (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
@@ -265,16 +269,15 @@ osiiso_queue_shutdown_async (OsiisoQueue        *self,
   scheduler = osiiso_queue_get_scheduler (self);
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, osiiso_queue_shutdown_async);
-  if (!begin_shutdown (self, force, &error))
+  if (!begin_shutdown (self, force, &shutdown, &error))
     {
       g_task_return_error (task, error);
       g_object_unref (task);
       return;
     }
   osiiso_waiter_init (task, return_true, shutdown_remove);
-  osiiso_scheduler_add_task (scheduler, &scheduler->shutdown_tasks, task);
-  /* It may be closed already. */
-  osiiso_scheduler_check_idle (scheduler);
+  if (!osiiso_scheduler_add_shutdown_task (scheduler, shutdown, task))
+    osiiso_scheduler_complete_task (scheduler, task);
 }
 
 /**
@@ -307,7 +310,7 @@ osiiso_queue_shutdown_finish (OsiisoQueue  *self,
  * osiiso_queue_cancel:
  * @self: a queue
  *
- * Ends the queue for good and cancels all its work, without waiting.
+ * Ends the queue and cancels all its work, without waiting.
  *
  * The same as [method@Osiiso.Queue.shutdown_async] with force and without a
  * callback. Any thread, also in a task of the queue.
@@ -320,4 +323,45 @@ osiiso_queue_cancel (OsiisoQueue *self)
   g_return_if_fail (OSIISO_IS_QUEUE (self));
 
   osiiso_scheduler_shutdown (osiiso_queue_get_scheduler (self), TRUE, 0);
+}
+
+/**
+ * osiiso_queue_reset:
+ * @self: a queue
+ * @error: return location for an error
+ *
+ * Makes the queue as it was in the beginning, also one that has been shut down.
+ *
+ * Tasks that wait are cancelled, must-complete or not, results are dropped and the
+ * counts are 0. A queue that was closed accepts tasks again, and its backend is
+ * opened anew by the next start. Settings stay, and so do results, handles and
+ * summaries that somebody has. Any thread; in the one that owns the queue the
+ * signals of what was cancelled come before the call returns.
+ *
+ * Fails with %OSIISO_QUEUE_ERROR_BUSY during a run, during a shutdown, and while the
+ * queue is started; it is not when a run has ended and nobody started it since.
+ * Fails with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task of the queue. Then
+ * nothing has changed.
+ *
+ * Returns: %TRUE when that is done
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_reset (OsiisoQueue *self,
+                    GError     **error)
+{
+  g_autoptr (OsiisoQueue) alive = NULL;
+  OsiisoScheduler *scheduler;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+  g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
+
+  /* A handler may drop what the caller had. */
+  alive = g_object_ref (self);
+  scheduler = osiiso_queue_get_scheduler (self);
+  if (!osiiso_scheduler_check_outside (scheduler, "reset", error) || !osiiso_scheduler_reset (scheduler, error))
+    return FALSE;
+  osiiso_outbox_drain (&scheduler->outbox);
+  return TRUE;
 }

@@ -24,6 +24,7 @@ void             osiiso_queue_emit          (OsiisoQueue    *self,
                                              OsiisoEventKind kind,
                                              OsiisoHandle   *handle,
                                              const GError   *error);
-void             osiiso_queue_notify_closed (OsiisoQueue    *self);
+void             osiiso_queue_notify_closed (OsiisoQueue    *self,
+                                             gboolean        closed);
 
 G_END_DECLS

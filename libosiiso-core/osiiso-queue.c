@@ -31,7 +31,8 @@
  * [method@Osiiso.Queue.start] or by any call that waits for work, like
  * [method@Osiiso.Queue.run], which ends when no work is left and sums up what
  * happened. Then the queue rests: what is submitted waits for the next start or
- * run. [method@Osiiso.Queue.shutdown] ends the queue for good.
+ * run. [method@Osiiso.Queue.shutdown] ends the queue; [method@Osiiso.Queue.reset]
+ * makes it new.
  *
  * A queue that has been started keeps itself alive while it has work. One that
  * was never started and is dropped cancels its tasks.
@@ -65,7 +66,7 @@ typedef struct
   double              timeout;
   OsiisoMode          mode;
   OsiisoTimeoutPolicy on_timeout;
-  gboolean            closed_notified;
+  gboolean            closed_notified; /* as it was told last */
 } OsiisoQueuePrivate;
 
 G_DEFINE_TYPE_WITH_PRIVATE (OsiisoQueue, osiiso_queue, G_TYPE_OBJECT)
@@ -171,13 +172,14 @@ osiiso_queue_emit (OsiisoQueue    *self,
 }
 
 void
-osiiso_queue_notify_closed (OsiisoQueue *self)
+osiiso_queue_notify_closed (OsiisoQueue *self,
+                            gboolean     closed)
 {
   OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
 
-  if (priv->closed_notified)
+  if (priv->closed_notified == closed)
     return;
-  priv->closed_notified = TRUE;
+  priv->closed_notified = closed;
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CLOSED]);
 }
 
@@ -1295,7 +1297,7 @@ osiiso_queue_clear_results (OsiisoQueue *self)
  * osiiso_queue_dup_summary:
  * @self: a queue
  *
- * Sums up all tasks that have finished since the queue was made, without
+ * Sums up all tasks that have finished since the queue was made, or reset, without
  * detached ones. Any thread.
  *
  * Returns: (transfer full): a summary of what there is now

@@ -238,6 +238,9 @@ void                 osiiso_queue_pause               (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_resume              (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
+gboolean             osiiso_queue_reset               (OsiisoQueue *self,
+                                                       GError     **error);
+OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_clear_results       (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 OsiisoRunSummary    *osiiso_queue_dup_summary         (OsiisoQueue *self) G_GNUC_WARN_UNUSED_RESULT;

@@ -83,21 +83,13 @@ begin_start (OsiisoScheduler *self,
   return closed ? set_error_closed (error) : TRUE;
 }
 
-gboolean
-osiiso_scheduler_start (OsiisoScheduler *self,
-                        GError         **error)
+/* With the life cycle at STARTING. */
+static gboolean
+open_backend (OsiisoScheduler *self,
+              GError         **error)
 {
   g_autoptr (OsiisoBackend) backend = NULL;
-  gboolean already;
   gboolean ok;
-
-  if (!begin_start (self, &already, error))
-    return FALSE;
-  if (already)
-    {
-      osiiso_scheduler_stop_resting (self);
-      return TRUE;
-    }
 
   backend = osiiso_scheduler_dup_backend (self);
   if (backend == NULL)
@@ -129,10 +121,24 @@ osiiso_scheduler_start (OsiisoScheduler *self,
       self->parked = TRUE;
       pthread_mutex_unlock (&self->inbox_lock);
       osiiso_scheduler_set_limit (self, osiiso_backend_get_workers (backend));
-      /* What was submitted before is announced now. */
-      osiiso_scheduler_stop_resting (self);
     }
   return ok;
+}
+
+gboolean
+osiiso_scheduler_start (OsiisoScheduler *self,
+                        GError         **error)
+{
+  gboolean already;
+
+  do
+    {
+      if (!begin_start (self, &already, error) || (!already && !open_backend (self, error)))
+        return FALSE;
+    }
+  /* What was submitted before is announced now. */
+  while (!osiiso_scheduler_stop_resting (self));
+  return TRUE;
 }
 
 void
@@ -283,7 +289,10 @@ osiiso_scheduler_backend_closed (OsiisoScheduler *self)
 {
   pthread_mutex_lock (&self->view_lock);
   if (self->life == OSIISO_LIFE_CLOSING)
-    self->life = OSIISO_LIFE_CLOSED;
+    {
+      self->life = OSIISO_LIFE_CLOSED;
+      self->n_closed++;
+    }
   announce_end_locked (self);
   pthread_mutex_unlock (&self->view_lock);
   return_tasks (self);
@@ -300,12 +309,25 @@ osiiso_scheduler_is_closed (OsiisoScheduler *self)
   return closed;
 }
 
-void
+gboolean
+osiiso_scheduler_shutdown_is_over_locked (OsiisoScheduler *self,
+                                          guint            shutdown)
+{
+  return self->life == OSIISO_LIFE_CLOSED || self->n_closed != shutdown;
+}
+
+guint
 osiiso_scheduler_shutdown (OsiisoScheduler *self,
                            gboolean         force,
                            gint64           deadline)
 {
   gboolean was_new;
+  guint shutdown;
+
+  /* From here on until the life cycle has moved there can be no reset. */
+  pthread_mutex_lock (&self->view_lock);
+  self->n_ending++;
+  pthread_mutex_unlock (&self->view_lock);
 
   pthread_mutex_lock (&self->inbox_lock);
   self->accepting = FALSE;
@@ -328,6 +350,9 @@ osiiso_scheduler_shutdown (OsiisoScheduler *self,
     self->life = OSIISO_LIFE_CLOSING;
   else if (self->life == OSIISO_LIFE_STARTED)
     self->life = OSIISO_LIFE_DRAINING;
+  /* Over already, whatever comes. */
+  shutdown = self->life == OSIISO_LIFE_CLOSED ? self->n_closed - 1 : self->n_closed;
+  self->n_ending--;
   pthread_mutex_unlock (&self->view_lock);
 
   if (was_new)
@@ -337,7 +362,10 @@ osiiso_scheduler_shutdown (OsiisoScheduler *self,
       osiiso_scheduler_backend_closed (self);
     }
   else
-    osiiso_scheduler_check_idle (self);
+    {
+      osiiso_scheduler_check_idle (self);
+    }
+  return shutdown;
 }
 
 void
@@ -348,6 +376,21 @@ osiiso_scheduler_add_task (OsiisoScheduler *self,
   pthread_mutex_lock (&self->view_lock);
   *list = g_slist_prepend (*list, task);
   pthread_mutex_unlock (&self->view_lock);
+}
+
+gboolean
+osiiso_scheduler_add_shutdown_task (OsiisoScheduler *self,
+                                    guint            shutdown,
+                                    GTask           *task)
+{
+  gboolean over;
+
+  pthread_mutex_lock (&self->view_lock);
+  over = osiiso_scheduler_shutdown_is_over_locked (self, shutdown);
+  if (!over)
+    self->shutdown_tasks = g_slist_prepend (self->shutdown_tasks, task);
+  pthread_mutex_unlock (&self->view_lock);
+  return !over;
 }
 
 gboolean

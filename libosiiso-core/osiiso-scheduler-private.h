@@ -168,6 +168,8 @@ struct _OsiisoScheduler
   pthread_mutex_t    view_lock;
   pthread_cond_t     view_cond;
   OsiisoLife         life;
+  guint              n_ending;  /* threads in shutdown() that have not moved it yet */
+  guint              n_closed;  /* how often it has come to CLOSED */
   GPtrArray         *results;   /* of OsiisoRecord, owned; in the order of completion */
   OsiisoRun          run;
   GSList            *join_tasks;     /* of GTask, owned */
@@ -304,11 +306,12 @@ void             osiiso_scheduler_set_listener (OsiisoScheduler *self,
 void             osiiso_scheduler_count_end_locked (OsiisoScheduler *self,
                                                     guint32          word,
                                                     OsiisoStatus     status);
-/* For the summary, if it is to be kept. */
-void             osiiso_scheduler_keep_result  (OsiisoScheduler *self,
-                                                OsiisoRecord    *record,
-                                                guint32          word,
-                                                OsiisoStatus     status);
+/* For the summary, if it is to be kept; with the ready lock, so that results and
+ * counts fit each other. */
+void             osiiso_scheduler_keep_result_locked (OsiisoScheduler *self,
+                                                      OsiisoRecord    *record,
+                                                      guint32          word,
+                                                      OsiisoStatus     status);
 
 /* Everything that follows from the end of a task; the final status is visible
  * and counted. @word is what the record's word was before, @doomed what it takes
@@ -324,6 +327,14 @@ guint32          osiiso_scheduler_end_waiting_locked (OsiisoScheduler *self,
                                                       OsiisoRecord    *record,
                                                       OsiisoStatus     status,
                                                       OsiisoOutcome   *outcome);
+
+/* The same for all tasks that wait, with copies of @error. What is returned is to be
+ * told once the lock is released; see osiiso-scheduler-reset.c. */
+GArray          *osiiso_scheduler_end_all_waiting_locked (OsiisoScheduler *self,
+                                                          OsiisoStatus     status,
+                                                          const GError    *error);
+void             osiiso_scheduler_tell_ended   (OsiisoScheduler *self,
+                                                GArray          *ended);
 
 /* Deadlines, and the cancellables of submitters; see osiiso-scheduler-bounds.c. */
 GError          *osiiso_scheduler_new_deadline_error (OsiisoRecord *record);
@@ -386,7 +397,8 @@ gboolean         osiiso_scheduler_check_rate   (OsiisoScheduler *self,
                                                 GError         **error);
 /* Holds tasks back until the next start; with the ready lock. */
 void             osiiso_scheduler_rest_locked  (OsiisoScheduler *self);
-void             osiiso_scheduler_stop_resting (OsiisoScheduler *self);
+/* FALSE when the queue is not open any more. */
+gboolean         osiiso_scheduler_stop_resting (OsiisoScheduler *self);
 void             osiiso_scheduler_set_paused   (OsiisoScheduler *self,
                                                 gboolean         paused);
 
@@ -403,10 +415,17 @@ gboolean         osiiso_scheduler_start        (OsiisoScheduler *self,
                                                 GError         **error);
 /* A queue that a failure halted outside a run takes tasks again. */
 void             osiiso_scheduler_reopen       (OsiisoScheduler *self);
-/* Without @force what has not ended at @deadline is cancelled; 0: never. */
-void             osiiso_scheduler_shutdown     (OsiisoScheduler *self,
+/* Without @force what has not ended at @deadline is cancelled; 0: never. Returns
+ * what osiiso_scheduler_shutdown_is_over_locked() has to be asked with. */
+guint            osiiso_scheduler_shutdown     (OsiisoScheduler *self,
                                                 gboolean         force,
                                                 gint64           deadline);
+/* That one, which need not have been the last; with the view lock. */
+gboolean         osiiso_scheduler_shutdown_is_over_locked (OsiisoScheduler *self,
+                                                           guint            shutdown);
+/* The queue is as new; see osiiso-scheduler-reset.c. */
+gboolean         osiiso_scheduler_reset        (OsiisoScheduler *self,
+                                                GError         **error);
 void             osiiso_scheduler_check_idle   (OsiisoScheduler *self);
 /* A task has ended and told so, when another one is known to be there; with the
  * ready lock. */
@@ -427,6 +446,10 @@ void             osiiso_scheduler_set_run_deadline (OsiisoScheduler *self,
 void             osiiso_scheduler_add_task     (OsiisoScheduler *self,
                                                 GSList         **list,
                                                 GTask           *task);
+/* TRUE unless that is over already. */
+gboolean         osiiso_scheduler_add_shutdown_task (OsiisoScheduler *self,
+                                                     guint            shutdown,
+                                                     GTask           *task);
 gboolean         osiiso_scheduler_remove_task  (OsiisoScheduler *self,
                                                 GSList         **list,
                                                 GTask           *task);

@@ -298,7 +298,7 @@ end_done_locked (OsiisoScheduler *self,
     }
   done->word = osiiso_record_set_status (record, OSIISO_STATUS_SUCCEEDED, 0, 0);
   osiiso_scheduler_count_end_locked (self, done->word, OSIISO_STATUS_SUCCEEDED);
-  osiiso_scheduler_keep_result (self, record, done->word, OSIISO_STATUS_SUCCEEDED);
+  osiiso_scheduler_keep_result_locked (self, record, done->word, OSIISO_STATUS_SUCCEEDED);
   /* Here, so that it is told before the start of what this thread takes next. */
   handled = (done->word & OSIISO_RECORD_HANDLED) != 0;
   if (handled || (done->word & OSIISO_RECORD_TOKEN) || osiiso_scheduler_may_listen_locked (self))

@@ -164,7 +164,7 @@ osiiso_scheduler_check_outside (OsiisoScheduler *self,
   if (!osiiso_scheduler_is_inside (self))
     return TRUE;
   g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
-               "a task cannot %s its own queue and wait for it", what);
+               "a task cannot %s its own queue, which waits for it", what);
   return FALSE;
 }
 

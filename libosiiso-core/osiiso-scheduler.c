@@ -475,10 +475,10 @@ osiiso_scheduler_count_end_locked (OsiisoScheduler *self,
 }
 
 void
-osiiso_scheduler_keep_result (OsiisoScheduler *self,
-                              OsiisoRecord    *record,
-                              guint32          word,
-                              OsiisoStatus     status)
+osiiso_scheduler_keep_result_locked (OsiisoScheduler *self,
+                                     OsiisoRecord    *record,
+                                     guint32          word,
+                                     OsiisoStatus     status)
 {
   if ((word & OSIISO_RECORD_DETACHED) || (!(word & OSIISO_RECORD_KEEP) && status == OSIISO_STATUS_SUCCEEDED) ||
       !atomic_load_explicit (&self->keep_results, memory_order_relaxed))
@@ -506,7 +506,6 @@ osiiso_scheduler_record_ended (OsiisoScheduler *self,
   osiiso_scheduler_drop_payload (self, record);
   if (word & OSIISO_RECORD_BOUNDED)
     osiiso_scheduler_unbind (self, record);
-  osiiso_scheduler_keep_result (self, record, word, status);
 
   if (ext != NULL && ext->batch != NULL)
     {
@@ -598,6 +597,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
         }
       word = osiiso_record_set_status (record, status, 0, 0);
       osiiso_scheduler_count_end_locked (self, word, status);
+      osiiso_scheduler_keep_result_locked (self, record, word, status);
       /* In one step with the failure: nothing begins after it. */
       if (status == OSIISO_STATUS_FAILED && osiiso_scheduler_fails_first (self))
         doomed = halt_locked (self, FALSE);
@@ -647,6 +647,7 @@ osiiso_scheduler_end_waiting_locked (OsiisoScheduler *self,
     ext->finished = osiiso_clock_now ();
   word = osiiso_record_set_status (record, status, 0, 0);
   osiiso_scheduler_count_end_locked (self, word, status);
+  osiiso_scheduler_keep_result_locked (self, record, word, status);
   return word;
 }
 
@@ -966,18 +967,28 @@ osiiso_scheduler_rest_locked (OsiisoScheduler *self)
   atomic_store (&self->started, FALSE);
 }
 
-void
+gboolean
 osiiso_scheduler_stop_resting (OsiisoScheduler *self)
 {
   OsiisoWake wake = { 0 };
+  gboolean open;
 
+  /* It may have been shut down and reset since the caller looked. */
   pthread_mutex_lock (&self->ready_lock);
-  self->resting = FALSE;
-  atomic_store (&self->started, TRUE);
-  osiiso_scheduler_announce_locked (self, &wake);
+  pthread_mutex_lock (&self->view_lock);
+  open = self->life >= OSIISO_LIFE_STARTED;
+  pthread_mutex_unlock (&self->view_lock);
+  if (open)
+    {
+      self->resting = FALSE;
+      atomic_store (&self->started, TRUE);
+      osiiso_scheduler_announce_locked (self, &wake);
+    }
   pthread_mutex_unlock (&self->ready_lock);
   osiiso_scheduler_act (self, &wake);
 
   /* A submit counts its task first and looks at started then. */
-  osiiso_outbox_hold (&self->outbox);
+  if (open)
+    osiiso_outbox_hold (&self->outbox);
+  return open;
 }
