@@ -43,7 +43,11 @@ osiiso_ready_list_peek (OsiisoReadyList *self)
           OsiisoLink *list = &self->levels[i * 64 + bit];
 
           if (list->next != list)
-            return OSIISO_RECORD_FROM_LINK (list->next);
+            {
+              /* Who takes this one will come for that. */
+              __builtin_prefetch (list->next->next, 1);
+              return OSIISO_RECORD_FROM_LINK (list->next);
+            }
           self->bitmap[i] &= ~(G_GUINT64_CONSTANT (1) << bit);
         }
     }

@@ -143,7 +143,7 @@ hold_queue (OsiisoScheduler *scheduler)
 static OsiisoEntry
 push_plain (const OsiisoSubmission *self,
             OsiisoScheduler        *scheduler,
-            OsiisoTaskParams       *params,
+            const OsiisoTaskParams *params,
             guint64                *id)
 {
   const OsiisoPayload payload = { self->func, self->data, self->destroy };
@@ -257,14 +257,14 @@ osiiso_submission_submit (const OsiisoSubmission *self,
   g_autoptr (OsiisoTaskParams) params = NULL;
   g_autoptr (OsiisoHandle) made = NULL;
   OsiisoCancelWatch *watch = NULL;
+  OsiisoTaskParams plain;
   OsiisoRecord *record;
 
-  if (!check_backend (self, scheduler, error) || !get_params (self, &params, error) ||
-      !get_watch (self, scheduler, &watch, error))
+  if (!check_backend (self, scheduler, error))
     goto failed;
-  if (handle == NULL && self->batch == NULL && watch == NULL && (params == NULL || osiiso_task_params_is_plain (params)))
+  if (handle == NULL && self->batch == NULL && osiiso_task_options_get_plain (self->options, &plain))
     {
-      OsiisoEntry entry = push_plain (self, scheduler, params, id);
+      OsiisoEntry entry = push_plain (self, scheduler, &plain, id);
 
       if (entry == OSIISO_ENTRY_ADMITTED)
         return TRUE;
@@ -275,6 +275,8 @@ osiiso_submission_submit (const OsiisoSubmission *self,
           goto failed;
         }
     }
+  if (!get_params (self, &params, error) || !get_watch (self, scheduler, &watch, error))
+    goto failed;
   record = make_one (self, scheduler, params, watch, handle != NULL, error);
   if (record == NULL)
     goto failed;

@@ -36,6 +36,7 @@ struct _OsiisoTaskOptions
   gboolean          must_complete;
   gboolean          detached;
   _Atomic gboolean  has_cancellable; /* a look without the lock */
+  _Atomic guint32   plain;           /* the same: see osiiso_task_options_get_plain(); 0: not known */
 
   /* Protected by the lock. */
   gboolean          has_snapshot;

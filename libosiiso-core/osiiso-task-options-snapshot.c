@@ -175,6 +175,35 @@ make_params_locked (OsiisoTaskOptions *self)
   return params;
 }
 
+#define PLAIN_KNOWN         (1u << 31)
+#define PLAIN_MUST_COMPLETE (1u << 8)
+#define PLAIN_DETACHED      (1u << 9)
+
+static void
+note_plain_locked (OsiisoTaskOptions *self)
+{
+  if ((self->snapshot == NULL || osiiso_task_params_is_plain (self->snapshot)) && self->cancellable == NULL)
+    atomic_store (&self->plain, PLAIN_KNOWN | (guint8) (gint8) self->priority |
+                                (self->must_complete ? PLAIN_MUST_COMPLETE : 0) |
+                                (self->detached ? PLAIN_DETACHED : 0));
+}
+
+gboolean
+osiiso_task_options_get_plain (OsiisoTaskOptions *options,
+                               OsiisoTaskParams  *params)
+{
+  guint32 plain;
+
+  *params = (OsiisoTaskParams) { .priority = OSIISO_PRIORITY_DEFAULT };
+  if (options == NULL)
+    return TRUE;
+  plain = atomic_load (&options->plain);
+  params->priority = (gint8) plain;
+  params->must_complete = (plain & PLAIN_MUST_COMPLETE) != 0;
+  params->detached = (plain & PLAIN_DETACHED) != 0;
+  return plain != 0;
+}
+
 gboolean
 osiiso_task_options_snapshot (OsiisoTaskOptions *options,
                               OsiisoTaskParams **params,
@@ -194,6 +223,8 @@ osiiso_task_options_snapshot (OsiisoTaskOptions *options,
       if (valid && !is_default_locked (options))
         options->snapshot = make_params_locked (options);
       options->has_snapshot = valid;
+      if (valid)
+        note_plain_locked (options);
     }
   if (options->snapshot != NULL)
     *params = osiiso_task_params_ref (options->snapshot);

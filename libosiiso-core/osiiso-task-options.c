@@ -55,6 +55,7 @@ osiiso_task_options_begin_change (OsiisoTaskOptions *self)
 {
   pthread_mutex_lock (&self->lock);
   self->has_snapshot = FALSE;
+  atomic_store (&self->plain, 0);
 
   return g_steal_pointer (&self->snapshot);
 }

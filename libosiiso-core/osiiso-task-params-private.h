@@ -65,6 +65,11 @@ gboolean          osiiso_task_options_snapshot (OsiisoTaskOptions *options,
                                                 OsiisoTaskParams **params,
                                                 GError           **error);
 
+/* The same without a lock or a reference, for options whose params are known to be
+ * plain and that have no cancellable; FALSE if they are not known to. */
+gboolean          osiiso_task_options_get_plain (OsiisoTaskOptions *options,
+                                                 OsiisoTaskParams  *params);
+
 /* The cancellable of @options, of which the snapshot knows nothing: a new
  * reference, to be dropped in the owner's context. NULL @options have none. */
 GCancellable     *osiiso_task_options_dup_cancellable (OsiisoTaskOptions *options);

@@ -32,6 +32,7 @@ typedef struct
 {
   GSource                source;
   OsiisoMainLoopBackend *backend; /* (owned), until the source is closed */
+  gboolean               yields;  /* lets the others go first */
 } BackendSource;
 
 static gboolean
@@ -39,11 +40,24 @@ backend_source_dispatch (GSource    *source,
                          GSourceFunc callback,
                          gpointer    user_data)
 {
-  g_autoptr (OsiisoMainLoopBackend) self = g_object_ref (((BackendSource *) source)->backend);
+  BackendSource *backend_source = (BackendSource *) source;
+  g_autoptr (OsiisoMainLoopBackend) self = g_object_ref (backend_source->backend);
+
+  /* A source that became ready during a slice is dispatched in the order in which
+   * both were attached, so it might have to wait for a second one. */
+  if (backend_source->yields)
+    {
+      backend_source->yields = FALSE;
+      return G_SOURCE_CONTINUE;
+    }
 
   /* The source stays ready while there may be more to take, so that tasks and
    * handlers that iterate the context let others run. */
-  if (!osiiso_backend_serve_for (OSIISO_BACKEND (self), self->slice))
+  if (osiiso_backend_serve_for (OSIISO_BACKEND (self), self->slice))
+    {
+      backend_source->yields = TRUE;
+    }
+  else
     {
       /* A wake that came before this would be forgotten, so look again. */
       g_source_set_ready_time (source, -1);
