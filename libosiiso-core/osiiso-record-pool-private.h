@@ -37,13 +37,28 @@ void             osiiso_record_pool_clear  (OsiisoRecordPool *self);
  * there is no memory or no number left. Under the owner's lock. */
 OsiisoRecord    *osiiso_record_pool_alloc  (OsiisoRecordPool *self);
 
+/* Records of one pool that are on their way back, linked by link.next. */
+typedef struct
+{
+  OsiisoRecord *first; /* (nullable) */
+  OsiisoRecord *last;
+  guint         n;
+} OsiisoRecordChain;
+
 /* Any thread, no lock. */
 void             osiiso_record_pool_return (OsiisoRecord *record);
+/* The same for many at once, which leaves the chain empty. */
+void             osiiso_record_pool_return_chain (OsiisoRecordChain *chain);
 
 /* A new reference on the record with that id, if it is still in use. Under the
  * owner's lock. */
 OsiisoRecord    *osiiso_record_pool_lookup (OsiisoRecordPool *self,
                                             guint64           id);
+
+/* Drops a reference; if it was the last one the record goes into the chain instead
+ * of back to its pool. */
+void             osiiso_record_unref_later (OsiisoRecord      *record,
+                                            OsiisoRecordChain *chain);
 
 guint64          osiiso_record_pool_get_id (OsiisoRecord *record);
 

@@ -232,15 +232,28 @@ osiiso_record_pool_alloc (OsiisoRecordPool *self)
 }
 
 void
+osiiso_record_pool_return_chain (OsiisoRecordChain *chain)
+{
+  OsiisoRecordPool *self;
+  OsiisoRecord *first;
+
+  if (chain->first == NULL)
+    return;
+  self = slab_of (chain->first)->pool;
+  first = atomic_load_explicit (&self->returned, memory_order_relaxed);
+  do
+    chain->last->link.next = (OsiisoLink *) first;
+  while (!atomic_compare_exchange_weak_explicit (&self->returned, &first, chain->first,
+                                                 memory_order_release, memory_order_relaxed));
+  *chain = (OsiisoRecordChain) { NULL, NULL, 0 };
+}
+
+void
 osiiso_record_pool_return (OsiisoRecord *record)
 {
-  OsiisoRecordPool *self = slab_of (record)->pool;
-  OsiisoRecord *first = atomic_load_explicit (&self->returned, memory_order_relaxed);
+  OsiisoRecordChain chain = { record, record, 1 };
 
-  do
-    record->link.next = (OsiisoLink *) first;
-  while (!atomic_compare_exchange_weak_explicit (&self->returned, &first, record,
-                                                 memory_order_release, memory_order_relaxed));
+  osiiso_record_pool_return_chain (&chain);
 }
 
 OsiisoRecord *

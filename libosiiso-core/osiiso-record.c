@@ -66,8 +66,9 @@ rare_free (OsiisoRecordRare *rare)
   g_free (rare);
 }
 
+/* All but the memory. */
 static void
-record_free (OsiisoRecord *self)
+record_clear (OsiisoRecord *self)
 {
   OsiisoRecordExt *ext = atomic_load_explicit (&self->ext, memory_order_acquire);
 
@@ -90,14 +91,29 @@ record_free (OsiisoRecord *self)
       rare_free (atomic_load_explicit (&ext->rare, memory_order_acquire));
       g_free (ext);
     }
-  osiiso_record_pool_return (self);
 }
 
 void
 osiiso_record_unref (OsiisoRecord *self)
 {
-  if (osiiso_ref_count_dec (&self->ref_count))
-    record_free (self);
+  if (!osiiso_ref_count_dec (&self->ref_count))
+    return;
+  record_clear (self);
+  osiiso_record_pool_return (self);
+}
+
+void
+osiiso_record_unref_later (OsiisoRecord      *self,
+                           OsiisoRecordChain *chain)
+{
+  if (!osiiso_ref_count_dec (&self->ref_count))
+    return;
+  record_clear (self);
+  self->link.next = (OsiisoLink *) chain->first;
+  if (chain->first == NULL)
+    chain->last = self;
+  chain->first = self;
+  chain->n++;
 }
 
 OsiisoRecordExt *

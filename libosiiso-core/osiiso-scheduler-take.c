@@ -236,6 +236,7 @@ typedef struct
   gboolean       counted; /* as ended, too */
   gboolean       borrowed; /* the attempt has the queue's reference on it */
   guint32        word;
+  OsiisoRecordChain *freed; /* (nullable): records to be given back now and then */
 } Done;
 
 static inline gboolean
@@ -341,6 +342,9 @@ retire_done (OsiisoScheduler *self,
     done->attempt = osiiso_attempt_retire (done->attempt);
 }
 
+/* How many records a thread gives back at once. */
+#define N_FREED 32
+
 /* How a thread asks for an attempt. */
 typedef enum
 {
@@ -357,6 +361,7 @@ struct _Serving
   OsiisoScheduler *scheduler;
   OsiisoAttempt   *attempt; /* (nullable) (owned): whose function it is in */
   Done             done;
+  OsiisoRecordChain freed;
   Beginner         who;
   gint64           until;   /* 0: no limit */
 };
@@ -398,6 +403,20 @@ sleep_locked (OsiisoScheduler *self)
     self->tokens--;
   pthread_mutex_unlock (&self->inbox_lock);
   return woken;
+}
+
+static void
+free_later (OsiisoRecordChain *freed,
+            OsiisoRecord      *record)
+{
+  if (freed == NULL)
+    {
+      osiiso_record_unref (record);
+      return;
+    }
+  osiiso_record_unref_later (record, freed);
+  if (freed->n >= N_FREED)
+    osiiso_record_pool_return_chain (freed);
 }
 
 static gboolean
@@ -475,7 +494,7 @@ exchange (OsiisoScheduler *self,
           if (attempt != done->attempt)
             g_clear_pointer (&done->attempt, osiiso_attempt_unref);
           else if (old != NULL)
-            osiiso_record_unref (old);
+            free_later (done->freed, old);
           done->attempt = NULL;
           return attempt;
         }
@@ -511,6 +530,8 @@ exchange (OsiisoScheduler *self,
         }
       atomic_store_explicit (&self->sleepers, self->sleepers + 1, memory_order_relaxed);
       pthread_mutex_unlock (&self->ready_lock);
+      if (done->freed != NULL)
+        osiiso_record_pool_return_chain (done->freed);
       woken = sleep_locked (self);
     }
 }
@@ -538,7 +559,7 @@ perform (Serving *serving)
     return FALSE;
   if (pending)
     {
-      serving->done = (Done) { .attempt = attempt, .pending = TRUE };
+      serving->done = (Done) { .attempt = attempt, .pending = TRUE, .freed = &serving->freed };
       return FALSE;
     }
   stuck = osiiso_attempt_is_stuck (attempt);
@@ -563,6 +584,7 @@ osiiso_scheduler_serve (OsiisoScheduler *self)
   current_serving = serving.outer;
 
   g_clear_pointer (&serving.done.attempt, osiiso_attempt_unref);
+  osiiso_record_pool_return_chain (&serving.freed);
   /* Not counted any more since the attempt was interrupted. */
   if (stuck)
     return OSIISO_SERVE_END_INTERRUPTED;
@@ -604,6 +626,7 @@ osiiso_scheduler_serve_for (OsiisoScheduler *self,
   current_serving = serving.outer;
 
   settle_done (self, &serving.done);
+  osiiso_record_pool_return_chain (&serving.freed);
   return more;
 }
 
@@ -635,7 +658,7 @@ osiiso_scheduler_exchange_token (OsiisoScheduler *self,
 
   osiiso_attempt_set_current (NULL);
   serving->attempt = NULL;
-  serving->done = (Done) { .attempt = current, .pending = TRUE };
+  serving->done = (Done) { .attempt = current, .pending = TRUE, .freed = &serving->freed };
   do
     {
       prepare_done (self, &serving->done);
