@@ -606,11 +606,90 @@ test_close_inside (void)
   test_gate_clear (&inside.gate);
 }
 
+/* open() again, after close(), on behalf of the same queue. */
+
+static void
+reset (OsiisoQueue *queue)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean ok = osiiso_queue_reset (queue, &error);
+
+  conformance_check (ok, "a queue that was closed cannot be reset: %s", ok ? "" : error->message);
+}
+
+static void
+test_open_again (void)
+{
+  OsiisoQueue *queue = conformance_queue_new ();
+
+  for (int round = 1; round <= 50; round++)
+    {
+      int n_calls = 0;
+
+      osiiso_queue_set_workers (queue, 1 + (guint) round % 4);
+      for (int i = 0; i < 20; i++)
+        conformance_push (queue, conformance_count, &n_calls, NULL, NULL);
+      conformance_join_succeeded (queue, 20);
+      conformance_shutdown (queue, round % 2 == 0);
+      conformance_check (n_calls == 20, "in round %d, 20 tasks were run %d times", round, n_calls);
+      reset (queue);
+    }
+  conformance_queue_free (queue);
+}
+
+typedef struct
+{
+  Inside inside;
+  int    n_calls;
+} Again;
+
+static gpointer
+open_again_inside (gpointer data)
+{
+  Again *again = data;
+  OsiisoQueue *queue = again->inside.queue;
+
+  test_gate_await (&again->inside.gate, 1);
+  conformance_wait_for (queue, "a forced shutdown to return while a function is inside that does not listen");
+  conformance_check (osiiso_queue_shutdown (queue, TRUE, NULL, NULL), "a forced shutdown failed");
+  reset (queue);
+  for (int i = 0; i < 20; i++)
+    conformance_push (queue, conformance_count, &again->n_calls, NULL, NULL);
+  conformance_start (queue);
+  test_gate_open (&again->inside.gate);
+  return NULL;
+}
+
+static void
+test_open_again_inside (void)
+{
+  Again again = { .inside = { .queue = conformance_queue_new () } };
+  OsiisoQueue *queue = again.inside.queue;
+  GThread *thread;
+
+  test_gate_init (&again.inside.gate);
+  osiiso_queue_set_workers (queue, 1);
+  thread = g_thread_new ("again", open_again_inside, &again);
+  conformance_push (queue, be_inside, &again.inside, release_inside, NULL);
+  conformance_start (queue);
+  conformance_wait_for (queue, "tasks to run in a queue that was closed and opened again while a function was inside");
+  conformance_await (&again.n_calls, 20);
+  g_thread_join (thread);
+  conformance_join_succeeded (queue, 20);
+  osiiso_attempt_unref (again.inside.attempt);
+  conformance_wait_for (NULL, "the data of a task to be released whose function was inside while the queue was closed");
+  conformance_await (&again.inside.n_released, 1);
+  conformance_queue_free (queue);
+  test_gate_clear (&again.inside.gate);
+}
+
 const ConformanceCase conformance_slots[] = {
   { "/conformance/open/describe", test_describe, "It says what it can do, always the same, and has at least one worker" },
   { "/conformance/open/open", test_open, "It opens, and after close() the same object can serve another queue" },
   { "/conformance/open/never", test_open_never, "It can be dropped without having been opened" },
   { "/conformance/open/fails", test_open_fails, "When open() fails it says why, and it can be opened later" },
+  { "/conformance/open/again", test_open_again, "It can be opened again after close(), when its queue was reset" },
+  { "/conformance/open/again-inside", test_open_again_inside, "It can be opened again while a function of its former life is inside" },
   { "/conformance/wake/once", test_wake_once, "One wake is enough for any number of tasks" },
   { "/conformance/wake/again", test_wake_again, "It wakes up for each task, again and again" },
   { "/conformance/wake/for-nothing", test_wake_for_nothing, "A wake without a task does no harm" },

@@ -380,6 +380,125 @@ test_07_handler (gconstpointer backend)
   test_queue_free (queue);
 }
 
+/* Item 8: a queue that was reset and is used from elsewhere. */
+
+static gpointer
+run_in_turn (gpointer queue)
+{
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  return test_run (queue);
+}
+
+typedef struct
+{
+  OsiisoQueue      *queue;
+  OsiisoRunSummary *summary;
+  int               over;
+} Elsewhere;
+
+static gpointer
+run_and_tell (gpointer data)
+{
+  Elsewhere *elsewhere = data;
+
+  elsewhere->summary = run_in_turn (elsewhere->queue);
+  g_atomic_int_set (&elsewhere->over, 1);
+  return NULL;
+}
+
+static void
+test_08_threads (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+
+  g_test_summary ("A queue that was reset runs in the owner's thread and in others in turn");
+
+  for (int round = 0; round < 20; round++)
+    {
+      Elsewhere elsewhere = { queue, NULL, 0 };
+
+      if (round % 2)
+        {
+          GThread *thread = g_thread_new ("run", run_and_tell, &elsewhere);
+
+          test_iterate_until (&elsewhere.over);
+          g_thread_join (thread);
+        }
+      else
+        {
+          elsewhere.summary = run_in_turn (queue);
+        }
+      g_assert_cmpuint (osiiso_run_summary_get_succeeded (elsewhere.summary), ==, 1);
+      g_object_unref (elsewhere.summary);
+      /* At rest, or closed. */
+      if (round % 3 == 0)
+        g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, NULL));
+      g_assert_true (osiiso_queue_reset (queue, NULL));
+    }
+  test_queue_free (queue);
+}
+
+typedef struct
+{
+  OsiisoQueue  *queue;
+  GMainContext *context;
+  int           n_completed;
+} Moved;
+
+static void
+count_completed (OsiisoQueue  *queue,
+                 OsiisoHandle *handle,
+                 gpointer      data)
+{
+  Moved *moved = data;
+
+  g_assert_true (g_main_context_is_owner (moved->context));
+  moved->n_completed++;
+}
+
+static gpointer
+make_and_leave (gpointer data)
+{
+  Moved *moved = data;
+
+  g_main_context_push_thread_default (moved->context);
+  moved->queue = test_queue_new ("thread-pool");
+  g_signal_connect (moved->queue, "on-complete", G_CALLBACK (count_completed), moved);
+  g_object_unref (run_in_turn (moved->queue));
+  g_assert_true (osiiso_queue_reset (moved->queue, NULL));
+  g_main_context_pop_thread_default (moved->context);
+  return NULL;
+}
+
+static void
+test_08_contexts (void)
+{
+  Moved moved = { NULL, g_main_context_new (), 0 };
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("A queue works on when the thread is gone that made it, and tells its news to who iterates the context then");
+
+  g_thread_join (g_thread_new ("make", make_and_leave, &moved));
+  g_assert_cmpint (moved.n_completed, ==, 1);
+  /* Nobody iterates. */
+  summary = run_in_turn (moved.queue);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
+  g_assert_cmpint (moved.n_completed, ==, 1);
+  g_assert_true (osiiso_queue_reset (moved.queue, NULL));
+  g_clear_object (&summary);
+  summary = run_in_turn (moved.queue);
+
+  g_main_context_push_thread_default (moved.context);
+  while (moved.n_completed < 3)
+    g_main_context_iteration (moved.context, TRUE);
+  g_assert_true (osiiso_queue_shutdown (moved.queue, FALSE, NULL, NULL));
+  g_object_unref (moved.queue);
+  while (g_main_context_iteration (moved.context, FALSE))
+    ;
+  g_main_context_pop_thread_default (moved.context);
+  g_main_context_unref (moved.context);
+}
+
 /* Item 9: infinite mode together with fail-first. */
 
 static gpointer
@@ -432,5 +551,7 @@ test_add_regressions_waits (void)
   test_add_for_backends ("/regressions/item-07-cancel-inside", test_07_cancel_inside);
   test_add_for_backends ("/regressions/item-07-shutdown-async-inside", test_07_shutdown_async_inside);
   test_add_for_backends ("/regressions/item-07-shutdown-in-handler", test_07_handler);
+  test_add_for_backends ("/regressions/item-08-other-thread", test_08_threads);
+  g_test_add_func ("/regressions/item-08-other-context", test_08_contexts);
   test_add_for_backends ("/regressions/item-09-infinite-fail-first", test_09_infinite_fail_first);
 }
