@@ -283,9 +283,10 @@ test_13_one_end (void)
 }
 
 /* Item 20: cancelling many tasks one by one. test-cancel-cost.c counts what the
- * lists touch for one; this is the whole way through, against a limit of
- * processor time that is a hundred times what it takes, and a tenth or less of
- * what it takes when each call looks at all tasks. */
+ * lists touch for one; this is the whole way through. It takes less than a tenth
+ * of a second of processor time, whatever else the machine does, and more than
+ * three when each call looks through all tasks, even if at nothing but pointers. */
+#define MOST_CPU_SECONDS 2.5
 
 static double
 cpu_seconds (void)
@@ -304,6 +305,7 @@ cancel_one_by_one (const char *backend,
   OsiisoQueue *queue = test_queue_new (backend);
   g_autoptr (OsiisoTaskOptions) options = test_options_new ("delay", 3600.0, NULL);
   g_autoptr (GPtrArray) handles = g_ptr_array_new_with_free_func (g_object_unref);
+  const char *preloaded = g_getenv ("LD_PRELOAD");
   double before;
   double taken;
 
@@ -315,7 +317,9 @@ cancel_one_by_one (const char *backend,
     g_assert_true (osiiso_handle_cancel (g_ptr_array_index (handles, i % 2 ? n - 1 - i / 2 : i / 2)));
   taken = cpu_seconds () - before;
   g_test_message ("%u %s tasks: %.3f s", n, delayed ? "delayed" : "waiting", taken);
-  g_assert_cmpfloat (taken, <, 20);
+  /* Valgrind takes a hundred times as long for everything. */
+  if (g_strrstr (preloaded != NULL ? preloaded : "", "vgpreload") == NULL)
+    g_assert_cmpfloat (taken, <, MOST_CPU_SECONDS);
   g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, n);
   g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 0);
   test_queue_free (queue);
@@ -324,12 +328,12 @@ cancel_one_by_one (const char *backend,
 static void
 test_20_one_by_one (gconstpointer backend)
 {
-  g_test_summary ("Cancelling a hundred thousand waiting tasks one by one is no work to speak of");
+  g_test_summary ("Cancelling two hundred thousand waiting tasks one by one is no work to speak of");
 
   cancel_one_by_one (backend, 4000, FALSE);
   cancel_one_by_one (backend, 4000, TRUE);
-  cancel_one_by_one (backend, 100000, FALSE);
-  cancel_one_by_one (backend, 100000, TRUE);
+  cancel_one_by_one (backend, 200000, FALSE);
+  cancel_one_by_one (backend, 200000, TRUE);
 }
 
 /* Item 23: a wait for the next attempt that takes a worker. */
