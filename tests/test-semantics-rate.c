@@ -106,6 +106,32 @@ test_next_run (gconstpointer backend)
   test_queue_free (queue);
 }
 
+static void
+test_reset (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A reset gives back no turn that was taken before");
+
+  osiiso_queue_set_rate (queue, 0.1);
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  test_run_all (queue);
+  g_assert_true (osiiso_queue_reset (queue, &error));
+  g_assert_no_error (error);
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  semantics_advance (9.999);
+  semantics_settle ();
+  g_assert_null (result);
+  semantics_advance (0.001);
+  summary = semantics_run_finish (queue, &result);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -116,6 +142,7 @@ main (int   argc,
   test_add_for_backends ("/semantics/rate/cancelled", test_cancelled);
   test_add_for_backends ("/semantics/rate/retry", test_retry);
   test_add_for_backends ("/semantics/rate/next-run", test_next_run);
+  test_add_for_backends ("/semantics/rate/reset", test_reset);
 
   return g_test_run ();
 }
