@@ -259,7 +259,8 @@ compare_result (Driver           *self,
   compare_field (self, index, "attempts in a summary", task->attempts, osiiso_task_result_get_attempts (result));
   compare_field (self, index, "priority in a summary", task->priority, osiiso_task_result_get_priority (result));
   compare_field (self, index, "index in a summary", task->place, osiiso_task_result_get_index (result));
-  compare_text (self, index, "name in a summary", driver_task (self, index)->name, osiiso_task_result_get_name (result));
+  compare_text (self, index, "name in a summary", driver_task (self, index)->name,
+                osiiso_task_result_get_name (result));
   compare_text (self, index, "group in a summary", get_group_id (self, task), osiiso_task_result_get_group_id (result));
   if (task->has_handle || PUSHED_HAVE_NO_END)
     compare_time (self, index, "finished in a summary", task->finished, osiiso_task_result_get_finished (result));

@@ -333,6 +333,12 @@ driver_open (Driver     *self,
   self->events = g_array_new (FALSE, TRUE, sizeof (RefEvent));
   self->live = g_array_new (FALSE, FALSE, sizeof (guint));
 
+  for (guint i = 0; i < G_N_ELEMENTS (self->sources); i++)
+    {
+      self->sources[i] = g_cancellable_new ();
+      self->numbers[i] = ++self->n_sources;
+    }
+
   self->context = g_main_context_new ();
   g_main_context_push_thread_default (self->context);
   backend = g_object_new (TEST_TYPE_MODEL_BACKEND, NULL);
@@ -396,6 +402,8 @@ driver_close (Driver *self)
       driver_differ (self, "something keeps the queue");
     }
   g_clear_object (&self->backend);
+  for (guint i = 0; i < G_N_ELEMENTS (self->sources); i++)
+    g_clear_object (&self->sources[i]);
   g_ptr_array_unref (self->attempts);
   g_ptr_array_unref (self->payloads);
   g_hash_table_unref (self->by_id);

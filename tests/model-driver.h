@@ -49,6 +49,7 @@ typedef struct
 
 /* Stands for the one error that is not of OSIISO_QUEUE_ERROR. */
 #define CANCELLED (-1)
+#define NOT_REFUSED (-2)
 
 /* An asynchronous call that has not returned, or has since the last look. */
 typedef enum
@@ -67,6 +68,7 @@ typedef struct
   WaitKind          kind;
   guint             index;      /* of the task or group */
   guint             tag;        /* of a submission */
+  guint             source;     /* of its cancellable */
   Payload          *payload;    /* of a submission */
   GCancellable     *cancellable; /* (nullable) */
   gboolean          refused;    /* is to return with refusal, a code of OSIISO_QUEUE_ERROR or CANCELLED */
@@ -102,6 +104,9 @@ typedef struct _Driver
   GArray         *events;       /* of RefEvent */
   GArray         *live;         /* of guint */
   guint           n_tags;
+  GCancellable   *sources[3];   /* of submitters */
+  guint           numbers[3];   /* of these, for the model */
+  guint           n_sources;
   Attempt        *running;      /* (nullable) */
   Random         *plan;         /* of what runs */
   gboolean        serving;      /* the library takes and runs attempts */
@@ -180,6 +185,8 @@ void      model_ops_perform (Driver     *self,
                              guint64     seed);
 
 /* What several of them do. */
+void      model_task_func   (OsiisoAttempt *attempt,
+                             gpointer       payload);
 Wait     *model_new_wait    (Driver     *self,
                              WaitKind    kind,
                              guint       index);
@@ -208,6 +215,8 @@ void      op_push           (Driver *self,
 void      op_submit_async   (Driver *self,
                              Random *random);
 void      op_leave_line     (Driver *self,
+                             Random *random);
+void      op_cancel_source  (Driver *self,
                              Random *random);
 void      op_map            (Driver *self,
                              Random *random);

@@ -1,343 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "model-driver.h"
 
-/* The operations that submit tasks and run them. */
-
-#define PASSED_DELAYS_ARE_OVER 0
-
-/* Submitting */
-
-/* After which errors to try again, from those that functions report here. */
-static void
-random_rules (Random            *random,
-              RefOptions        *drawn,
-              OsiisoTaskOptions *options)
-{
-  static const int codes[] = { G_IO_ERROR_NOT_FOUND, G_IO_ERROR_BUSY, G_IO_ERROR_CANCELLED, G_IO_ERROR_TIMED_OUT, -1 };
-
-  drawn->n_rules = random_below (random, G_N_ELEMENTS (drawn->rules) + 1);
-  for (guint i = 0; i < drawn->n_rules; i++)
-    {
-      RefRule *rule = &drawn->rules[i];
-
-      rule->never = random_chance (random, 35);
-      rule->domain = G_IO_ERROR;
-      rule->code = codes[random_below (random, G_N_ELEMENTS (codes))];
-      if (random_chance (random, 15))
-        {
-          rule->domain = OSIISO_QUEUE_ERROR;
-          rule->code = OSIISO_QUEUE_ERROR_ABANDONED;
-        }
-      if (rule->never)
-        osiiso_task_options_never_retry_on (options, rule->domain, rule->code);
-      else
-        osiiso_task_options_retry_on (options, rule->domain, rule->code);
-    }
-}
-
-/* NULL for the defaults; what is drawn is in @drawn as well. */
-static OsiisoTaskOptions *
-random_options (Driver     *self,
-                Random     *random,
-                RefOptions *drawn)
-{
-  static const double backoffs[] = { 1, 1, 2, 0.5, 1.5, 3 };
-  OsiisoTaskOptions *options;
-
-  *drawn = (RefOptions) { .priority = OSIISO_PRIORITY_DEFAULT, .backoff = 1 };
-  if (random_chance (random, 20))
-    return NULL;
-
-  drawn->priority = random_chance (random, 40) ? OSIISO_PRIORITY_DEFAULT : model_random_priority (random);
-  drawn->must_complete = random_chance (random, 25);
-  drawn->detached = random_chance (random, 10);
-  drawn->retries = random_chance (random, 50) ? random_below (random, 4) : 0;
-  drawn->retry_delay = model_maybe_seconds (random, 60);
-  drawn->backoff = backoffs[random_below (random, G_N_ELEMENTS (backoffs))];
-  drawn->max_retry_delay = model_maybe_seconds (random, 30);
-  drawn->timeout = model_maybe_seconds (random, 30);
-  drawn->delay = model_maybe_seconds (random, 25);
-  if (random_chance (random, 60))
-    drawn->name = g_strdup_printf ("n%u", self->tasks->len);
-  options = test_options_new ("priority", drawn->priority, "must-complete", drawn->must_complete,
-                              "detached", drawn->detached, "retries", drawn->retries,
-                              "retry-delay", drawn->retry_delay, "backoff", drawn->backoff,
-                              "max-retry-delay", drawn->max_retry_delay, "timeout", drawn->timeout,
-                              "delay", drawn->delay, "name", drawn->name, NULL);
-  if (drawn->retries > 0 && random_chance (random, 30))
-    random_rules (random, drawn, options);
-  return options;
-}
-
-static char *
-describe_options (const RefOptions *options)
-{
-  return g_strdup_printf ("priority %d%s%s, retries %d, retry-delay %g, backoff %g, max-retry-delay %g, timeout %g, delay %g",
-                          options->priority, options->must_complete ? ", must-complete" : "",
-                          options->detached ? ", detached" : "", options->retries, options->retry_delay,
-                          options->backoff, options->max_retry_delay, options->timeout, options->delay);
-}
-
-static void
-payload_released (gpointer data)
-{
-  ((Payload *) data)->n_released++;
-}
-
-static void task_func (OsiisoAttempt *attempt,
-                       gpointer       user_data);
-
-/* Of a submission that is refused it has no tasks, and is released once the owner
- * has had its turn. */
-static Payload *
-new_payload (Driver *self,
-             guint   n_tasks)
-{
-  Payload *payload = g_new0 (Payload, 1);
-
-  driver_admit (self);
-  payload->driver = self;
-  payload->first_task = self->tasks->len;
-  payload->n_tasks = n_tasks;
-  g_ptr_array_add (self->payloads, payload);
-  return payload;
-}
-
-static void
-add_task (Driver           *self,
-          const RefOptions *options,
-          guint64           id,
-          OsiisoHandle     *handle,
-          Payload          *payload,
-          gboolean          has_handle,
-          int               group)
-{
-  g_autoptr (OsiisoHandle) found = NULL;
-  Task *task = g_new0 (Task, 1);
-  RefTask *expected;
-
-  driver_admit (self);
-  expected = ref_model_submit (self->model, options, has_handle, group);
-
-  task->id = id;
-  task->handle = handle;
-  task->payload = payload;
-  if (handle == NULL)
-    handle = found = osiiso_queue_lookup (self->queue, id);
-  task->name = g_strdup (handle != NULL ? osiiso_handle_get_name (handle) : NULL);
-  if (options->name != NULL && g_strcmp0 (task->name, options->name) != 0)
-    driver_differ (self, "name of task %u: expected %s, got %s", expected->index, options->name, task->name);
-  g_ptr_array_add (self->tasks, task);
-  g_array_append_val (self->live, expected->index);
-  if (g_hash_table_contains (self->by_id, &id))
-    driver_differ (self, "task %u has the id of another one", expected->index);
-  g_hash_table_insert (self->by_id, g_memdup2 (&id, sizeof id), GUINT_TO_POINTER (expected->index + 1));
-}
-
-/* How the library refuses @n tasks; -1 if it takes them. */
-static int
-get_refusal (Driver *self,
-             guint   n)
-{
-  if (!ref_model_accepts (self->model))
-    return OSIISO_QUEUE_ERROR_CLOSED;
-  return ref_model_has_room (self->model, n) ? -1 : OSIISO_QUEUE_ERROR_FULL;
-}
-
-/* A call that waits for room would wait for ever here, where nothing happens by
- * itself. In the thread that runs the tasks it is refused instead. That the queue
- * is asked keeps a wrong model from blocking the test. */
-static gboolean
-would_block (Driver *self,
-             guint   n)
-{
-  guint64 outstanding = osiiso_queue_get_active_count (self->queue) + osiiso_queue_get_pending_count (self->queue);
-  guint size = osiiso_queue_get_size (self->queue);
-
-  for (guint i = 0; i < self->waits->len; i++)
-    if (((Wait *) g_ptr_array_index (self->waits, i))->kind == WAIT_SUBMIT)
-      outstanding = size;
-  return !self->closures && n <= size && outstanding + n > size;
-}
-
-static OsiisoHandle *
-call_submit (Driver            *self,
-             gboolean           only_try,
-             gboolean           with_handle,
-             int                group,
-             Payload           *payload,
-             OsiisoTaskOptions *options,
-             guint64           *id,
-             GError           **error)
-{
-  if (group >= 0)
-    return osiiso_group_submit (g_ptr_array_index (self->groups, group), task_func, payload, payload_released, options, error);
-  if (with_handle && only_try)
-    return osiiso_queue_try_submit (self->queue, task_func, payload, payload_released, options, error);
-  if (with_handle)
-    return osiiso_queue_submit (self->queue, task_func, payload, payload_released, options, error);
-  if (only_try)
-    *id = osiiso_queue_try_push (self->queue, task_func, payload, payload_released, options, error);
-  else
-    *id = osiiso_queue_push (self->queue, task_func, payload, payload_released, options, error);
-  return NULL;
-}
-
-void
-model_submit_one (Driver  *self,
-                  Random  *random,
-                  gboolean with_handle,
-                  int      group)
-{
-  RefOptions drawn;
-  g_autoptr (OsiisoTaskOptions) options = random_options (self, random, &drawn);
-  g_autofree char *text = describe_options (&drawn);
-  g_autofree char *name = drawn.name;
-  g_autoptr (GError) error = NULL;
-  gboolean only_try = random_chance (random, 40) || would_block (self, 1);
-  int refusal = get_refusal (self, 1);
-  OsiisoHandle *handle;
-  Payload *payload;
-  guint64 id = 0;
-
-  if (group >= 0 && would_block (self, 1))
-    return;
-  payload = new_payload (self, refusal < 0 ? 1 : 0);
-  driver_say (self, "%s%s%s -> task %u: %s", only_try ? "try to " : "", with_handle ? "submit" : "push",
-              group >= 0 ? " to a group" : "", self->tasks->len, text);
-  handle = call_submit (self, only_try, with_handle, group, payload, options, &id, &error);
-  driver_compare_error (self, "submit", refusal >= 0, refusal, error);
-  if (handle != NULL)
-    id = osiiso_handle_get_task_id (handle);
-  if (refusal < 0 && error == NULL)
-    add_task (self, &drawn, id, handle, payload, with_handle, group);
-  else
-    g_clear_object (&handle);
-}
-
-void
-op_submit (Driver *self,
-           Random *random)
-{
-  model_submit_one (self, random, TRUE, -1);
-}
-
-void
-op_push (Driver *self,
-         Random *random)
-{
-  model_submit_one (self, random, FALSE, -1);
-}
-
-/* With a name of its own, by which the task is known when it has come in. */
-void
-op_submit_async (Driver *self,
-                 Random *random)
-{
-  RefOptions drawn;
-  g_autoptr (OsiisoTaskOptions) options = random_options (self, random, &drawn);
-  g_autofree char *text = describe_options (&drawn);
-  Wait *wait = model_new_wait (self, WAIT_SUBMIT, 0);
-
-  wait->tag = self->n_tags++;
-  if (options == NULL)
-    options = osiiso_task_options_new ();
-  g_free (drawn.name);
-  drawn.name = g_strdup_printf ("async-%u", wait->tag);
-  osiiso_task_options_set_name (options, drawn.name);
-  if (!PASSED_DELAYS_ARE_OVER && !ref_model_has_room (self->model, 1))
-    {
-      drawn.delay = 0;
-      osiiso_task_options_set_delay (options, 0);
-    }
-  wait->payload = new_payload (self, 0);
-  wait->payload->waits = TRUE;
-  wait->cancellable = g_cancellable_new ();
-  driver_say (self, "submit_async %s: %s", drawn.name, text);
-  wait->refused = !ref_model_enter_line (self->model, &drawn, wait->tag);
-  wait->payload->waits = !wait->refused;
-  osiiso_queue_submit_async (self->queue, task_func, wait->payload, payload_released, options, wait->cancellable,
-                             model_returned, wait);
-  driver_admit (self);
-  g_free (drawn.name);
-}
-
-/* One who waits for room gives up. */
-void
-op_leave_line (Driver *self,
-               Random *random)
-{
-  driver_settle (self);
-  for (guint i = 0; self->difference == NULL && i < self->waits->len; i++)
-    {
-      Wait *wait = g_ptr_array_index (self->waits, i);
-
-      if (wait->kind != WAIT_SUBMIT || wait->over || random_chance (random, 50))
-        continue;
-      driver_say (self, "async-%u gives up", wait->tag);
-      wait->refusal = CANCELLED;
-      ref_model_leave_line (self->model, wait->tag);
-      g_cancellable_cancel (wait->cancellable);
-      driver_settle (self);
-      return;
-    }
-}
-
-void
-op_new_group (Driver *self,
-              Random *random)
-{
-  if (self->groups->len >= 6)
-    return;
-  driver_say (self, "new group %u", self->groups->len);
-  g_ptr_array_add (self->groups, osiiso_queue_new_group (self->queue, random_chance (random, 50) ? "g" : NULL));
-  ref_model_new_group (self->model);
-}
-
-void
-op_group_submit (Driver *self,
-                 Random *random)
-{
-  if (self->groups->len == 0)
-    op_new_group (self, random);
-  model_submit_one (self, random, TRUE, (int) random_below (random, self->groups->len));
-}
-
-void
-op_map (Driver *self,
-        Random *random)
-{
-  RefOptions drawn;
-  g_autoptr (OsiisoTaskOptions) options = random_options (self, random, &drawn);
-  g_autofree char *text = describe_options (&drawn);
-  g_autofree char *name = drawn.name;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (OsiisoGroup) group = NULL;
-  guint n = random_below (random, 6);
-  /* Of nothing nothing is refused. */
-  int refusal = n > 0 ? get_refusal (self, n) : -1;
-  Payload *payload;
-  int index;
-
-  if (self->groups->len >= 6 || would_block (self, n))
-    return;
-  payload = new_payload (self, refusal < 0 ? n : 0);
-  driver_say (self, "map of %u from task %u as group %u: %s", n, self->tasks->len, self->groups->len, text);
-  group = osiiso_queue_map (self->queue, n, task_func, payload, payload_released, options, &error);
-  driver_compare_error (self, "map", refusal >= 0, refusal, error);
-  if (refusal >= 0 || group == NULL)
-    return;
-  index = (int) ref_model_new_group (self->model);
-  g_ptr_array_add (self->groups, g_object_ref (group));
-  for (guint i = 0; i < n; i++)
-    {
-      g_autoptr (OsiisoHandle) handle = osiiso_group_get_handle (group, i);
-
-      add_task (self, &drawn, osiiso_handle_get_task_id (handle), NULL, payload, TRUE, index);
-    }
-}
-
-/* Attempts */
+/* The operations that take attempts, run them and report on them. */
 
 static void
 random_report (Driver        *self,
@@ -485,9 +149,9 @@ enter_served (Driver        *self,
   driver_compare_int (self, "served task", expected != NULL ? (int) expected->index : -1, (int) attempt->task);
 }
 
-static void
-task_func (OsiisoAttempt *held,
-           gpointer       user_data)
+void
+model_task_func (OsiisoAttempt *held,
+                 gpointer       user_data)
 {
   Payload *payload = user_data;
   Driver *self = payload->driver;
@@ -639,7 +303,8 @@ op_release (Driver *self,
   if (self->attempts->len == 0)
     return;
   attempt = driver_attempt (self, random_below (random, self->attempts->len));
-  driver_say (self, "release attempt %u of task %u (%s)", attempt->number, attempt->task, of_backend ? "backend" : "deferred");
+  driver_say (self, "release attempt %u of task %u (%s)", attempt->number, attempt->task,
+              of_backend ? "backend" : "deferred");
   driver_release (self, attempt, of_backend, !of_backend);
 }
 
@@ -649,8 +314,10 @@ op_drain (Driver *self,
           Random *random)
 {
   driver_say (self, "drain");
-  for (guint i = 0; i < 60 && self->difference == NULL && !self->model->ambiguous && ref_model_count_outstanding (self->model) > 0; i++)
+  for (guint i = 0; i < 60 && ref_model_count_outstanding (self->model) > 0; i++)
     {
+      if (self->difference != NULL || self->model->ambiguous)
+        return;
       op_take (self, random);
       while (self->attempts->len > 0 && self->difference == NULL)
         {

@@ -307,6 +307,7 @@ static const struct
   { 20, op_group_submit },
   { 25, op_submit_async },
   { 4, op_leave_line },
+  { 6, op_cancel_source },
   { 100, op_take },
   { 90, op_run },
   { 50, op_serve },

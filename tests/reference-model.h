@@ -57,6 +57,10 @@ typedef enum
   REF_LINE_BACKWARDS,         /* who came last gets the first place that is free */
   REF_RETRY_ON_ANYTHING,
   REF_RETRY_ON_WINS,          /* over never_retry_on() */
+  REF_DEADLINE_RETRIES,       /* is one more timeout of an attempt */
+  REF_DEADLINE_OF_RUNNING,    /* does not end a task that waits */
+  REF_DEADLINE_FROM_START,
+  REF_SOURCE_SPARES_RUNNING,  /* a submitter's cancellable ends waiting tasks only */
   REF_N_MUTATIONS,
 } RefMutation;
 
@@ -80,6 +84,8 @@ typedef struct
   double   max_retry_delay;
   double   timeout;
   double   delay;
+  double   deadline;
+  guint    source;          /* a number for the submitter's cancellable; 0: none */
   RefRule  rules[4];
   guint    n_rules;
 } RefOptions;
@@ -131,6 +137,8 @@ typedef struct
   gint64       due;         /* waits until then */
   gint64       scheduled_for;
   gint64       times_out;
+  gint64       deadline;
+  gboolean     overdue;     /* it has passed while the function had reported */
   gint64       created;
   gint64       started;
   gint64       finished;
@@ -266,6 +274,9 @@ gboolean  ref_model_cancel     (RefModel   *self,
                                 guint       task);
 guint     ref_model_cancel_group (RefModel *self,
                                 guint       group);
+/* A submitter cancels what was submitted with its cancellable. */
+void      ref_model_cancel_source (RefModel *self,
+                                guint       source);
 gboolean  ref_model_set_priority (RefModel *self,
                                 guint       task,
                                 int         priority);

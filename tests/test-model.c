@@ -131,7 +131,7 @@ report (guint       seed,
   g_array_set_size (program, MIN (at, program->len));
   shrink (seed, program, mutation);
   last = run_program (seed, program, mutation, trace, &at);
-  g_test_message ("with %u operations left:", program->len);
+  g_test_message ("the same, or another, with %u operations left:", program->len);
   for (guint i = 0; i < trace->len; i++)
     g_test_message ("  %s", (char *) g_ptr_array_index (trace, i));
   g_test_message ("%s", last);
@@ -155,29 +155,62 @@ run_seed (guint       seed,
   return FALSE;
 }
 
+/* TRUE when no seed from @first on made a difference. */
+static gboolean
+run_seeds (guint first,
+           guint n_seeds,
+           guint n_ops)
+{
+  for (guint seed = first; seed < first + n_seeds; seed++)
+    if (!run_seed (seed, n_ops, option_mutation, TRUE))
+      {
+        g_test_fail_printf ("repeat with --seed %u --ops %u", seed, n_ops);
+        return FALSE;
+      }
+  return TRUE;
+}
+
 static void
 test_agrees (void)
 {
-  guint n_seeds = g_test_thorough () ? 1000 : 300;
-  guint n_ops = g_test_thorough () ? 1000 : 300;
+  guint n_ops = option_ops > 0 ? option_ops : 1000;
 
   g_test_summary ("Whatever is done with a queue, it does what the model does");
 
-  if (option_seeds > 0)
-    n_seeds = option_seeds;
-  if (option_ops > 0)
-    n_ops = option_ops;
   if (option_seed >= 0)
+    run_seeds (option_seed, 1, n_ops);
+  else if (option_seeds > 0)
+    run_seeds (1, option_seeds, n_ops);
+  else
+    run_seeds (1, g_test_thorough () ? 10000 : 1000, n_ops);
+}
+
+static void
+test_short (void)
+{
+  g_test_summary ("Many queues, of which each begins and ends soon");
+
+  run_seeds (1000000, g_test_thorough () ? 100000 : 5000, 40);
+}
+
+static void
+test_replay (void)
+{
+  g_test_summary ("A seed does the same again");
+
+  for (guint seed = 1; seed <= 20; seed++)
     {
-      g_assert_true (run_seed (option_seed, n_ops, option_mutation, TRUE));
-      return;
+      g_autoptr (GPtrArray) first = g_ptr_array_new_with_free_func (g_free);
+      g_autoptr (GPtrArray) second = g_ptr_array_new_with_free_func (g_free);
+      g_autoptr (GArray) program = new_program (seed, 500);
+      guint at;
+
+      g_free (run_program (seed, program, REF_RIGHT, first, &at));
+      g_free (run_program (seed, program, REF_RIGHT, second, &at));
+      g_assert_cmpuint (first->len, ==, second->len);
+      for (guint i = 0; i < first->len; i++)
+        g_assert_cmpstr (g_ptr_array_index (first, i), ==, g_ptr_array_index (second, i));
     }
-  for (guint seed = 1; seed <= n_seeds; seed++)
-    if (!run_seed (seed, n_ops, option_mutation, TRUE))
-      {
-        g_test_fail_printf ("seed %u with %u operations", seed, n_ops);
-        return;
-      }
 }
 
 static void
@@ -223,7 +256,11 @@ main (int   argc,
   signal (SIGTRAP, tell_and_die);
 
   g_test_add_func ("/model/agrees", test_agrees);
-  for (guint i = REF_RIGHT + 1; i < REF_N_MUTATIONS && option_seed < 0 && option_mutation == 0; i++)
+  if (option_seed >= 0 || option_seeds > 0 || option_mutation > 0)
+    return g_test_run ();
+  g_test_add_func ("/model/short", test_short);
+  g_test_add_func ("/model/replay", test_replay);
+  for (guint i = REF_RIGHT + 1; i < REF_N_MUTATIONS; i++)
     {
       g_autofree char *path = g_strdup_printf ("/model/mutation/%u", i);
 
