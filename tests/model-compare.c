@@ -24,10 +24,10 @@ driver_compare_error (Driver       *self,
                       int           code,
                       const GError *error)
 {
-  GQuark domain = code == CANCELLED ? G_IO_ERROR : OSIISO_QUEUE_ERROR;
+  GQuark domain = code < 0 ? G_IO_ERROR : OSIISO_QUEUE_ERROR;
 
-  if (code == CANCELLED)
-    code = G_IO_ERROR_CANCELLED;
+  if (code < 0)
+    code = code == CANCELLED ? G_IO_ERROR_CANCELLED : G_IO_ERROR_TIMED_OUT;
   if (refused ? !g_error_matches (error, domain, code) : error != NULL)
     driver_differ (self, "%s: expected error %d, got %s", what, refused ? code : -1,
                    error != NULL ? error->message : "none");

@@ -324,6 +324,7 @@ driver_open (Driver     *self,
   self->mode = OSIISO_MODE_FINITE;
   self->on_timeout = OSIISO_TIMEOUT_POLICY_COMPLETE;
   self->timeout = 0;
+  self->shutdown_timeout = 0;
   self->tasks = g_ptr_array_new_with_free_func (task_free);
   self->payloads = g_ptr_array_new_with_free_func (g_free);
   self->attempts = g_ptr_array_new_with_free_func (g_free);
@@ -362,7 +363,7 @@ end_all (Driver *self)
   if (comparable)
     driver_settle (self);
   self->handler = NULL;
-  ref_model_shutdown (self->model, TRUE);
+  ref_model_shutdown (self->model, TRUE, 0);
   osiiso_queue_shutdown_async (self->queue, TRUE, NULL, NULL, NULL);
   if (self->close_later)
     osiiso_backend_closed (self->backend);

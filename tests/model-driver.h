@@ -47,9 +47,10 @@ typedef struct
   GCancellable  *cancellable; /* (nullable) */
 } Attempt;
 
-/* Stands for the one error that is not of OSIISO_QUEUE_ERROR. */
+/* Stand for errors that are not of OSIISO_QUEUE_ERROR. */
 #define CANCELLED (-1)
-#define NOT_REFUSED (-2)
+#define TIMED_OUT (-2)
+#define NOT_REFUSED (-3)
 
 /* An asynchronous call that has not returned, or has since the last look. */
 typedef enum
@@ -118,6 +119,7 @@ typedef struct _Driver
   OsiisoMode          mode;
   OsiisoTimeoutPolicy on_timeout;
   double              timeout;
+  double              shutdown_timeout;
 
   char           *difference;   /* (nullable), the first one */
   GPtrArray      *trace;        /* (nullable), of what was done */
@@ -247,6 +249,8 @@ void      op_leave_run      (Driver *self,
 void      op_wait           (Driver *self,
                              Random *random);
 void      op_group_wait     (Driver *self,
+                             Random *random);
+void      op_next_completed (Driver *self,
                              Random *random);
 void      op_join           (Driver *self,
                              Random *random);

@@ -72,18 +72,29 @@ op_run_async (Driver *self,
               Random *random)
 {
   Wait *wait = model_new_wait (self, WAIT_RUN, 0);
+  gboolean full = random_chance (random, 40);
+  double timeout = full ? random_chance (random, 5) ? -1 : model_maybe_seconds (random, 50) : self->timeout;
+  OsiisoFailPolicy policy = random_chance (random, 50) ? OSIISO_FAIL_POLICY_FAIL_FIRST : OSIISO_FAIL_POLICY_CONTINUE;
   gboolean busy = self->model->run.active;
-  gboolean begun = self->timeout >= 0 && ref_model_begin_run (self->model, self->timeout, self->on_timeout,
-                                                              self->mode == OSIISO_MODE_INFINITE);
+  gboolean begun = timeout >= 0 && ref_model_begin_run (self->model, timeout, full ? (int) policy : -1,
+                                                        self->on_timeout, self->mode == OSIISO_MODE_INFINITE);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
-  driver_say (self, "run_async");
   wait->refused = !begun;
-  if (self->timeout < 0)
+  if (timeout < 0)
     wait->refusal = OSIISO_QUEUE_ERROR_INVALID;
   else if (busy)
     wait->refusal = OSIISO_QUEUE_ERROR_BUSY;
-  osiiso_queue_run_async (self->queue, cancellable, model_returned, wait);
+  if (full)
+    {
+      driver_say (self, "run_full_async for %g s, fail-policy %d", timeout, (int) policy);
+      osiiso_queue_run_full_async (self->queue, timeout, policy, cancellable, model_returned, wait);
+    }
+  else
+    {
+      driver_say (self, "run_async");
+      osiiso_queue_run_async (self->queue, cancellable, model_returned, wait);
+    }
   if (begun)
     self->run_cancellable = g_steal_pointer (&cancellable);
 }
@@ -156,6 +167,37 @@ op_group_wait (Driver *self,
     osiiso_group_wait_async (g_ptr_array_index (self->groups, index), NULL, model_returned, wait);
 }
 
+/* The blocking call, which has no time to wait. */
+void
+op_next_completed (Driver *self,
+                   Random *random)
+{
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GError) error = NULL;
+  int refusal = NOT_REFUSED;
+  int expected = -1;
+  RefGroup *group;
+  guint index;
+
+  if (self->groups->len == 0)
+    return;
+  driver_settle (self);
+  if (self->difference != NULL)
+    return;
+  index = random_below (random, self->groups->len);
+  group = ref_model_group (self->model, index);
+  driver_say (self, "next_completed of group %u", index);
+  if (group->n_given < group->completed->len)
+    expected = (int) g_array_index (group->completed, guint, group->n_given++);
+  else if (group->completed->len < group->members->len)
+    refusal = self->closures ? OSIISO_QUEUE_ERROR_WOULD_DEADLOCK
+              : ref_model_start_work (self->model) ? TIMED_OUT : OSIISO_QUEUE_ERROR_CLOSED;
+  handle = osiiso_group_next_completed (g_ptr_array_index (self->groups, index), 0, NULL, &error);
+  driver_compare_error (self, "next_completed ()", refusal != NOT_REFUSED, refusal, error);
+  driver_compare_int (self, "next_completed ()", expected,
+                      handle != NULL ? (int) driver_find (self, osiiso_handle_get_task_id (handle), NULL) : -1);
+}
+
 void
 op_join (Driver *self,
          Random *random)
@@ -169,34 +211,45 @@ op_join (Driver *self,
 
 static void
 shut_down (Driver  *self,
-           Random  *random,
            gboolean force)
 {
-  gboolean cancel = force && random_chance (random, 30);
+  Wait *wait = model_new_wait (self, WAIT_SHUTDOWN, 0);
+
+  driver_say (self, "shutdown%s", force ? " with force" : "");
+  wait->refused = !force && self->shutdown_timeout < 0;
+  wait->refusal = OSIISO_QUEUE_ERROR_INVALID;
+  if (!wait->refused)
+    ref_model_shutdown (self->model, force, self->shutdown_timeout);
+  osiiso_queue_shutdown_async (self->queue, force, NULL, model_returned, wait);
+}
+
+static void
+cancel_queue (Driver *self)
+{
   gboolean was_paused = self->model->paused;
 
-  driver_say (self, "%s%s", cancel ? "cancel the queue" : "shutdown", force && !cancel ? " with force" : "");
-  ref_model_shutdown (self->model, force);
-  if (cancel && !CANCEL_RESUMES)
+  driver_say (self, "cancel the queue");
+  ref_model_shutdown (self->model, TRUE, 0);
+  if (!CANCEL_RESUMES)
     self->model->paused = was_paused;
-  if (cancel)
-    osiiso_queue_cancel (self->queue);
-  else
-    osiiso_queue_shutdown_async (self->queue, force, NULL, model_returned, model_new_wait (self, WAIT_SHUTDOWN, 0));
+  osiiso_queue_cancel (self->queue);
 }
 
 void
 op_shutdown (Driver *self,
              Random *random)
 {
-  shut_down (self, random, FALSE);
+  shut_down (self, FALSE);
 }
 
 void
 op_force (Driver *self,
           Random *random)
 {
-  shut_down (self, random, TRUE);
+  if (random_chance (random, 30))
+    cancel_queue (self);
+  else
+    shut_down (self, TRUE);
 }
 
 /* The backend has come to its end, or the next queue begins. */

@@ -262,13 +262,16 @@ op_settings (Driver *self,
   self->mode = random_chance (random, 25) ? OSIISO_MODE_INFINITE : OSIISO_MODE_FINITE;
   self->on_timeout = random_chance (random, 40) ? OSIISO_TIMEOUT_POLICY_CANCEL : OSIISO_TIMEOUT_POLICY_COMPLETE;
   self->timeout = random_chance (random, 5) ? -1 : model_maybe_seconds (random, 50);
+  self->shutdown_timeout = random_chance (random, 5) ? -1 : model_maybe_seconds (random, 30);
   self->model->fail_policy = random_chance (random, 40) ? OSIISO_FAIL_POLICY_FAIL_FIRST : OSIISO_FAIL_POLICY_CONTINUE;
   self->model->keep_results = random_chance (random, 85);
-  driver_say (self, "mode %d, on-timeout %d, timeout %g, fail-policy %d, keep-results %d", self->mode,
-              self->on_timeout, self->timeout, self->model->fail_policy, self->model->keep_results);
+  driver_say (self, "mode %d, on-timeout %d, timeout %g, shutdown-timeout %g, fail-policy %d, keep-results %d",
+              self->mode, self->on_timeout, self->timeout, self->shutdown_timeout, self->model->fail_policy,
+              self->model->keep_results);
   osiiso_queue_set_mode (self->queue, self->mode);
   osiiso_queue_set_on_timeout (self->queue, self->on_timeout);
   osiiso_queue_set_timeout (self->queue, self->timeout);
+  osiiso_queue_set_shutdown_timeout (self->queue, self->shutdown_timeout);
   osiiso_queue_set_fail_policy (self->queue, self->model->fail_policy);
   osiiso_queue_set_keep_results (self->queue, self->model->keep_results);
 }
@@ -334,6 +337,7 @@ static const struct
   { 4, op_leave_run },
   { 6, op_wait },
   { 10, op_group_wait },
+  { 6, op_next_completed },
   { 4, op_join },
   { 2, op_shutdown },
   { 1, op_force },

@@ -21,6 +21,8 @@ void     ref_model_add_event         (RefModel         *self,
                                       RefTask          *task,
                                       int               code);
 
+OsiisoFailPolicy ref_model_get_fail_policy (RefModel *self);
+
 /* What follows when a task has ended, or room has become free. */
 void     ref_model_check_idle        (RefModel         *self);
 void     ref_model_serve_line        (RefModel         *self);

@@ -8,6 +8,8 @@ ref_model_next_due (RefModel *self)
 {
   gint64 next = self->run.deadline;
 
+  if (self->shutdown_deadline != 0 && (next == 0 || self->shutdown_deadline < next))
+    next = self->shutdown_deadline;
   for (guint i = 0; i < self->tasks->len; i++)
     {
       RefTask *task = ref_model_task (self, i);
@@ -39,6 +41,14 @@ time_out_run (RefModel *self)
   self->run.deadline = 0;
   self->run.timed_out = !WRONG (self, REF_RUN_TIMEOUT_FORGOTTEN);
   ref_model_abort (self, self->run.on_timeout == OSIISO_TIMEOUT_POLICY_CANCEL || WRONG (self, REF_RUN_TIMEOUT_ALL));
+}
+
+static void
+time_out_shutdown (RefModel *self)
+{
+  self->shutdown_deadline = 0;
+  if (!WRONG (self, REF_SHUTDOWN_TIME_ENDLESS))
+    ref_model_abort (self, !WRONG (self, REF_SHUTDOWN_TIME_SPARES));
 }
 
 static void
@@ -75,7 +85,7 @@ end_all_overdue (RefModel *self)
       if (task->deadline != 0 && task->deadline <= self->now && !task->overdue)
         g_ptr_array_add (found, task);
     }
-  if (found->len > 1 && self->fail_policy == OSIISO_FAIL_POLICY_FAIL_FIRST)
+  if (found->len > 1 && ref_model_get_fail_policy (self) == OSIISO_FAIL_POLICY_FAIL_FIRST)
     self->ambiguous = TRUE;
   for (guint i = 0; i < found->len; i++)
     if (!ref_task_is_final (g_ptr_array_index (found, i)))
@@ -84,11 +94,13 @@ end_all_overdue (RefModel *self)
 }
 
 /* All that falls due just now. Attempts time out in the order of submission; when
- * the run does at the same microsecond nobody says which comes first. */
+ * the run does, or a shutdown, at the same microsecond nobody says which comes
+ * first. */
 static void
 fall_due (RefModel *self)
 {
   gboolean run_is_due = self->run.deadline != 0 && self->run.deadline <= self->now;
+  gboolean shutdown_is_due = self->shutdown_deadline != 0 && self->shutdown_deadline <= self->now;
   gboolean timed_out = end_all_overdue (self) > 0;
 
   for (guint i = 0; i < self->tasks->len; i++)
@@ -110,10 +122,12 @@ fall_due (RefModel *self)
       timed_out = TRUE;
       time_out_attempt (self, task);
     }
-  if (run_is_due && timed_out)
+  if (run_is_due + timed_out + shutdown_is_due > 1)
     self->ambiguous = TRUE;
   else if (run_is_due)
     time_out_run (self);
+  else if (shutdown_is_due)
+    time_out_shutdown (self);
 }
 
 void
@@ -157,12 +171,14 @@ ref_model_start (RefModel *self)
 gboolean
 ref_model_begin_run (RefModel           *self,
                      double              timeout,
+                     int                 fail_policy,
                      OsiisoTimeoutPolicy on_timeout,
                      gboolean            infinite)
 {
   if (self->run.active || !ref_model_start_work (self))
     return FALSE;
   self->halted = FALSE;
+  self->run_fail_policy = fail_policy;
   self->run.active = TRUE;
   self->run.infinite = infinite;
   self->run.timed_out = FALSE;
@@ -197,6 +213,8 @@ ref_model_end_run (RefModel *self)
     self->resting = TRUE;
   self->run.active = FALSE;
   self->run.deadline = 0;
+  if (!WRONG (self, REF_RUN_POLICY_STAYS))
+    self->run_fail_policy = -1;
   self->halted = FALSE;
 }
 
@@ -212,19 +230,28 @@ ref_model_join (RefModel *self)
 
 void
 ref_model_shutdown (RefModel *self,
-                    gboolean  force)
+                    gboolean  force,
+                    double    timeout)
 {
+  gint64 deadline = self->now + ref_microseconds (timeout);
+
   if (!WRONG (self, REF_SHUTDOWN_STAYS_PAUSED))
     self->paused = FALSE;
   self->accepting = FALSE;
   ref_model_serve_line (self);
+  if (!force && timeout > 0 && (self->shutdown_deadline == 0 || deadline < self->shutdown_deadline) &&
+      self->life < REF_CLOSING)
+    self->shutdown_deadline = deadline;
   if (force)
     ref_model_abort (self, !WRONG (self, REF_FORCE_SPARES));
   else if (ref_model_count_outstanding (self) > 0)
     ref_model_start_work (self);
 
   if (self->life == REF_NEW)
-    self->life = REF_CLOSED;
+    {
+      self->life = REF_CLOSED;
+      self->shutdown_deadline = 0;
+    }
   else if (self->life == REF_STARTED)
     self->life = REF_DRAINING;
   ref_model_check_idle (self);

@@ -67,6 +67,7 @@ ref_model_new (RefMutation mutation,
   self->keep_results = TRUE;
   self->limit = 1;
   self->burst = 1;
+  self->run_fail_policy = -1;
   self->tasks = g_ptr_array_new_with_free_func (task_free);
   self->groups = g_ptr_array_new_with_free_func (group_free);
   self->line = g_ptr_array_new_with_free_func (ref_submission_free);
@@ -176,7 +177,15 @@ ref_model_check_idle (RefModel *self)
     {
       self->life = self->close_later ? REF_CLOSING : REF_CLOSED;
       self->run.deadline = 0;
+      self->shutdown_deadline = 0;
     }
+}
+
+OsiisoFailPolicy
+ref_model_get_fail_policy (RefModel *self)
+{
+  return self->run_fail_policy >= 0 && !WRONG (self, REF_RUN_POLICY_IGNORED) ? (OsiisoFailPolicy) self->run_fail_policy
+                                                                             : self->fail_policy;
 }
 
 static gboolean
@@ -224,7 +233,7 @@ ref_model_end_task (RefModel    *self,
   if (task->group >= 0)
     g_array_append_val (ref_model_group (self, task->group)->completed, task->index);
   /* The victims are told first, although the failure came first. */
-  if (status == OSIISO_STATUS_FAILED && self->fail_policy == OSIISO_FAIL_POLICY_FAIL_FIRST)
+  if (status == OSIISO_STATUS_FAILED && ref_model_get_fail_policy (self) == OSIISO_FAIL_POLICY_FAIL_FIRST)
     ref_model_abort (self, WRONG (self, REF_FAIL_FIRST_ALL));
   ref_model_add_event (self, REF_EVENT_COMPLETE, task, 0);
   ref_model_check_idle (self);

@@ -61,6 +61,10 @@ typedef enum
   REF_DEADLINE_OF_RUNNING,    /* does not end a task that waits */
   REF_DEADLINE_FROM_START,
   REF_SOURCE_SPARES_RUNNING,  /* a submitter's cancellable ends waiting tasks only */
+  REF_RUN_POLICY_IGNORED,     /* the queue's counts in a run that has its own */
+  REF_RUN_POLICY_STAYS,       /* after that run */
+  REF_SHUTDOWN_TIME_ENDLESS,
+  REF_SHUTDOWN_TIME_SPARES,   /* what must complete */
   REF_N_MUTATIONS,
 } RefMutation;
 
@@ -198,6 +202,8 @@ typedef struct
   gint64      empty_at;     /* when all starts so far are paid for */
   gint64      next_turn;
   OsiisoFailPolicy fail_policy;
+  int         run_fail_policy; /* of a run that has its own, or -1 */
+  gint64      shutdown_deadline;
   gboolean    keep_results;
 
   GPtrArray  *tasks;        /* of RefTask, all that ever were */
@@ -297,13 +303,15 @@ gboolean  ref_model_start_work (RefModel   *self);
 gboolean  ref_model_start      (RefModel   *self);
 gboolean  ref_model_begin_run  (RefModel           *self,
                                 double              timeout,
+                                int                 fail_policy,
                                 OsiisoTimeoutPolicy on_timeout,
                                 gboolean            infinite);
 gboolean  ref_model_run_is_over (RefModel  *self);
 void      ref_model_end_run    (RefModel   *self);
 gboolean  ref_model_join       (RefModel   *self);
 void      ref_model_shutdown   (RefModel   *self,
-                                gboolean    force);
+                                gboolean    force,
+                                double      timeout);
 void      ref_model_closed     (RefModel   *self);
 void      ref_model_clear_results (RefModel *self);
 
