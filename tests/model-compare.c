@@ -353,7 +353,6 @@ compare_run (Driver *self,
     driver_compare_summary (self, "run", wait->summary, model->results, model->run.first_result, &counts,
                             model->run.timed_out, model->now - model->run.started);
   ref_model_end_run (model);
-  g_clear_object (&self->run_cancellable);
 }
 
 static void
@@ -516,7 +515,7 @@ driver_compare_counts (Driver *self)
   driver_compare_int (self, "pending-count", outstanding - active, osiiso_queue_get_pending_count (self->queue));
   driver_compare_int (self, "scheduled-count", ref_model_count_scheduled (self->model),
                       osiiso_queue_get_scheduled_count (self->queue));
-  driver_compare_int (self, "completed-count", self->model->n_completed,
+  driver_compare_int (self, "completed-count", self->model->n_completed - self->model->n_forgotten,
                       osiiso_queue_get_completed_count (self->queue));
   driver_compare_int (self, "paused", self->model->paused, osiiso_queue_get_paused (self->queue));
   driver_compare_int (self, "closed", self->model->life == REF_CLOSED, osiiso_queue_get_closed (self->queue));

@@ -389,7 +389,6 @@ driver_close (Driver *self)
   gpointer queue = self->queue;
 
   end_all (self);
-  g_clear_object (&self->run_cancellable);
   g_ptr_array_unref (self->waits);
   g_ptr_array_unref (self->tasks);
   g_ptr_array_unref (self->groups);

@@ -71,7 +71,7 @@ typedef struct
   guint             tag;        /* of a submission */
   guint             source;     /* of its cancellable */
   Payload          *payload;    /* of a submission */
-  GCancellable     *cancellable; /* (nullable) */
+  GCancellable     *cancellable;
   gboolean          refused;    /* is to return with refusal, a code of OSIISO_QUEUE_ERROR or CANCELLED */
   int               refusal;
   gboolean          over;       /* what it waits for has come */
@@ -114,7 +114,6 @@ typedef struct _Driver
   Attempt        *served;       /* (nullable), whose function was entered last then */
   gboolean        inside;       /* a function is running */
   void          (*handler) (struct _Driver *self, guint task); /* (nullable), of on-complete */
-  GCancellable   *run_cancellable; /* (nullable) */
 
   OsiisoMode          mode;
   OsiisoTimeoutPolicy on_timeout;
@@ -216,8 +215,6 @@ void      op_push           (Driver *self,
                              Random *random);
 void      op_submit_async   (Driver *self,
                              Random *random);
-void      op_leave_line     (Driver *self,
-                             Random *random);
 void      op_cancel_source  (Driver *self,
                              Random *random);
 void      op_map            (Driver *self,
@@ -244,6 +241,8 @@ void      op_start          (Driver *self,
                              Random *random);
 void      op_run_async      (Driver *self,
                              Random *random);
+void      op_leave_wait     (Driver *self,
+                             Random *random);
 void      op_leave_run      (Driver *self,
                              Random *random);
 void      op_wait           (Driver *self,
@@ -257,6 +256,8 @@ void      op_join           (Driver *self,
 void      op_shutdown       (Driver *self,
                              Random *random);
 void      op_force          (Driver *self,
+                             Random *random);
+void      op_reset          (Driver *self,
                              Random *random);
 void      op_close          (Driver *self,
                              Random *random);

@@ -63,6 +63,7 @@ model_new_wait (Driver  *self,
   wait->index = index;
   wait->since = self->model->now;
   wait->refusal = OSIISO_QUEUE_ERROR_CLOSED;
+  wait->cancellable = g_cancellable_new ();
   g_ptr_array_add (self->waits, wait);
   return wait;
 }
@@ -78,7 +79,6 @@ op_run_async (Driver *self,
   gboolean busy = self->model->run.active;
   gboolean begun = timeout >= 0 && ref_model_begin_run (self->model, timeout, full ? (int) policy : -1,
                                                         self->on_timeout, self->mode == OSIISO_MODE_INFINITE);
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
 
   wait->refused = !begun;
   if (timeout < 0)
@@ -88,39 +88,64 @@ op_run_async (Driver *self,
   if (full)
     {
       driver_say (self, "run_full_async for %g s, fail-policy %d", timeout, (int) policy);
-      osiiso_queue_run_full_async (self->queue, timeout, policy, cancellable, model_returned, wait);
+      osiiso_queue_run_full_async (self->queue, timeout, policy, wait->cancellable, model_returned, wait);
     }
   else
     {
       driver_say (self, "run_async");
-      osiiso_queue_run_async (self->queue, cancellable, model_returned, wait);
+      osiiso_queue_run_async (self->queue, wait->cancellable, model_returned, wait);
     }
-  if (begun)
-    self->run_cancellable = g_steal_pointer (&cancellable);
 }
 
-/* Nobody waits for the run any longer, and the tasks go on. */
+static void
+leave (Driver *self,
+       Wait   *wait)
+{
+  wait->refused = TRUE;
+  wait->refusal = CANCELLED;
+  if (wait->kind == WAIT_RUN)
+    ref_model_end_run (self->model);
+  else if (wait->kind == WAIT_SUBMIT)
+    ref_model_leave_line (self->model, wait->tag);
+  else if (wait->kind == WAIT_JOIN)
+    self->model->n_joins--;
+  g_cancellable_cancel (wait->cancellable);
+  driver_settle (self);
+}
+
+/* One who waits waits no longer, and the tasks go on. */
+void
+op_leave_wait (Driver *self,
+               Random *random)
+{
+  driver_settle (self);
+  for (guint i = 0; self->difference == NULL && i < self->waits->len; i++)
+    {
+      Wait *wait = g_ptr_array_index (self->waits, i);
+
+      if (wait->kind == WAIT_RUN || random_chance (random, 50))
+        continue;
+      driver_say (self, "leave wait %u", i);
+      leave (self, wait);
+      return;
+    }
+}
+
 void
 op_leave_run (Driver *self,
               Random *random)
 {
   driver_settle (self);
-  if (self->difference != NULL || !self->model->run.active || ref_model_run_is_over (self->model))
-    return;
-  driver_say (self, "leave the run");
-  for (guint i = 0; i < self->waits->len; i++)
+  for (guint i = 0; self->difference == NULL && i < self->waits->len; i++)
     {
       Wait *wait = g_ptr_array_index (self->waits, i);
 
-      if (wait->kind != WAIT_RUN || wait->refused)
+      if (wait->kind != WAIT_RUN)
         continue;
-      wait->refused = TRUE;
-      wait->refusal = CANCELLED;
+      driver_say (self, "leave the run");
+      leave (self, wait);
+      return;
     }
-  ref_model_end_run (self->model);
-  g_cancellable_cancel (self->run_cancellable);
-  g_clear_object (&self->run_cancellable);
-  driver_settle (self);
 }
 
 void
@@ -142,7 +167,7 @@ op_wait (Driver *self,
   task = ref_model_task (self->model, index);
   wait = model_new_wait (self, WAIT_TASK, index);
   wait->refused = task->status < OSIISO_STATUS_SUCCEEDED && !ref_model_start_work (self->model);
-  osiiso_handle_wait_async (handle, NULL, model_returned, wait);
+  osiiso_handle_wait_async (handle, wait->cancellable, model_returned, wait);
 }
 
 void
@@ -162,9 +187,9 @@ op_group_wait (Driver *self,
   wait = model_new_wait (self, next ? WAIT_NEXT : WAIT_GROUP, index);
   wait->refused = group->completed->len < group->members->len && !ref_model_start_work (self->model);
   if (next)
-    osiiso_group_next_completed_async (g_ptr_array_index (self->groups, index), NULL, model_returned, wait);
+    osiiso_group_next_completed_async (g_ptr_array_index (self->groups, index), wait->cancellable, model_returned, wait);
   else
-    osiiso_group_wait_async (g_ptr_array_index (self->groups, index), NULL, model_returned, wait);
+    osiiso_group_wait_async (g_ptr_array_index (self->groups, index), wait->cancellable, model_returned, wait);
 }
 
 /* The blocking call, which has no time to wait. */
@@ -206,7 +231,7 @@ op_join (Driver *self,
 
   driver_say (self, "join_async");
   wait->refused = !ref_model_join (self->model);
-  osiiso_queue_join_async (self->queue, NULL, model_returned, wait);
+  osiiso_queue_join_async (self->queue, wait->cancellable, model_returned, wait);
 }
 
 static void
@@ -220,7 +245,7 @@ shut_down (Driver  *self,
   wait->refusal = OSIISO_QUEUE_ERROR_INVALID;
   if (!wait->refused)
     ref_model_shutdown (self->model, force, self->shutdown_timeout);
-  osiiso_queue_shutdown_async (self->queue, force, NULL, model_returned, wait);
+  osiiso_queue_shutdown_async (self->queue, force, wait->cancellable, model_returned, wait);
 }
 
 static void
@@ -250,6 +275,25 @@ op_force (Driver *self,
     cancel_queue (self);
   else
     shut_down (self, TRUE);
+}
+
+void
+op_reset (Driver *self,
+          Random *random)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean busy;
+
+  driver_settle (self);
+  if (self->difference != NULL)
+    return;
+  driver_say (self, "reset");
+  busy = !ref_model_reset (self->model);
+  /* A backend that is opened again has not asked for anything yet. */
+  if (!busy && self->model->life == REF_NEW)
+    self->awake = FALSE;
+  osiiso_queue_reset (self->queue, &error);
+  driver_compare_error (self, "reset", busy, OSIISO_QUEUE_ERROR_BUSY, error);
 }
 
 /* The backend has come to its end, or the next queue begins. */

@@ -55,7 +55,7 @@ random_options (Driver     *self,
   drawn->retry_delay = model_maybe_seconds (random, 60);
   drawn->backoff = backoffs[random_below (random, G_N_ELEMENTS (backoffs))];
   drawn->max_retry_delay = model_maybe_seconds (random, 30);
-  drawn->timeout = model_maybe_seconds (random, 30);
+  drawn->timeout = random_chance (random, 2) ? -1 : model_maybe_seconds (random, 30);
   drawn->delay = model_maybe_seconds (random, 25);
   drawn->deadline = model_maybe_seconds (random, 15);
   if (random_chance (random, 60))
@@ -147,6 +147,8 @@ get_refusal (Driver           *self,
              const RefOptions *options,
              guint             n)
 {
+  if (options->timeout < 0)
+    return OSIISO_QUEUE_ERROR_INVALID;
   for (guint i = 0; options->source != 0 && i < G_N_ELEMENTS (self->sources); i++)
     if (self->numbers[i] == options->source && g_cancellable_is_cancelled (self->sources[i]))
       return CANCELLED;
@@ -267,44 +269,20 @@ op_submit_async (Driver *self,
     }
   wait->payload = new_payload (self, 0);
   wait->payload->waits = TRUE;
-  wait->cancellable = g_cancellable_new ();
   driver_say (self, "submit_async %s: %s", drawn.name, text);
   wait->source = drawn.source;
-  if (get_refusal (self, &drawn, 1) == CANCELLED)
+  wait->refusal = get_refusal (self, &drawn, 1);
+  wait->refused = wait->refusal != NOT_REFUSED && wait->refusal != OSIISO_QUEUE_ERROR_FULL;
+  if (!wait->refused)
     {
-      wait->refused = TRUE;
-      wait->refusal = CANCELLED;
-    }
-  else
-    {
-      wait->refused = !ref_model_enter_line (self->model, &drawn, wait->tag);
+      wait->refusal = OSIISO_QUEUE_ERROR_CLOSED;
+      ref_model_enter_line (self->model, &drawn, wait->tag);
     }
   wait->payload->waits = !wait->refused;
   osiiso_queue_submit_async (self->queue, model_task_func, wait->payload, payload_released, options, wait->cancellable,
                              model_returned, wait);
   driver_admit (self);
   g_free (drawn.name);
-}
-
-/* One who waits for room gives up. */
-void
-op_leave_line (Driver *self,
-               Random *random)
-{
-  driver_settle (self);
-  for (guint i = 0; self->difference == NULL && i < self->waits->len; i++)
-    {
-      Wait *wait = g_ptr_array_index (self->waits, i);
-
-      if (wait->kind != WAIT_SUBMIT || wait->over || random_chance (random, 50))
-        continue;
-      driver_say (self, "async-%u gives up", wait->tag);
-      wait->refusal = CANCELLED;
-      ref_model_leave_line (self->model, wait->tag);
-      g_cancellable_cancel (wait->cancellable);
-      driver_settle (self);
-      return;
-    }
 }
 
 /* A submitter cancels all that it has submitted; the next one may be another. */

@@ -309,7 +309,7 @@ static const struct
   { 3, op_new_group },
   { 20, op_group_submit },
   { 25, op_submit_async },
-  { 4, op_leave_line },
+  { 10, op_leave_wait },
   { 6, op_cancel_source },
   { 100, op_take },
   { 90, op_run },
@@ -341,6 +341,7 @@ static const struct
   { 4, op_join },
   { 2, op_shutdown },
   { 1, op_force },
+  { 4, op_reset },
   { 30, op_close },
 };
 

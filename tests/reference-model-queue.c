@@ -137,7 +137,7 @@ ref_model_advance (RefModel *self,
   gint64 target = self->now + us;
   gint64 next;
 
-  while ((next = ref_model_next_due (self)) != 0 && next <= target)
+  while (!self->ambiguous && (next = ref_model_next_due (self)) != 0 && next <= target)
     {
       self->now = MAX (next, self->now);
       fall_due (self);
@@ -272,4 +272,28 @@ ref_model_clear_results (RefModel *self)
   self->run.first_result = 0;
   if (WRONG (self, REF_CLEAR_COUNTS))
     self->counts = (RefCounts) { 0, 0, 0 };
+}
+
+gboolean
+ref_model_reset (RefModel *self)
+{
+  gboolean was_halted = self->halted;
+
+  if (self->run.active || self->life == REF_DRAINING || self->life == REF_CLOSING ||
+      (self->life == REF_STARTED && !self->resting))
+    return FALSE;
+
+  ref_model_abort (self, !WRONG (self, REF_RESET_SPARES));
+  self->halted = WRONG (self, REF_RESET_STAYS_CLOSED) && was_halted;
+  self->accepting = self->accepting || !WRONG (self, REF_RESET_STAYS_CLOSED);
+  if (self->life == REF_CLOSED)
+    {
+      self->life = REF_NEW;
+      self->resting = TRUE;
+    }
+  ref_model_clear_results (self);
+  if (!WRONG (self, REF_RESET_COUNTS_ON))
+    self->counts = (RefCounts) { 0, 0, 0 };
+  self->n_forgotten = self->n_completed;
+  return TRUE;
 }

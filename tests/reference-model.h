@@ -65,6 +65,9 @@ typedef enum
   REF_RUN_POLICY_STAYS,       /* after that run */
   REF_SHUTDOWN_TIME_ENDLESS,
   REF_SHUTDOWN_TIME_SPARES,   /* what must complete */
+  REF_RESET_SPARES,           /* what must complete */
+  REF_RESET_COUNTS_ON,
+  REF_RESET_STAYS_CLOSED,
   REF_N_MUTATIONS,
 } RefMutation;
 
@@ -214,6 +217,7 @@ typedef struct
   GArray     *events;       /* of RefEvent, since the last look */
   RefCounts   counts;
   guint64     n_completed;
+  guint64     n_forgotten;  /* of them, by resets */
   guint       n_batches;
   guint       n_joins;      /* that wait */
   guint       n_joined;     /* that have been told, since the last look */
@@ -313,6 +317,7 @@ void      ref_model_shutdown   (RefModel   *self,
                                 gboolean    force,
                                 double      timeout);
 void      ref_model_closed     (RefModel   *self);
+gboolean  ref_model_reset      (RefModel   *self);
 void      ref_model_clear_results (RefModel *self);
 
 guint64   ref_model_count_outstanding (RefModel *self);
