@@ -8,5 +8,11 @@ G_BEGIN_DECLS
 /* The models; each array ends with one that has no name. */
 extern const ExModel ex_basic_models[];
 extern const ExModel ex_wake_protocol_models[];
+extern const ExModel ex_take_models[];
+extern const ExModel ex_attempt_end_models[];
+extern const ExModel ex_waiter_models[];
+extern const ExModel ex_admission_models[];
+extern const ExModel ex_shutdown_models[];
+extern const ExModel ex_thread_pool_models[];
 
 G_END_DECLS

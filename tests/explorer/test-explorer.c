@@ -25,6 +25,12 @@ static const struct
 } groups[] = {
   { "basic", ex_basic_models },
   { "wake-protocols", ex_wake_protocol_models },
+  { "take", ex_take_models },
+  { "attempt-end", ex_attempt_end_models },
+  { "waiters", ex_waiter_models },
+  { "admission", ex_admission_models },
+  { "shutdown", ex_shutdown_models },
+  { "thread-pool", ex_thread_pool_models },
 };
 
 static int n_preemptions = DEFAULT_PREEMPTIONS;
@@ -133,7 +139,8 @@ test_cut (void)
 {
   static const char *const paths[] = {
     "basic/stores", "basic/add-locked", "basic/order", "basic/meet", "basic/hand-over", "basic/futex",
-    "wake-protocols/v3", "wake-protocols/v5",
+    "wake-protocols/v3", "wake-protocols/v5", "take/batch", "take/loop", "attempt-end/asks", "waiters/join",
+    "waiters/async-cancel", "admission/one", "shutdown/new-work", "thread-pool/hang",
   };
 
   g_test_summary ("Exploring every schedule finds the same ends as exploring those that lead to new states");

@@ -1,0 +1,510 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "models.h"
+
+#include <string.h>
+
+/*
+ * How a queue starts, drains and closes.
+ *
+ * Mirrors osiiso-scheduler-life.c (begin_start, start, set_open, close_backend,
+ * check_idle, count_out, backend_closed, shutdown and its deadline), count_in_locked
+ * in osiiso-scheduler.c, and abort, cancel and client_tick there.
+ *
+ * Whatever comes together, the backend is closed exactly once, if it was opened,
+ * when there is no work and none is accepted any more; the queue becomes CLOSED,
+ * and who waits for that learns it; the reference that work has on the scheduler
+ * is taken and dropped equally often.
+ */
+
+typedef enum
+{
+  FAULT_NONE,
+  FAULT_NO_CHECK,        /* a shutdown leaves it to the last task to close */
+  FAULT_CLOSE_TWICE,     /* who closes says so when the lock is released already */
+  FAULT_ACCEPT_LATE,     /* tasks are accepted until the draining has begun */
+  FAULT_IGNORE_STARTING, /* a shutdown does not wait for a start that is under way */
+  FAULT_NO_START,        /* work that waits in a queue that is shut down is not started */
+  FAULT_COUNT_UNLOCKED,  /* others may come in while the last task is counted out */
+  FAULT_DEADLINE_LATE,   /* the deadline is set also when there is nothing to be cut short */
+  FAULT_CLOSE_SILENT,    /* who waits for the end is not told */
+} Fault;
+
+typedef enum
+{
+  LIFE_NEW,
+  LIFE_STARTING,
+  LIFE_STARTED,
+  LIFE_DRAINING,
+  LIFE_CLOSING,
+  LIFE_CLOSED,
+} Life;
+
+typedef enum
+{
+  TASK_NONE,
+  TASK_QUEUED,
+  TASK_ENDED,
+} Task;
+
+#define MAX_TASKS 3
+
+typedef struct
+{
+  Life     life;        /* NEW or STARTED */
+  int      n_tasks;     /* queued at first; each has a worker */
+  gboolean submits;     /* somebody submits one more */
+  gboolean starts;      /* somebody starts the queue */
+  gboolean fails;       /* the backend does not open, perhaps */
+  int      n_shutdowns;
+  gboolean force;       /* the first one */
+  gboolean deadline;    /* the others have one */
+} Scenario;
+
+static struct
+{
+  const Scenario *scenario;
+  Fault    fault;
+  ExMutex  ready_lock;
+  ExMutex  inbox_lock;
+  ExMutex  view_lock;
+  ExCond   view_cond;
+  Life     life;            /* view_lock */
+  gboolean open;            /* ready_lock and inbox_lock */
+  gboolean accepting;       /* inbox_lock */
+  Task     tasks[MAX_TASKS]; /* ready_lock */
+  gboolean shutdown_deadline; /* ready_lock */
+  ExAtomic n_in;            /* written with inbox_lock */
+  ExAtomic n_out;           /* written with ready_lock */
+  ExAtomic ref_count;
+
+  /* Of the model. */
+  int      n_opened;        /* the starter's: there is one at a time */
+  ExAtomic n_closed;
+  ExAtomic has_opened;
+  ExAtomic submitted;
+  ExAtomic armed;
+} s;
+
+static void close_backend (void);
+
+static gint64
+get_outstanding (void)
+{
+  const gint64 n_out = ex_load (&s.n_out);
+
+  return ex_load (&s.n_in) - n_out;
+}
+
+static void
+set_open (gboolean open)
+{
+  ex_lock (&s.ready_lock);
+  ex_lock (&s.inbox_lock);
+  s.open = open;
+  ex_unlock (&s.inbox_lock);
+  ex_unlock (&s.ready_lock);
+}
+
+/* With the view lock. */
+static gboolean
+check_idle_locked (void)
+{
+  gboolean close_now = s.life == LIFE_DRAINING && get_outstanding () == 0;
+
+  if (close_now && s.fault != FAULT_CLOSE_TWICE)
+    s.life = LIFE_CLOSING;
+  ex_broadcast (&s.view_cond);
+  return close_now;
+}
+
+static void
+check_idle (void)
+{
+  gboolean close_now;
+
+  ex_lock (&s.view_lock);
+  close_now = check_idle_locked ();
+  ex_unlock (&s.view_lock);
+  if (close_now)
+    close_backend ();
+}
+
+static void
+count_out (void)
+{
+  const gboolean all = s.fault != FAULT_COUNT_UNLOCKED;
+  gboolean close_now = FALSE;
+  gboolean last = FALSE;
+
+  ex_lock (&s.ready_lock);
+  if (get_outstanding () > 1)
+    {
+      ex_add (&s.n_out, 1);
+    }
+  else
+    {
+      if (all)
+        ex_lock (&s.inbox_lock);
+      ex_lock (&s.view_lock);
+      ex_add (&s.n_out, 1);
+      last = get_outstanding () == 0;
+      if (last)
+        close_now = check_idle_locked ();
+      ex_unlock (&s.view_lock);
+      if (all)
+        ex_unlock (&s.inbox_lock);
+    }
+  ex_unlock (&s.ready_lock);
+  if (!last)
+    return;
+  if (close_now)
+    close_backend ();
+  ex_assert (ex_add (&s.ref_count, -1) > 1);
+}
+
+static void
+backend_closed (void)
+{
+  ex_lock (&s.view_lock);
+  if (s.life == LIFE_CLOSING)
+    s.life = LIFE_CLOSED;
+  if (s.fault != FAULT_CLOSE_SILENT)
+    ex_broadcast (&s.view_cond);
+  ex_unlock (&s.view_lock);
+}
+
+static void
+disarm_timers (void)
+{
+  ex_lock (&s.ready_lock);
+  s.shutdown_deadline = FALSE;
+  ex_unlock (&s.ready_lock);
+}
+
+static void
+set_shutdown_deadline (void)
+{
+  ex_lock (&s.ready_lock);
+  ex_lock (&s.view_lock);
+  if (s.life < LIFE_CLOSING || s.fault == FAULT_DEADLINE_LATE)
+    s.shutdown_deadline = TRUE;
+  ex_unlock (&s.view_lock);
+  ex_unlock (&s.ready_lock);
+  ex_store (&s.armed, 1);
+}
+
+static void
+close_backend (void)
+{
+  ex_assert (ex_holds_nothing ());
+  if (s.fault == FAULT_CLOSE_TWICE)
+    {
+      ex_lock (&s.view_lock);
+      s.life = LIFE_CLOSING;
+      ex_unlock (&s.view_lock);
+    }
+  ex_assert (get_outstanding () == 0);
+  set_open (FALSE);
+  disarm_timers ();
+  ex_assert (ex_add (&s.n_closed, 1) == 0);
+  backend_closed ();
+}
+
+/* FALSE when it has closed. */
+static gboolean
+begin_start (gboolean *already)
+{
+  gboolean closed;
+
+  ex_lock (&s.view_lock);
+  while (s.life == LIFE_STARTING)
+    ex_wait (&s.view_cond, &s.view_lock);
+  *already = s.life == LIFE_STARTED || s.life == LIFE_DRAINING;
+  closed = s.life > LIFE_DRAINING;
+  if (s.life == LIFE_NEW)
+    s.life = LIFE_STARTING;
+  ex_unlock (&s.view_lock);
+  return !closed;
+}
+
+static gboolean
+start (void)
+{
+  gboolean already;
+  gboolean ok;
+
+  if (!begin_start (&already))
+    return FALSE;
+  if (already)
+    return TRUE;
+
+  set_open (TRUE);
+  ok = !s.scenario->fails || ex_choose (2) == 0;
+  if (ok)
+    ex_store (&s.has_opened, 1);
+  else
+    set_open (FALSE);
+
+  ex_lock (&s.view_lock);
+  if (ok)
+    s.n_opened++;
+  s.life = ok ? LIFE_STARTED : LIFE_NEW;
+  ex_broadcast (&s.view_cond);
+  ex_unlock (&s.view_lock);
+  return ok;
+}
+
+/* Ends a task that nobody has ended; osiiso_scheduler_cancel() and the end of an
+ * attempt alike. */
+static void
+end_task (int task)
+{
+  gboolean mine;
+
+  ex_lock (&s.ready_lock);
+  mine = s.tasks[task] == TASK_QUEUED;
+  if (mine)
+    s.tasks[task] = TASK_ENDED;
+  ex_unlock (&s.ready_lock);
+  if (mine)
+    count_out ();
+}
+
+static void
+cancel_all (void)
+{
+  for (int i = 0; i < MAX_TASKS; i++)
+    end_task (i);
+}
+
+static void
+shut_down (gpointer force)
+{
+  gboolean was_new;
+
+  if (s.fault != FAULT_ACCEPT_LATE)
+    {
+      ex_lock (&s.inbox_lock);
+      s.accepting = FALSE;
+      ex_unlock (&s.inbox_lock);
+    }
+
+  if (s.scenario->deadline && force == NULL)
+    set_shutdown_deadline ();
+
+  if (force != NULL)
+    cancel_all ();
+  else if (get_outstanding () > 0 && (s.fault == FAULT_NO_START || !start ()))
+    if (s.fault != FAULT_NO_START)
+      cancel_all ();
+
+  ex_lock (&s.view_lock);
+  while (s.life == LIFE_STARTING && s.fault != FAULT_IGNORE_STARTING)
+    ex_wait (&s.view_cond, &s.view_lock);
+  was_new = s.life == LIFE_NEW;
+  if (was_new)
+    s.life = LIFE_CLOSING;
+  else if (s.life == LIFE_STARTED)
+    s.life = LIFE_DRAINING;
+  ex_unlock (&s.view_lock);
+
+  if (was_new)
+    {
+      disarm_timers ();
+      backend_closed ();
+    }
+  else if (s.fault != FAULT_NO_CHECK)
+    check_idle ();
+
+  if (s.fault == FAULT_ACCEPT_LATE)
+    {
+      ex_lock (&s.inbox_lock);
+      s.accepting = FALSE;
+      ex_unlock (&s.inbox_lock);
+    }
+}
+
+/* The threads. */
+
+static void
+work (gpointer data)
+{
+  /* Nothing runs before the backend is open. */
+  if (s.scenario->life == LIFE_NEW)
+    ex_await (&s.has_opened);
+  end_task (GPOINTER_TO_INT (data));
+}
+
+static void
+submit (gpointer unused)
+{
+  const int task = s.scenario->n_tasks;
+  gboolean accepted;
+
+  ex_lock (&s.inbox_lock);
+  accepted = s.accepting;
+  if (accepted)
+    {
+      if (ex_peek (&s.n_in) == ex_load (&s.n_out))
+        ex_add (&s.ref_count, 1);
+      ex_add (&s.n_in, 1);
+    }
+  ex_unlock (&s.inbox_lock);
+  if (!accepted)
+    return;
+  ex_assert (!ex_load (&s.n_closed));
+  /* In the real one that is one step with the above. */
+  ex_lock (&s.ready_lock);
+  s.tasks[task] = TASK_QUEUED;
+  ex_unlock (&s.ready_lock);
+  ex_store (&s.submitted, 1);
+}
+
+static void
+work_submitted (gpointer unused)
+{
+  ex_await (&s.submitted);
+  end_task (s.scenario->n_tasks);
+}
+
+/* When the time of the shutdown is over, which may be at once. */
+static void
+client_tick (gpointer unused)
+{
+  gboolean halt;
+
+  ex_await (&s.armed);
+  ex_lock (&s.ready_lock);
+  halt = s.shutdown_deadline;
+  s.shutdown_deadline = FALSE;
+  /* It may be open again by then. */
+  ex_lock (&s.view_lock);
+  ex_assert (!halt || s.life != LIFE_CLOSED);
+  ex_unlock (&s.view_lock);
+  ex_unlock (&s.ready_lock);
+  if (halt)
+    {
+      cancel_all ();
+      check_idle ();
+    }
+}
+
+static void
+start_it (gpointer unused)
+{
+  start ();
+}
+
+static void
+wait_closed (gpointer unused)
+{
+  ex_lock (&s.view_lock);
+  while (s.life != LIFE_CLOSED)
+    ex_wait (&s.view_cond, &s.view_lock);
+  ex_unlock (&s.view_lock);
+}
+
+static void
+setup (const ExModel *model)
+{
+  static const char *const workers[] = { "worker 1", "worker 2" };
+  static const char *const owners[] = { "owner", "other owner" };
+  const Scenario *scenario = model->data;
+
+  memset (&s, 0, sizeof s);
+  s.scenario = scenario;
+  s.fault = (Fault) model->variant;
+  s.life = scenario->life;
+  s.open = s.life == LIFE_STARTED;
+  s.n_opened = s.open;
+  s.accepting = TRUE;
+  for (int i = 0; i < scenario->n_tasks; i++)
+    s.tasks[i] = TASK_QUEUED;
+  ex_init (&s.n_in, scenario->n_tasks);
+  ex_init (&s.ref_count, scenario->n_tasks > 0 ? 2 : 1);
+
+  for (int i = 0; i < scenario->n_tasks; i++)
+    ex_spawn (workers[i], EX_THREAD_MAY_SLEEP, work, GINT_TO_POINTER (i));
+  if (scenario->submits)
+    {
+      ex_spawn ("producer", EX_THREAD_DEFAULT, submit, NULL);
+      ex_spawn ("its worker", EX_THREAD_MAY_SLEEP, work_submitted, NULL);
+    }
+  if (scenario->deadline)
+    ex_spawn ("timer", EX_THREAD_DEFAULT, client_tick, NULL);
+  if (scenario->starts)
+    ex_spawn ("starter", EX_THREAD_DEFAULT, start_it, NULL);
+  for (int i = 0; i < scenario->n_shutdowns; i++)
+    ex_spawn (owners[i], EX_THREAD_DEFAULT, shut_down, GINT_TO_POINTER (scenario->force && i == 0));
+  ex_spawn ("waiter", EX_THREAD_DEFAULT, wait_closed, NULL);
+}
+
+static const char *
+check (const ExModel *model)
+{
+  if (s.life != LIFE_CLOSED || s.accepting)
+    return "the queue has not closed";
+  if (s.n_closed.value != s.n_opened)
+    return "the backend was closed as often as it was not opened";
+  if (s.open)
+    return "tasks could be taken still";
+  if (s.n_in.value != s.n_out.value)
+    return "there is work left";
+  if (s.shutdown_deadline)
+    return "a deadline is left for whoever opens the queue again";
+  if (s.ref_count.value != 1)
+    return "references were counted wrong";
+  return NULL;
+}
+
+static const Scenario drains = { LIFE_STARTED, 2, .n_shutdowns = 1 };
+static const Scenario drains_one = { LIFE_STARTED, 1, .n_shutdowns = 1 };
+static const Scenario drains_twice = { LIFE_STARTED, 1, .n_shutdowns = 2 };
+static const Scenario idle_twice = { LIFE_STARTED, 0, .n_shutdowns = 2 };
+static const Scenario submits = { LIFE_STARTED, 1, .submits = TRUE, .n_shutdowns = 1 };
+static const Scenario submits_idle = { LIFE_STARTED, 0, .submits = TRUE, .n_shutdowns = 1 };
+static const Scenario forced = { LIFE_STARTED, 2, .n_shutdowns = 1, .force = TRUE };
+static const Scenario forced_too = { LIFE_STARTED, 1, .n_shutdowns = 2, .force = TRUE };
+static const Scenario late = { LIFE_STARTED, 1, .n_shutdowns = 1, .deadline = TRUE };
+static const Scenario late_forced = { LIFE_STARTED, 1, .n_shutdowns = 2, .force = TRUE, .deadline = TRUE };
+static const Scenario late_idle = { LIFE_STARTED, 0, .n_shutdowns = 2, .force = TRUE, .deadline = TRUE };
+static const Scenario fresh = { LIFE_NEW, 0, .n_shutdowns = 1 };
+static const Scenario fresh_work = { LIFE_NEW, 1, .n_shutdowns = 1 };
+static const Scenario starts = { LIFE_NEW, 0, .starts = TRUE, .n_shutdowns = 1 };
+static const Scenario starts_work = { LIFE_NEW, 1, .starts = TRUE, .n_shutdowns = 1 };
+static const Scenario starts_twice = { LIFE_NEW, 1, .starts = TRUE, .n_shutdowns = 2 };
+static const Scenario fails = { LIFE_NEW, 1, .starts = TRUE, .fails = TRUE, .n_shutdowns = 1 };
+static const Scenario fails_forced = { LIFE_NEW, 1, .starts = TRUE, .fails = TRUE, .n_shutdowns = 1, .force = TRUE };
+
+#define CLEAN(name, summary, scenario, more) { name, summary, setup, check, &scenario, FAULT_NONE, FALSE, more }
+#define FAULTY(name, summary, scenario, fault) { name, summary, setup, check, &scenario, fault, TRUE }
+
+const ExModel ex_shutdown_models[] = {
+  CLEAN ("drain", "two tasks end while the queue is shut down", drains, 0),
+  CLEAN ("drain-twice", "one does, and two threads shut it down", drains_twice, 0),
+  CLEAN ("idle-twice", "two threads shut down a queue without work", idle_twice, 0),
+  CLEAN ("submit", "a task comes in meanwhile", submits, -1),
+  CLEAN ("submit-idle", "a task comes into a queue without work", submits_idle, 0),
+  CLEAN ("force", "a shutdown that cancels", forced, 0),
+  CLEAN ("force-too", "one that cancels and one that does not", forced_too, -1),
+  CLEAN ("deadline", "a shutdown that takes too long", late, 0),
+  CLEAN ("deadline-force", "the same and one that cancels", late_forced, -2),
+  CLEAN ("deadline-idle", "the same in a queue without work", late_idle, -1),
+  CLEAN ("new", "a queue that was never started", fresh, 0),
+  CLEAN ("new-work", "the same with a task in it", fresh_work, 0),
+  CLEAN ("start", "a queue that starts meanwhile", starts, 0),
+  CLEAN ("start-work", "the same with a task in it", starts_work, 0),
+  CLEAN ("start-twice", "the same with two threads that shut it down", starts_twice, -2),
+  CLEAN ("fail", "a backend that cannot be opened", fails, -1),
+  CLEAN ("fail-force", "the same with a shutdown that cancels", fails_forced, -1),
+
+  FAULTY ("no-check", "left to the last task to close", drains_one, FAULT_NO_CHECK),
+  FAULTY ("close-twice", "decided with the lock, said without it", drains_one, FAULT_CLOSE_TWICE),
+  FAULTY ("accept-late", "accepted until the draining has begun", submits_idle, FAULT_ACCEPT_LATE),
+  FAULTY ("ignore-starting", "shut down while a start is under way", starts, FAULT_IGNORE_STARTING),
+  FAULTY ("no-start", "not started for the work that is there", fresh_work, FAULT_NO_START),
+  FAULTY ("count-unlocked", "counted out as the last one while others come in", submits, FAULT_COUNT_UNLOCKED),
+  FAULTY ("deadline-late", "a deadline set when all is over", late_idle, FAULT_DEADLINE_LATE),
+  FAULTY ("close-silent", "closed without telling who waits", drains_one, FAULT_CLOSE_SILENT),
+  { NULL },
+};
