@@ -4,6 +4,7 @@
 #include "osiiso-backend-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
+#include "osiiso-initializer-private.h"
 
 /**
  * OsiisoBackend:
@@ -318,6 +319,46 @@ osiiso_backend_take_wait (OsiisoBackend *self)
   g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
 
   return take (self, TRUE);
+}
+
+/**
+ * osiiso_backend_init_worker:
+ * @self: a backend
+ *
+ * Calls what the queue has to do in a thread before tasks run there, see
+ * [method@Osiiso.Queue.set_initializer], in this thread and now.
+ *
+ * A backend with worker threads calls it once in each of them, before the thread
+ * takes its first attempt; one that runs tasks in a thread of the program does so
+ * there, after each time that it was opened. Not from within
+ * [vfunc@Osiiso.Backend.open].
+ *
+ * A thread for which it returns %FALSE has to end. The initializer has failed, here
+ * or in another thread, or the backend is to close. When the queue is started the
+ * next time [vfunc@Osiiso.Backend.workers_changed] is called, for others to take the
+ * place of those that left; a thread that leaves after that has to be replaced at
+ * once. A backend without threads of its own tries again when it is woken.
+ *
+ * Any thread that belongs to the backend.
+ *
+ * Returns: %TRUE if this thread may take attempts
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_backend_init_worker (OsiisoBackend *self)
+{
+  OsiisoScheduler *scheduler;
+  gboolean ok;
+
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), FALSE);
+
+  scheduler = dup_scheduler (self);
+  if (scheduler == NULL)
+    return FALSE;
+  ok = osiiso_scheduler_init_worker (scheduler);
+  osiiso_scheduler_unref (scheduler);
+  return ok;
 }
 
 /**

@@ -32,7 +32,8 @@ G_DECLARE_DERIVABLE_TYPE (OsiisoBackend, osiiso_backend, OSIISO, BACKEND, GObjec
  *   while it was running; its result will be ignored. Called from any thread,
  *   with no lock held. Its [class@Gio.Cancellable] is cancelled besides
  * @workers_changed: tells that [method@Osiiso.Backend.get_workers] returns
- *   another number than before. Called from any thread
+ *   another number than before, or that threads which left because of
+ *   [method@Osiiso.Backend.init_worker] have to be replaced. Called from any thread
  * @close: stops taking attempts. With @force the ones that are running are not
  *   waited for. Must not block; [method@Osiiso.Backend.closed] is called when all
  *   is over, from here or later from any thread
@@ -85,6 +86,8 @@ OSIISO_AVAILABLE_IN_1_0
 OsiisoAttempt            *osiiso_backend_take             (OsiisoBackend *self) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 OsiisoAttempt            *osiiso_backend_take_wait        (OsiisoBackend *self) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+gboolean                  osiiso_backend_init_worker      (OsiisoBackend *self);
 OSIISO_AVAILABLE_IN_1_0
 OsiisoServeEnd            osiiso_backend_serve            (OsiisoBackend *self);
 OSIISO_AVAILABLE_IN_1_0

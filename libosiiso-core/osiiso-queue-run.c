@@ -10,13 +10,22 @@
 
 /* Starting and running a queue: the public calls, blocking and not. */
 
+static gboolean
+start_for (OsiisoQueue *self,
+           OsiisoStart  who,
+           GError     **error)
+{
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+
+  return osiiso_queue_check_backend (self, error) && osiiso_scheduler_check_rate (scheduler, error) &&
+         osiiso_scheduler_start_for (scheduler, who, error);
+}
+
 gboolean
 osiiso_queue_start_work (OsiisoQueue *self,
                          GError     **error)
 {
-  return osiiso_queue_check_backend (self, error) &&
-         osiiso_scheduler_check_rate (osiiso_queue_get_scheduler (self), error) &&
-         osiiso_scheduler_start (osiiso_queue_get_scheduler (self), error);
+  return start_for (self, OSIISO_START_WORK, error);
 }
 
 /**
@@ -43,10 +52,7 @@ osiiso_queue_start (OsiisoQueue *self,
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  if (!osiiso_queue_start_work (self, error))
-    return FALSE;
-  osiiso_scheduler_reopen (osiiso_queue_get_scheduler (self));
-  return TRUE;
+  return start_for (self, OSIISO_START_OPEN, error);
 }
 
 static gboolean

@@ -7,6 +7,7 @@
 #include "osiiso-enum-types.h"
 #include "osiiso-error.h"
 #include "osiiso-handle.h"
+#include "osiiso-initializer-private.h"
 #include "osiiso-queue-private.h"
 #include "osiiso-token-private.h"
 
@@ -347,6 +348,7 @@ osiiso_queue_dispose (GObject *object)
       g_clear_object (&priv->backend);
     }
   osiiso_runner_close (priv->scheduler);
+  osiiso_scheduler_drop_initializer (priv->scheduler);
   atomic_store (&priv->scheduler->keep_results, FALSE);
   osiiso_scheduler_clear_results (priv->scheduler);
   /* Nobody may iterate the context again. */

@@ -41,6 +41,21 @@ struct _OsiisoQueueClass
   gpointer padding[8];
 };
 
+/**
+ * OsiisoInitializerFunc:
+ * @user_data: (closure): what was given with the function
+ * @error: return location for an error
+ *
+ * Gets a worker thread ready for the tasks of a queue; see
+ * [method@Osiiso.Queue.set_initializer].
+ *
+ * Returns: %TRUE if the thread may run tasks, %FALSE with @error set if not
+ *
+ * Since: 1.0
+ */
+typedef gboolean (*OsiisoInitializerFunc) (gpointer user_data,
+                                           GError **error);
+
 OSIISO_AVAILABLE_IN_1_0
 OsiisoQueue         *osiiso_queue_new                 (const char *backend,
                                                        GError    **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -113,6 +128,13 @@ OSIISO_AVAILABLE_IN_1_0
 guint64              osiiso_queue_get_scheduled_count (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 guint64              osiiso_queue_get_completed_count (OsiisoQueue *self);
+
+OSIISO_AVAILABLE_IN_1_0
+gboolean             osiiso_queue_set_initializer     (OsiisoQueue          *self,
+                                                       OsiisoInitializerFunc func,
+                                                       gpointer              user_data,
+                                                       GDestroyNotify        user_data_destroy,
+                                                       GError              **error);
 
 OSIISO_AVAILABLE_IN_1_0
 OsiisoHandle        *osiiso_queue_submit              (OsiisoQueue       *self,

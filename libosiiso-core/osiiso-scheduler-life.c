@@ -49,6 +49,11 @@ set_open (OsiisoScheduler *self,
   pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->inbox_lock);
   self->open = open;
+  if (open)
+    {
+      self->broken = FALSE;
+      self->n_starts++;
+    }
   self->stopping = !open;
   /* There is nobody yet, or nobody any more, who could be woken. */
   self->parked = FALSE;
@@ -83,7 +88,7 @@ begin_start (OsiisoScheduler *self,
   return closed ? set_error_closed (error) : TRUE;
 }
 
-/* With the life cycle at STARTING. */
+/* With the life cycle at STARTING, where it stays for stop_resting(). */
 static gboolean
 open_backend (OsiisoScheduler *self,
               GError         **error)
@@ -109,11 +114,6 @@ open_backend (OsiisoScheduler *self,
         set_open (self, FALSE);
     }
 
-  pthread_mutex_lock (&self->view_lock);
-  self->life = ok ? OSIISO_LIFE_STARTED : OSIISO_LIFE_NEW;
-  pthread_cond_broadcast (&self->view_cond);
-  pthread_mutex_unlock (&self->view_lock);
-
   if (ok)
     {
       /* A new backend has not asked yet; the first wake makes it ask. */
@@ -122,12 +122,27 @@ open_backend (OsiisoScheduler *self,
       pthread_mutex_unlock (&self->inbox_lock);
       osiiso_scheduler_set_limit (self, osiiso_backend_get_workers (backend));
     }
+  else
+    {
+      pthread_mutex_lock (&self->view_lock);
+      self->life = OSIISO_LIFE_NEW;
+      pthread_cond_broadcast (&self->view_cond);
+      pthread_mutex_unlock (&self->view_lock);
+    }
   return ok;
 }
 
 gboolean
 osiiso_scheduler_start (OsiisoScheduler *self,
                         GError         **error)
+{
+  return osiiso_scheduler_start_for (self, OSIISO_START_WORK, error);
+}
+
+gboolean
+osiiso_scheduler_start_for (OsiisoScheduler *self,
+                            OsiisoStart      who,
+                            GError         **error)
 {
   gboolean already;
 
@@ -137,20 +152,8 @@ osiiso_scheduler_start (OsiisoScheduler *self,
         return FALSE;
     }
   /* What was submitted before is announced now. */
-  while (!osiiso_scheduler_stop_resting (self));
+  while (!osiiso_scheduler_stop_resting (self, who));
   return TRUE;
-}
-
-void
-osiiso_scheduler_reopen (OsiisoScheduler *self)
-{
-  gboolean running;
-
-  pthread_mutex_lock (&self->view_lock);
-  running = self->run.active;
-  pthread_mutex_unlock (&self->view_lock);
-  if (!running)
-    osiiso_scheduler_set_halted (self, FALSE);
 }
 
 /* Counts only as long as there may be something to be cut short: whoever decides

@@ -15,7 +15,8 @@
 
 G_BEGIN_DECLS
 
-typedef struct _OsiisoRunner OsiisoRunner;
+typedef struct _OsiisoInitializer OsiisoInitializer;
+typedef struct _OsiisoRunner      OsiisoRunner;
 
 /* What is written in one is kept apart from what others read in it all the time. */
 #define OSIISO_CACHE_LINE 64
@@ -45,6 +46,14 @@ typedef enum
   OSIISO_LIFE_CLOSING,  /* the backend was told to close */
   OSIISO_LIFE_CLOSED,
 } OsiisoLife;
+
+/* Who starts a queue. */
+typedef enum
+{
+  OSIISO_START_WORK, /* a call that waits for work */
+  OSIISO_START_OPEN, /* osiiso_queue_start(): what a failure halted outside a run goes on */
+  OSIISO_START_RUN,  /* a run */
+} OsiisoStart;
 
 /* What a run is begun with. */
 typedef struct
@@ -145,6 +154,9 @@ struct _OsiisoScheduler
   gint64             run_deadline;  /* 0: none */
   gint64             shutdown_deadline; /* of a shutdown that is under way; 0: none */
   double             shutdown_timeout;  /* as it was set */
+  OsiisoInitializer *initializer;   /* (nullable) (owned) */
+  gboolean           broken;        /* it failed; no retry follows while this is halted */
+  guint              n_starts;      /* which start a call of it belongs to */
   double             rate;          /* as it was set; the limiter has one that makes sense */
   guint              burst;         /* as well */
   GHashTable        *watches;       /* (nullable): OsiisoCancelWatch by GCancellable, neither owned */
@@ -397,8 +409,9 @@ gboolean         osiiso_scheduler_check_rate   (OsiisoScheduler *self,
                                                 GError         **error);
 /* Holds tasks back until the next start; with the ready lock. */
 void             osiiso_scheduler_rest_locked  (OsiisoScheduler *self);
-/* FALSE when the queue is not open any more. */
-gboolean         osiiso_scheduler_stop_resting (OsiisoScheduler *self);
+/* Also the end of STARTING. FALSE when the queue is not open any more. */
+gboolean         osiiso_scheduler_stop_resting (OsiisoScheduler *self,
+                                                OsiisoStart      who);
 void             osiiso_scheduler_set_paused   (OsiisoScheduler *self,
                                                 gboolean         paused);
 
@@ -413,8 +426,9 @@ void             osiiso_scheduler_drop_payload (OsiisoScheduler *self,
 /* The life cycle; see osiiso-scheduler-life.c. */
 gboolean         osiiso_scheduler_start        (OsiisoScheduler *self,
                                                 GError         **error);
-/* A queue that a failure halted outside a run takes tasks again. */
-void             osiiso_scheduler_reopen       (OsiisoScheduler *self);
+gboolean         osiiso_scheduler_start_for    (OsiisoScheduler *self,
+                                                OsiisoStart      who,
+                                                GError         **error);
 /* Without @force what has not ended at @deadline is cancelled; 0: never. Returns
  * what osiiso_scheduler_shutdown_is_over_locked() has to be asked with. */
 guint            osiiso_scheduler_shutdown     (OsiisoScheduler *self,

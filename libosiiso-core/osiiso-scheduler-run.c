@@ -3,6 +3,7 @@
 
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
+#include "osiiso-initializer-private.h"
 #include "osiiso-scheduler-private.h"
 
 /* Runs: a window over the results, with an end and a time limit. */
@@ -48,8 +49,7 @@ osiiso_scheduler_begin_run (OsiisoScheduler      *self,
       return FALSE;
     }
 
-  osiiso_scheduler_set_halted (self, FALSE);
-  if (!osiiso_scheduler_start (self, error))
+  if (!osiiso_scheduler_start_for (self, OSIISO_START_RUN, error))
     {
       pthread_mutex_lock (&self->view_lock);
       close_window_locked (self);
@@ -117,7 +117,9 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
 {
   OsiisoRunCounts counts;
   GPtrArray *records;
+  gboolean renew = FALSE;
   gboolean timed_out;
+  gboolean over;
   double duration;
 
   osiiso_scheduler_set_run_deadline (self, 0);
@@ -128,7 +130,8 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
    * its tasks running. */
   pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->view_lock);
-  if (osiiso_scheduler_run_is_over (self))
+  over = osiiso_scheduler_run_is_over (self);
+  if (over)
     {
       osiiso_scheduler_rest_locked (self);
       /* A submit that saw the queue started may hold it just now. */
@@ -139,10 +142,15 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
   records = copy_results_locked (self, self->run.first_result, &self->run.counts, &counts);
   close_window_locked (self);
   pthread_mutex_unlock (&self->view_lock);
+  /* A queue at rest does that when it is started. */
+  if (!over)
+    renew = osiiso_scheduler_recover_locked (self);
   pthread_mutex_unlock (&self->ready_lock);
 
   /* Open again. */
   osiiso_scheduler_set_halted (self, FALSE);
+  if (renew)
+    osiiso_scheduler_renew_workers (self);
   return osiiso_run_summary_new (self, records, &counts, timed_out, duration);
 }
 

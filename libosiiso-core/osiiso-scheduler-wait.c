@@ -7,6 +7,7 @@
 #include "osiiso-attempt-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
+#include "osiiso-initializer-private.h"
 #include "osiiso-scheduler-private.h"
 #include "osiiso-waiter-private.h"
 
@@ -153,7 +154,7 @@ osiiso_scheduler_is_inside (OsiisoScheduler *self)
 {
   OsiisoAttempt *current = osiiso_attempt_get_current ();
 
-  return current != NULL && current->scheduler == self;
+  return (current != NULL && current->scheduler == self) || osiiso_scheduler_is_initializing (self);
 }
 
 gboolean

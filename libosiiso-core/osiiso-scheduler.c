@@ -10,6 +10,7 @@
 #include "osiiso-batch-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
+#include "osiiso-initializer-private.h"
 #include "osiiso-scheduler-private.h"
 #include "osiiso-task-options.h"
 #include "osiiso-token-private.h"
@@ -102,7 +103,7 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
   if (!osiiso_ref_count_dec (&self->ref_count))
     return;
 
-  g_assert (self->backend == NULL);
+  g_assert (self->backend == NULL && self->initializer == NULL);
   g_assert (self->room.n_waiting == 0);
   g_assert (self->join_tasks == NULL && self->shutdown_tasks == NULL && self->run.task == NULL);
   g_clear_pointer (&self->results, g_ptr_array_unref);
@@ -569,7 +570,8 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   pthread_mutex_lock (&self->ready_lock);
   osiiso_scheduler_unlink_attempt_locked (self, attempt);
   word = osiiso_record_get_word (record);
-  if (word & OSIISO_RECORD_CANCEL_ASKED || (self->halted && !(word & OSIISO_RECORD_MUST_COMPLETE)))
+  if (word & OSIISO_RECORD_CANCEL_ASKED ||
+      (self->halted && (self->broken || !(word & OSIISO_RECORD_MUST_COMPLETE))))
     retry = FALSE;
   if (retry && (word & OSIISO_RECORD_OVERDUE))
     {
@@ -968,24 +970,41 @@ osiiso_scheduler_rest_locked (OsiisoScheduler *self)
 }
 
 gboolean
-osiiso_scheduler_stop_resting (OsiisoScheduler *self)
+osiiso_scheduler_stop_resting (OsiisoScheduler *self,
+                               OsiisoStart      who)
 {
   OsiisoWake wake = { 0 };
+  gboolean renew = FALSE;
   gboolean open;
+  gboolean lift;
 
-  /* It may have been shut down and reset since the caller looked. */
   pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->inbox_lock);
   pthread_mutex_lock (&self->view_lock);
+  if (self->life == OSIISO_LIFE_STARTING)
+    {
+      self->life = OSIISO_LIFE_STARTED;
+      pthread_cond_broadcast (&self->view_cond);
+    }
+  /* It may have been shut down and reset since the caller looked. */
   open = self->life >= OSIISO_LIFE_STARTED;
+  /* In one step with the start: a failure that comes after it counts. */
+  lift = open && (who == OSIISO_START_RUN || (who == OSIISO_START_OPEN && !self->run.active));
+  if (lift)
+    self->halted = FALSE;
   pthread_mutex_unlock (&self->view_lock);
+  pthread_mutex_unlock (&self->inbox_lock);
   if (open)
     {
+      renew = (lift || self->resting) && osiiso_scheduler_recover_locked (self);
       self->resting = FALSE;
       atomic_store (&self->started, TRUE);
       osiiso_scheduler_announce_locked (self, &wake);
     }
   pthread_mutex_unlock (&self->ready_lock);
   osiiso_scheduler_act (self, &wake);
+  if (renew)
+    osiiso_scheduler_renew_workers (self);
 
   /* A submit counts its task first and looks at started then. */
   if (open)

@@ -33,7 +33,29 @@ typedef struct
   GSource                source;
   OsiisoMainLoopBackend *backend; /* (owned), until the source is closed */
   gboolean               yields;  /* lets the others go first */
+  gboolean               ready;   /* the initializer of the queue was called; in the
+                                   * owner's thread, like the next one */
+  gboolean               getting_ready;
 } BackendSource;
+
+/* Once for each source. FALSE when no task may run now. */
+static gboolean
+get_ready (BackendSource *self)
+{
+  if (self->ready)
+    return TRUE;
+  /* Whoever wakes it from now on finds it asleep. */
+  g_source_set_ready_time (&self->source, -1);
+  /* The initializer iterates the context; what is there waits for its end. */
+  if (self->getting_ready)
+    return FALSE;
+  self->getting_ready = TRUE;
+  self->ready = osiiso_backend_init_worker (OSIISO_BACKEND (self->backend));
+  self->getting_ready = FALSE;
+  if (self->ready)
+    g_source_set_ready_time (&self->source, 0);
+  return self->ready;
+}
 
 static gboolean
 backend_source_dispatch (GSource    *source,
@@ -51,6 +73,8 @@ backend_source_dispatch (GSource    *source,
       return G_SOURCE_CONTINUE;
     }
 
+  if (!get_ready (backend_source))
+    return G_SOURCE_CONTINUE;
   /* The source stays ready while there may be more to take, so that tasks and
    * handlers that iterate the context let others run. */
   if (osiiso_backend_serve_for (OSIISO_BACKEND (self), self->slice))

@@ -4,13 +4,17 @@
 #include "osiiso-thread-pool-backend.h"
 
 /*
- * Runs tasks in the threads of an exclusive GThreadPool. Each thread gets one
- * item, the pool's own puller, which takes attempts from the queue until the
- * queue has no more for it; the pool never sees a task.
+ * Runs tasks in threads of its own. Each thread pulls: it takes attempts from the
+ * queue until the queue has no more for it; nothing here ever sees a task.
  *
  * An attempt that was interrupted while its function runs keeps its thread until
  * the function returns. Meanwhile another puller takes its place, and when the
  * function does return there is one too many, which ends.
+ *
+ * A puller calls the queue's initializer first, and ends when that fails. The queue
+ * announces by a change of the workers that others have to take the places of those
+ * that ended; one that does not know of it yet, because it is on its way out, sees
+ * to its place itself.
  *
  * lock guards all fields. It is never held while calling into the queue.
  */
@@ -19,30 +23,27 @@ struct _OsiisoThreadPoolBackend
   OsiisoBackend   parent_instance;
 
   pthread_mutex_t lock;
-  GThreadPool    *pool;      /* (nullable) (owned), between open and close */
   guint           n_wanted;  /* workers of the queue */
-  guint           n_threads; /* pullers that are there or on their way */
+  guint           n_threads; /* pullers */
   guint           n_stuck;   /* of them, in the function of an interrupted attempt */
-  gboolean        closing;
+  guint           n_starting; /* of them, in the queue's initializer */
+  guint           n_opened;  /* how often */
+  guint           n_changes; /* how often the number of workers was looked at */
+  gboolean        closing;   /* or not open yet */
   gboolean        told;      /* the queue knows that all is over */
 };
 
 G_DEFINE_FINAL_TYPE (OsiisoThreadPoolBackend, osiiso_thread_pool_backend, OSIISO_TYPE_BACKEND)
 
-static void
-remove_puller_locked (OsiisoThreadPoolBackend *self)
-{
-  self->n_threads--;
-  if (self->pool != NULL)
-    g_thread_pool_set_max_threads (self->pool, MAX (1, (int) self->n_threads), NULL);
-}
+static gboolean add_puller_locked (OsiisoThreadPoolBackend *self,
+                                   GError                 **error);
 
-/* All that close() waits for is over when the pullers that are left are stuck;
- * nobody waits for those. */
+/* All that close() waits for is over when the pullers that are left are stuck or in
+ * the initializer; nobody waits for those. */
 static gboolean
 is_over_locked (OsiisoThreadPoolBackend *self)
 {
-  gboolean over = self->closing && !self->told && self->n_threads == self->n_stuck;
+  gboolean over = self->closing && !self->told && self->n_threads == self->n_stuck + self->n_starting;
 
   self->told |= over;
   return over;
@@ -60,46 +61,93 @@ may_stay_locked (OsiisoThreadPoolBackend *self,
   return !self->closing && end != OSIISO_SERVE_END_CLOSED && self->n_threads - 1 - self->n_stuck < self->n_wanted;
 }
 
-static void
-puller (gpointer item,
-        gpointer user_data)
+/* What a puller knows of when it looked last. */
+typedef struct
 {
-  /* The reference that came with the item. */
-  g_autoptr (OsiisoThreadPoolBackend) self = user_data;
+  guint n_opened; /* what it has called the initializer for; 0: nothing */
+  guint n_changes;
+} Seen;
+
+/* FALSE when the thread must not take anything. */
+static gboolean
+init_thread (OsiisoThreadPoolBackend *self,
+             Seen                    *seen)
+{
+  gboolean ok;
+  guint opened;
+
+  pthread_mutex_lock (&self->lock);
+  opened = self->n_opened;
+  seen->n_changes = self->n_changes;
+  if (seen->n_opened == opened)
+    {
+      pthread_mutex_unlock (&self->lock);
+      return TRUE;
+    }
+  self->n_starting++;
+  pthread_mutex_unlock (&self->lock);
+
+  ok = osiiso_backend_init_worker (OSIISO_BACKEND (self));
+
+  pthread_mutex_lock (&self->lock);
+  self->n_starting--;
+  /* Nobody waited for it, so that the backend may be another one's by now. */
+  ok = ok && self->n_opened == opened;
+  pthread_mutex_unlock (&self->lock);
+  if (ok)
+    seen->n_opened = opened;
+  return ok;
+}
+
+static gboolean
+is_short_locked (OsiisoThreadPoolBackend *self)
+{
+  return !self->closing && self->n_threads - self->n_stuck < self->n_wanted;
+}
+
+static gpointer
+puller (gpointer data)
+{
+  /* The reference that was taken for the thread. */
+  g_autoptr (OsiisoThreadPoolBackend) self = data;
+  Seen seen = { 0, 0 };
   gboolean stay;
   gboolean over;
 
   do
     {
-      OsiisoServeEnd end = osiiso_backend_serve (OSIISO_BACKEND (self));
+      const gboolean ready = init_thread (self, &seen);
+      const OsiisoServeEnd end = ready ? osiiso_backend_serve (OSIISO_BACKEND (self)) : OSIISO_SERVE_END_CLOSED;
 
       pthread_mutex_lock (&self->lock);
       stay = may_stay_locked (self, end);
       if (!stay)
-        remove_puller_locked (self);
+        self->n_threads--;
+      if (!ready && seen.n_changes != self->n_changes && is_short_locked (self))
+        add_puller_locked (self, NULL);
       over = is_over_locked (self);
       pthread_mutex_unlock (&self->lock);
     }
   while (stay);
   if (over)
     osiiso_backend_closed (OSIISO_BACKEND (self));
+  return NULL;
 }
 
 static gboolean
 add_puller_locked (OsiisoThreadPoolBackend *self,
                    GError                 **error)
 {
-  GError *local_error = NULL;
+  GThread *thread = g_thread_try_new ("osiiso-worker", puller, g_object_ref (self), error);
 
-  if (!g_thread_pool_set_max_threads (self->pool, (int) self->n_threads + 1, &local_error))
+  if (thread == NULL)
     {
-      g_thread_pool_set_max_threads (self->pool, MAX (1, (int) self->n_threads), NULL);
-      g_propagate_error (error, local_error);
+      /* Not the last one: the queue has its own. */
+      g_object_unref (self);
       return FALSE;
     }
   self->n_threads++;
-  g_object_ref (self);
-  g_thread_pool_push (self->pool, GINT_TO_POINTER (1), NULL);
+  g_thread_unref (thread);
   return TRUE;
 }
 
@@ -115,28 +163,19 @@ osiiso_thread_pool_backend_open (OsiisoBackend *backend,
 {
   OsiisoThreadPoolBackend *self = OSIISO_THREAD_POOL_BACKEND (backend);
   GError *local_error = NULL;
-  GThreadPool *pool;
+  gboolean ok = TRUE;
   guint wanted;
-  gboolean ok;
-
-  /* An exclusive pool may come with an error, when it got fewer threads than it
-   * was asked for. */
-  pool = g_thread_pool_new (puller, self, 1, TRUE, &local_error);
 
   pthread_mutex_lock (&self->lock);
   /* Read here, so that of two changes the later one is seen last. */
   wanted = osiiso_backend_get_workers (backend);
-  self->pool = pool;
   self->n_wanted = wanted;
+  self->n_opened++;
   self->closing = self->told = FALSE;
-  ok = local_error == NULL;
   for (guint i = 0; ok && i < wanted; i++)
     ok = add_puller_locked (self, &local_error);
   if (!ok)
-    {
-      self->pool = NULL;
-      self->closing = self->told = TRUE;
-    }
+    self->closing = self->told = TRUE;
   pthread_mutex_unlock (&self->lock);
 
   if (!ok)
@@ -144,8 +183,6 @@ osiiso_thread_pool_backend_open (OsiisoBackend *backend,
       g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED,
                    "%u threads were wanted: %s", wanted, local_error->message);
       g_clear_error (&local_error);
-      if (pool != NULL)
-        g_thread_pool_free (pool, FALSE, FALSE);
     }
   return ok;
 }
@@ -178,9 +215,9 @@ osiiso_thread_pool_backend_workers_changed (OsiisoBackend *backend)
 
   pthread_mutex_lock (&self->lock);
   self->n_wanted = osiiso_backend_get_workers (backend);
+  self->n_changes++;
   /* With fewer workers, the queue sends those away that are too many. */
-  while (self->pool != NULL && !self->closing && self->n_threads - self->n_stuck < self->n_wanted &&
-         add_puller_locked (self, NULL))
+  while (is_short_locked (self) && add_puller_locked (self, NULL))
     ;
   pthread_mutex_unlock (&self->lock);
 }
@@ -190,18 +227,13 @@ osiiso_thread_pool_backend_close (OsiisoBackend *backend,
                                   gboolean       force)
 {
   OsiisoThreadPoolBackend *self = OSIISO_THREAD_POOL_BACKEND (backend);
-  GThreadPool *pool;
   gboolean over;
 
   pthread_mutex_lock (&self->lock);
-  pool = g_steal_pointer (&self->pool);
   self->closing = TRUE;
   over = is_over_locked (self);
   pthread_mutex_unlock (&self->lock);
 
-  /* Returns at once; the pool goes with its last thread. */
-  if (pool != NULL)
-    g_thread_pool_free (pool, FALSE, FALSE);
   if (over)
     osiiso_backend_closed (backend);
 }
@@ -234,4 +266,5 @@ static void
 osiiso_thread_pool_backend_init (OsiisoThreadPoolBackend *self)
 {
   pthread_mutex_init (&self->lock, NULL);
+  self->closing = self->told = TRUE;
 }
