@@ -175,6 +175,7 @@ op_group_wait (Driver *self,
                Random *random)
 {
   gboolean next = random_chance (random, 60);
+  OsiisoGroup *object;
   RefGroup *group;
   guint index;
   Wait *wait;
@@ -183,13 +184,14 @@ op_group_wait (Driver *self,
     return;
   index = random_below (random, self->groups->len);
   group = ref_model_group (self->model, index);
+  object = g_ptr_array_index (self->groups, index);
   driver_say (self, "%s for group %u", next ? "next_completed_async" : "wait_async", index);
   wait = model_new_wait (self, next ? WAIT_NEXT : WAIT_GROUP, index);
   wait->refused = group->completed->len < group->members->len && !ref_model_start_work (self->model);
   if (next)
-    osiiso_group_next_completed_async (g_ptr_array_index (self->groups, index), wait->cancellable, model_returned, wait);
+    osiiso_group_next_completed_async (object, wait->cancellable, model_returned, wait);
   else
-    osiiso_group_wait_async (g_ptr_array_index (self->groups, index), wait->cancellable, model_returned, wait);
+    osiiso_group_wait_async (object, wait->cancellable, model_returned, wait);
 }
 
 /* The blocking call, which has no time to wait. */

@@ -447,7 +447,7 @@ settle_list (GArray      *list,
 
           g_assert_cmpuint (next, <=, n);
           if (list == self->results ? is_counted (self, task)
-              : task->group >= 0 && ref_model_group (self, task->group)->completed == list)
+                                    : task->group >= 0 && ref_model_group (self, task->group)->completed == list)
             {
               g_array_index (list, guint, i) = task->index;
               break;
