@@ -401,7 +401,7 @@ compare_wait (Driver *self,
   if (!wait->returned)
     return;
   driver_compare_error (self, names[wait->kind], wait->refused, wait->refusal, wait->error);
-  if (wait->refused)
+  if (wait->refused || !wait->over)
     return;
   if (wait->kind == WAIT_RUN)
     compare_run (self, wait);
