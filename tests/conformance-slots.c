@@ -219,6 +219,39 @@ test_wake_from_threads (void)
   conformance_queue_free (waking.queue);
 }
 
+static gpointer
+push_in_turn (gpointer data)
+{
+  Waking *waking = data;
+
+  for (int i = 0; i < 5000; i++)
+    {
+      osiiso_queue_push (waking->queue, conformance_count, &waking->n_calls, NULL, NULL, NULL);
+      while (g_atomic_int_get (&waking->n_calls) <= i)
+        g_thread_yield ();
+      /* Another moment each time: the backend is about to find nothing more. */
+      for (volatile int j = 0; j < i % 1000; j++)
+        ;
+    }
+  g_atomic_int_set (&waking->stop, 1);
+  return NULL;
+}
+
+static void
+test_wake_in_turn (void)
+{
+  Waking waking = { conformance_queue_new (), 0, 0 };
+  GThread *thread;
+
+  conformance_start (waking.queue);
+  conformance_wait_for (waking.queue, "5000 tasks that are submitted one after the other by another thread");
+  thread = g_thread_new ("push", push_in_turn, &waking);
+  conformance_await (&waking.stop, 1);
+  g_thread_join (thread);
+  conformance_join_succeeded (waking.queue, 5000);
+  conformance_queue_free (waking.queue);
+}
+
 /* get_default_workers() and workers_changed() */
 
 typedef struct
@@ -694,6 +727,7 @@ const ConformanceCase conformance_slots[] = {
   { "/conformance/wake/again", test_wake_again, "It wakes up for each task, again and again" },
   { "/conformance/wake/for-nothing", test_wake_for_nothing, "A wake without a task does no harm" },
   { "/conformance/wake/from-threads", test_wake_from_threads, "It can be woken from any thread" },
+  { "/conformance/wake/in-turn", test_wake_in_turn, "A wake that comes just when there was nothing more is not forgotten" },
   { "/conformance/workers/limit", test_workers_limit, "No more functions are inside at a time than there are workers" },
   { "/conformance/workers/change", test_workers_change, "The number of workers may change while functions are inside" },
   { "/conformance/workers/at-once", test_workers_at_once, "As many functions run at a time as it says that it has workers" },
