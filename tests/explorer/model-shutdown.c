@@ -7,13 +7,15 @@
  * How a queue starts, drains and closes.
  *
  * Mirrors osiiso-scheduler-life.c (begin_start, start, set_open, close_backend,
- * check_idle, count_out, backend_closed, shutdown and its deadline), count_in_locked
- * in osiiso-scheduler.c, and abort, cancel and client_tick there.
+ * check_idle, count_out, backend_closed, shutdown and its deadline), reset in
+ * osiiso-scheduler-reset.c, and count_in_locked, stop_resting, abort, cancel and
+ * client_tick in osiiso-scheduler.c.
  *
  * Whatever comes together, the backend is closed exactly once, if it was opened,
  * when there is no work and none is accepted any more; the queue becomes CLOSED,
- * and who waits for that learns it; the reference that work has on the scheduler
- * is taken and dropped equally often.
+ * and who waits for that learns it, also when it is reset at once; a reset meets no
+ * shutdown, and leaves nothing of before; the reference that work has on the
+ * scheduler is taken and dropped equally often.
  */
 
 typedef enum
@@ -26,6 +28,9 @@ typedef enum
   FAULT_NO_START,        /* work that waits in a queue that is shut down is not started */
   FAULT_COUNT_UNLOCKED,  /* others may come in while the last task is counted out */
   FAULT_DEADLINE_LATE,   /* the deadline is set also when there is nothing to be cut short */
+  FAULT_NO_ENDING,       /* a reset does not know that a shutdown has begun */
+  FAULT_BLIND_START,     /* a start takes it that the queue is what it was */
+  FAULT_WAIT_CLOSED,     /* who waits for a shutdown looks only whether the queue is closed */
   FAULT_CLOSE_SILENT,    /* who waits for the end is not told */
 } Fault;
 
@@ -58,6 +63,7 @@ typedef struct
   int      n_shutdowns;
   gboolean force;       /* the first one */
   gboolean deadline;    /* the others have one */
+  gboolean resets;      /* somebody does, once it was closed */
 } Scenario;
 
 static struct
@@ -69,6 +75,9 @@ static struct
   ExMutex  view_lock;
   ExCond   view_cond;
   Life     life;            /* view_lock */
+  int      n_ending;        /* view_lock */
+  int      n_closed;        /* view_lock */
+  gboolean resting;         /* ready_lock */
   gboolean open;            /* ready_lock and inbox_lock */
   gboolean accepting;       /* inbox_lock */
   Task     tasks[MAX_TASKS]; /* ready_lock */
@@ -78,8 +87,8 @@ static struct
   ExAtomic ref_count;
 
   /* Of the model. */
-  int      n_opened;        /* the starter's: there is one at a time */
-  ExAtomic n_closed;
+  int      n_opens;         /* view_lock */
+  ExAtomic n_closes;
   ExAtomic has_opened;
   ExAtomic submitted;
   ExAtomic armed;
@@ -167,7 +176,10 @@ backend_closed (void)
 {
   ex_lock (&s.view_lock);
   if (s.life == LIFE_CLOSING)
-    s.life = LIFE_CLOSED;
+    {
+      s.life = LIFE_CLOSED;
+      s.n_closed++;
+    }
   if (s.fault != FAULT_CLOSE_SILENT)
     ex_broadcast (&s.view_cond);
   ex_unlock (&s.view_lock);
@@ -206,7 +218,7 @@ close_backend (void)
   ex_assert (get_outstanding () == 0);
   set_open (FALSE);
   disarm_timers ();
-  ex_assert (ex_add (&s.n_closed, 1) == 0);
+  ex_add (&s.n_closes, 1);
   backend_closed ();
 }
 
@@ -228,15 +240,9 @@ begin_start (gboolean *already)
 }
 
 static gboolean
-start (void)
+open_backend (void)
 {
-  gboolean already;
   gboolean ok;
-
-  if (!begin_start (&already))
-    return FALSE;
-  if (already)
-    return TRUE;
 
   set_open (TRUE);
   ok = !s.scenario->fails || ex_choose (2) == 0;
@@ -247,11 +253,40 @@ start (void)
 
   ex_lock (&s.view_lock);
   if (ok)
-    s.n_opened++;
+    s.n_opens++;
   s.life = ok ? LIFE_STARTED : LIFE_NEW;
   ex_broadcast (&s.view_cond);
   ex_unlock (&s.view_lock);
   return ok;
+}
+
+static gboolean
+stop_resting (void)
+{
+  gboolean open;
+
+  ex_lock (&s.ready_lock);
+  ex_lock (&s.view_lock);
+  open = s.life >= LIFE_STARTED || s.fault == FAULT_BLIND_START;
+  ex_unlock (&s.view_lock);
+  if (open)
+    s.resting = FALSE;
+  ex_unlock (&s.ready_lock);
+  return open;
+}
+
+static gboolean
+start (void)
+{
+  gboolean already;
+
+  do
+    {
+      if (!begin_start (&already) || (!already && !open_backend ()))
+        return FALSE;
+    }
+  while (!stop_resting ());
+  return TRUE;
 }
 
 /* Ends a task that nobody has ended; osiiso_scheduler_cancel() and the end of an
@@ -277,10 +312,26 @@ cancel_all (void)
     end_task (i);
 }
 
+/* What shutdown() returned is waited for. */
+static void
+wait_until_over (int shutdown)
+{
+  ex_lock (&s.view_lock);
+  while (s.life != LIFE_CLOSED && (s.fault == FAULT_WAIT_CLOSED || s.n_closed == shutdown))
+    ex_wait (&s.view_cond, &s.view_lock);
+  ex_unlock (&s.view_lock);
+}
+
 static void
 shut_down (gpointer force)
 {
   gboolean was_new;
+  int shutdown;
+
+  ex_lock (&s.view_lock);
+  if (s.fault != FAULT_NO_ENDING)
+    s.n_ending++;
+  ex_unlock (&s.view_lock);
 
   if (s.fault != FAULT_ACCEPT_LATE)
     {
@@ -306,6 +357,9 @@ shut_down (gpointer force)
     s.life = LIFE_CLOSING;
   else if (s.life == LIFE_STARTED)
     s.life = LIFE_DRAINING;
+  shutdown = s.life == LIFE_CLOSED ? s.n_closed - 1 : s.n_closed;
+  if (s.fault != FAULT_NO_ENDING)
+    s.n_ending--;
   ex_unlock (&s.view_lock);
 
   if (was_new)
@@ -322,6 +376,37 @@ shut_down (gpointer force)
       s.accepting = FALSE;
       ex_unlock (&s.inbox_lock);
     }
+  wait_until_over (shutdown);
+}
+
+/* TRUE when the queue is as new. */
+static gboolean
+reset (void)
+{
+  gboolean ok;
+
+  ex_lock (&s.ready_lock);
+  ex_lock (&s.inbox_lock);
+  ex_lock (&s.view_lock);
+  ok = s.n_ending == 0 && s.life != LIFE_DRAINING && s.life != LIFE_CLOSING && s.life != LIFE_STARTING &&
+       (s.life != LIFE_STARTED || s.resting);
+  if (ok && s.life == LIFE_CLOSED)
+    {
+      s.life = LIFE_NEW;
+      s.resting = TRUE;
+    }
+  if (ok)
+    s.accepting = TRUE;
+  ex_unlock (&s.view_lock);
+  ex_unlock (&s.inbox_lock);
+  ex_unlock (&s.ready_lock);
+  if (ok)
+    {
+      /* In the real one the tasks end in the step above. */
+      cancel_all ();
+      check_idle ();
+    }
+  return ok;
 }
 
 /* The threads. */
@@ -352,7 +437,7 @@ submit (gpointer unused)
   ex_unlock (&s.inbox_lock);
   if (!accepted)
     return;
-  ex_assert (!ex_load (&s.n_closed));
+  ex_assert (!ex_load (&s.n_closes));
   /* In the real one that is one step with the above. */
   ex_lock (&s.ready_lock);
   s.tasks[task] = TASK_QUEUED;
@@ -379,7 +464,7 @@ client_tick (gpointer unused)
   s.shutdown_deadline = FALSE;
   /* It may be open again by then. */
   ex_lock (&s.view_lock);
-  ex_assert (!halt || s.life != LIFE_CLOSED);
+  ex_assert (!halt || s.n_closed == 0);
   ex_unlock (&s.view_lock);
   ex_unlock (&s.ready_lock);
   if (halt)
@@ -396,12 +481,13 @@ start_it (gpointer unused)
 }
 
 static void
-wait_closed (gpointer unused)
+reset_it (gpointer unused)
 {
   ex_lock (&s.view_lock);
-  while (s.life != LIFE_CLOSED)
+  while (s.n_closed == 0)
     ex_wait (&s.view_cond, &s.view_lock);
   ex_unlock (&s.view_lock);
+  reset ();
 }
 
 static void
@@ -416,7 +502,8 @@ setup (const ExModel *model)
   s.fault = (Fault) model->variant;
   s.life = scenario->life;
   s.open = s.life == LIFE_STARTED;
-  s.n_opened = s.open;
+  s.resting = !s.open;
+  s.n_opens = s.open;
   s.accepting = TRUE;
   for (int i = 0; i < scenario->n_tasks; i++)
     s.tasks[i] = TASK_QUEUED;
@@ -436,18 +523,27 @@ setup (const ExModel *model)
     ex_spawn ("starter", EX_THREAD_DEFAULT, start_it, NULL);
   for (int i = 0; i < scenario->n_shutdowns; i++)
     ex_spawn (owners[i], EX_THREAD_DEFAULT, shut_down, GINT_TO_POINTER (scenario->force && i == 0));
-  ex_spawn ("waiter", EX_THREAD_DEFAULT, wait_closed, NULL);
+  if (scenario->resets)
+    ex_spawn ("resetter", EX_THREAD_DEFAULT, reset_it, NULL);
 }
 
 static const char *
 check (const ExModel *model)
 {
-  if (s.life != LIFE_CLOSED || s.accepting)
+  const Scenario *scenario = model->data;
+
+  if (scenario->resets ? s.n_closed == 0 : s.life != LIFE_CLOSED)
     return "the queue has not closed";
-  if (s.n_closed.value != s.n_opened)
-    return "the backend was closed as often as it was not opened";
-  if (s.open)
-    return "tasks could be taken still";
+  if (s.accepting != (s.life == LIFE_NEW || s.life == LIFE_STARTED) || s.n_ending != 0)
+    return "tasks are accepted by a closed queue, or not by an open one";
+  if (s.open != (s.life == LIFE_STARTED))
+    return "tasks can be taken from a closed queue, or not from an open one";
+  if (s.resting && s.life == LIFE_STARTED)
+    return "the queue was started and rests";
+  if (!s.resting && s.life == LIFE_NEW)
+    return "the queue was not started and does not rest";
+  if (s.n_closes.value != s.n_opens - (s.life == LIFE_STARTED))
+    return "the backend was not closed as often as it was opened";
   if (s.n_in.value != s.n_out.value)
     return "there is work left";
   if (s.shutdown_deadline)
@@ -468,6 +564,10 @@ static const Scenario forced_too = { LIFE_STARTED, 1, .n_shutdowns = 2, .force =
 static const Scenario late = { LIFE_STARTED, 1, .n_shutdowns = 1, .deadline = TRUE };
 static const Scenario late_forced = { LIFE_STARTED, 1, .n_shutdowns = 2, .force = TRUE, .deadline = TRUE };
 static const Scenario late_idle = { LIFE_STARTED, 0, .n_shutdowns = 2, .force = TRUE, .deadline = TRUE };
+static const Scenario resets = { LIFE_STARTED, 1, .n_shutdowns = 1, .resets = TRUE };
+static const Scenario resets_late = { LIFE_STARTED, 1, .n_shutdowns = 1, .resets = TRUE, .deadline = TRUE };
+static const Scenario resets_starts = { LIFE_STARTED, 0, .starts = TRUE, .n_shutdowns = 1, .resets = TRUE };
+static const Scenario resets_twice = { LIFE_STARTED, 0, .n_shutdowns = 2, .resets = TRUE };
 static const Scenario fresh = { LIFE_NEW, 0, .n_shutdowns = 1 };
 static const Scenario fresh_work = { LIFE_NEW, 1, .n_shutdowns = 1 };
 static const Scenario starts = { LIFE_NEW, 0, .starts = TRUE, .n_shutdowns = 1 };
@@ -483,20 +583,24 @@ const ExModel ex_shutdown_models[] = {
   CLEAN ("drain", "two tasks end while the queue is shut down", drains, 0),
   CLEAN ("drain-twice", "one does, and two threads shut it down", drains_twice, 0),
   CLEAN ("idle-twice", "two threads shut down a queue without work", idle_twice, 0),
-  CLEAN ("submit", "a task comes in meanwhile", submits, -1),
+  CLEAN ("submit", "a task comes in meanwhile", submits, 0),
   CLEAN ("submit-idle", "a task comes into a queue without work", submits_idle, 0),
   CLEAN ("force", "a shutdown that cancels", forced, 0),
-  CLEAN ("force-too", "one that cancels and one that does not", forced_too, -1),
+  CLEAN ("force-too", "one that cancels and one that does not", forced_too, 0),
   CLEAN ("deadline", "a shutdown that takes too long", late, 0),
-  CLEAN ("deadline-force", "the same and one that cancels", late_forced, -2),
-  CLEAN ("deadline-idle", "the same in a queue without work", late_idle, -1),
+  CLEAN ("deadline-force", "the same and one that cancels", late_forced, -1),
+  CLEAN ("deadline-idle", "the same in a queue without work", late_idle, 0),
+  CLEAN ("reset", "a queue that is reset when it has closed", resets, 0),
+  CLEAN ("reset-deadline", "the same with a deadline", resets_late, -1),
+  CLEAN ("reset-start", "the same while somebody starts it", resets_starts, 0),
+  CLEAN ("reset-twice", "the same with two threads that shut it down", resets_twice, 0),
   CLEAN ("new", "a queue that was never started", fresh, 0),
   CLEAN ("new-work", "the same with a task in it", fresh_work, 0),
   CLEAN ("start", "a queue that starts meanwhile", starts, 0),
   CLEAN ("start-work", "the same with a task in it", starts_work, 0),
-  CLEAN ("start-twice", "the same with two threads that shut it down", starts_twice, -2),
-  CLEAN ("fail", "a backend that cannot be opened", fails, -1),
-  CLEAN ("fail-force", "the same with a shutdown that cancels", fails_forced, -1),
+  CLEAN ("start-twice", "the same with two threads that shut it down", starts_twice, -1),
+  CLEAN ("fail", "a backend that cannot be opened", fails, 0),
+  CLEAN ("fail-force", "the same with a shutdown that cancels", fails_forced, 0),
 
   FAULTY ("no-check", "left to the last task to close", drains_one, FAULT_NO_CHECK),
   FAULTY ("close-twice", "decided with the lock, said without it", drains_one, FAULT_CLOSE_TWICE),
@@ -505,6 +609,9 @@ const ExModel ex_shutdown_models[] = {
   FAULTY ("no-start", "not started for the work that is there", fresh_work, FAULT_NO_START),
   FAULTY ("count-unlocked", "counted out as the last one while others come in", submits, FAULT_COUNT_UNLOCKED),
   FAULTY ("deadline-late", "a deadline set when all is over", late_idle, FAULT_DEADLINE_LATE),
+  FAULTY ("no-ending", "reset while a shutdown has begun", resets_twice, FAULT_NO_ENDING),
+  FAULTY ("blind-start", "started as what it was before", resets_starts, FAULT_BLIND_START),
+  FAULTY ("wait-closed", "waited for a state that may be over", resets, FAULT_WAIT_CLOSED),
   FAULTY ("close-silent", "closed without telling who waits", drains_one, FAULT_CLOSE_SILENT),
   { NULL },
 };
