@@ -49,7 +49,8 @@ run (guint64  token,
       return 0;
     }
   g_atomic_int_inc (&self->n_calls);
-  self->id = id;
+  if (self->later)
+    self->id = id;
   work (self, token, id, attempt);
   if (self->later)
     return first;
