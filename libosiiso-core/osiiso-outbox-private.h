@@ -114,6 +114,9 @@ osiiso_outbox_is_empty (OsiisoOutbox *self)
   return __atomic_load_n (&self->first, __ATOMIC_RELAXED) == NULL;
 }
 
+/* The same, and no end of a token is left to be told either. */
+gboolean osiiso_outbox_is_drained    (OsiisoOutbox    *self);
+
 /* Delivers what there is, if the calling thread may: it is the owner thread and
  * nobody else has the context. */
 void     osiiso_outbox_drain         (OsiisoOutbox    *self);

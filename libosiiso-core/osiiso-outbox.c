@@ -78,7 +78,9 @@ deliver_ends (OsiisoOutbox *self)
       OsiisoRecord *record = OSIISO_RECORD_FROM_LINK (link);
 
       link = link->next;
-      release_handle (self, record);
+      /* Not before the events that are told of it. */
+      if (!(osiiso_record_get_word (record) & OSIISO_RECORD_END_POSTED))
+        release_handle (self, record);
       osiiso_record_unref (record);
     }
 }
@@ -491,7 +493,11 @@ osiiso_outbox_post_signal (OsiisoOutbox    *self,
   if (self->source == NULL)
     orphaned = handled;
   else if (wanted)
-    append_locked (self, kind, record, error != NULL ? g_error_copy (error) : NULL, NULL, NULL);
+    {
+      if (kind == OSIISO_EVENT_COMPLETE)
+        osiiso_record_set_flags (record, OSIISO_RECORD_END_POSTED, 0);
+      append_locked (self, kind, record, error != NULL ? g_error_copy (error) : NULL, NULL, NULL);
+    }
   if (kind == OSIISO_EVENT_COMPLETE && self->source != NULL &&
       ((handled && !wanted) || is_token_to_tell (self, record)))
     end_later_locked (self, record);
@@ -517,6 +523,17 @@ osiiso_outbox_is_owner_thread (OsiisoOutbox *self)
     return FALSE;
   g_main_context_release (self->context);
   return TRUE;
+}
+
+gboolean
+osiiso_outbox_is_drained (OsiisoOutbox *self)
+{
+  gboolean drained;
+
+  pthread_mutex_lock (&self->lock);
+  drained = self->first == NULL && self->ends.next == &self->ends;
+  pthread_mutex_unlock (&self->lock);
+  return drained;
 }
 
 void

@@ -233,7 +233,7 @@ run_finish (GTask *task)
 
   /* So may one that has not been called yet. In this order: the end of a task is
    * posted before it is counted. */
-  if (over && g_task_get_context (task) == scheduler->outbox.context && !osiiso_outbox_is_empty (&scheduler->outbox))
+  if (over && g_task_get_context (task) == scheduler->outbox.context && !osiiso_outbox_is_drained (&scheduler->outbox))
     {
       osiiso_scheduler_complete_task (scheduler, task);
       return FALSE;

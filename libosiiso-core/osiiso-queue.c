@@ -785,7 +785,7 @@ osiiso_queue_set_workers (OsiisoQueue *self,
   if (priv->backend != NULL)
     {
       osiiso_backend_set_workers (priv->backend, workers);
-      osiiso_scheduler_set_limit (priv->scheduler, osiiso_backend_get_workers (priv->backend));
+      osiiso_scheduler_follow_workers (priv->scheduler, priv->backend);
     }
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_WORKERS]);
 }

@@ -128,6 +128,7 @@ enum
   OSIISO_RECORD_OUTSIDE        = 1 << 20, /* waits to be let in; nobody finds it yet */
   OSIISO_RECORD_BOUNDED        = 1 << 21, /* rare is an OsiisoRecordBounds */
   OSIISO_RECORD_OVERDUE        = 1 << 22, /* no further attempt, the deadline has come */
+  OSIISO_RECORD_END_POSTED     = 1 << 23, /* an event tells the end, and lets the handle go */
 };
 #define OSIISO_RECORD_STATUS_MASK    0x7u
 #define OSIISO_RECORD_PRIORITY_SHIFT 24

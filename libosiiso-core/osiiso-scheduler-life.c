@@ -63,6 +63,22 @@ set_open (OsiisoScheduler *self,
   pthread_mutex_unlock (&self->ready_lock);
 }
 
+void
+osiiso_scheduler_follow_workers (OsiisoScheduler *self,
+                                 OsiisoBackend   *backend)
+{
+  guint workers;
+
+  /* Until what was set is what is wanted: another thread may have changed that and
+   * set it in between, and its number would be lost. */
+  do
+    {
+      workers = osiiso_backend_get_workers (backend);
+      osiiso_scheduler_set_limit (self, workers);
+    }
+  while (workers != osiiso_backend_get_workers (backend));
+}
+
 static gboolean
 set_error_closed (GError **error)
 {
@@ -120,7 +136,7 @@ open_backend (OsiisoScheduler *self,
       pthread_mutex_lock (&self->inbox_lock);
       self->parked = TRUE;
       pthread_mutex_unlock (&self->inbox_lock);
-      osiiso_scheduler_set_limit (self, osiiso_backend_get_workers (backend));
+      osiiso_scheduler_follow_workers (self, backend);
     }
   else
     {

@@ -396,6 +396,9 @@ void             osiiso_scheduler_abort        (OsiisoScheduler *self,
                                                 gboolean         must_complete_too);
 void             osiiso_scheduler_set_limit    (OsiisoScheduler *self,
                                                 guint            limit);
+/* Sets the limit to what the backend has as workers. */
+void             osiiso_scheduler_follow_workers (OsiisoScheduler *self,
+                                                  OsiisoBackend   *backend);
 /* A rate or a burst that makes no sense is kept for check_rate() and changes
  * nothing; see osiiso-scheduler-rate.c. */
 void             osiiso_scheduler_set_rate     (OsiisoScheduler *self,

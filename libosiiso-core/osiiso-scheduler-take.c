@@ -358,6 +358,7 @@ typedef struct _Serving Serving;
 struct _Serving
 {
   Serving         *outer;
+  OsiisoAttempt   *outer_attempt; /* (nullable): whose function called this thread's loop */
   OsiisoScheduler *scheduler;
   OsiisoAttempt   *attempt; /* (nullable) (owned): whose function it is in */
   Done             done;
@@ -481,7 +482,8 @@ exchange (OsiisoScheduler *self,
           OsiisoRecord *old = done->attempt != NULL ? done->attempt->record : NULL;
 
           attempt = begin_attempt_locked (self, record, done->attempt, who);
-          if (done->record != NULL)
+          /* What is told of an end is told before it is counted. */
+          if (done->record != NULL && !(done->word & (OSIISO_RECORD_TOKEN | OSIISO_RECORD_WAITED)))
             {
               osiiso_scheduler_count_out_locked (self);
               done->counted = TRUE;
@@ -508,7 +510,10 @@ exchange (OsiisoScheduler *self,
 
       if (ask == ASK_TOKENS)
         {
+          /* What is next is for somebody else, now and not when this one is back. */
+          osiiso_scheduler_announce_locked (self, &wake);
           pthread_mutex_unlock (&self->ready_lock);
+          osiiso_scheduler_act (self, &wake);
           return NULL;
         }
 
@@ -609,7 +614,13 @@ gboolean
 osiiso_scheduler_serve_for (OsiisoScheduler *self,
                             gint64           us)
 {
-  Serving serving = { .outer = current_serving, .scheduler = self, .who = BEGIN_FOR_SLICE, .until = g_get_monotonic_time () + us };
+  Serving serving = {
+    .outer = current_serving,
+    .outer_attempt = osiiso_attempt_get_current (),
+    .scheduler = self,
+    .who = BEGIN_FOR_SLICE,
+    .until = g_get_monotonic_time () + us,
+  };
   gboolean more = TRUE;
 
   current_serving = &serving;
@@ -656,7 +667,7 @@ osiiso_scheduler_exchange_token (OsiisoScheduler *self,
   if (serving == NULL || !osiiso_attempt_leave (current))
     return NULL;
 
-  osiiso_attempt_set_current (NULL);
+  osiiso_attempt_set_current (serving->outer_attempt);
   serving->attempt = NULL;
   serving->done = (Done) { .attempt = current, .pending = TRUE, .freed = &serving->freed };
   do
@@ -671,9 +682,20 @@ osiiso_scheduler_exchange_token (OsiisoScheduler *self,
           settle_done (self, &serving->done);
           return NULL;
         }
+      /* A handler that waits for all work waits for this attempt too. */
+      osiiso_attempt_set_current (serving->attempt);
       drain_in_owner (self);
-      if (!osiiso_attempt_enter (serving->attempt))
-        g_clear_pointer (&serving->attempt, osiiso_attempt_unref);
+      osiiso_attempt_set_current (serving->outer_attempt);
+      if (osiiso_attempt_enter (serving->attempt))
+        break;
+      if (osiiso_attempt_is_stuck (serving->attempt))
+        {
+          /* The thread was written off for it, as perform() finds when the function
+           * has returned. */
+          settle_done (self, &serving->done);
+          return NULL;
+        }
+      g_clear_pointer (&serving->attempt, osiiso_attempt_unref);
     }
   while (serving->attempt == NULL);
 

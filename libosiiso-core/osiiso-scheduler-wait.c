@@ -92,7 +92,7 @@ iterate_until (OsiisoScheduler *self,
           pthread_mutex_lock (&self->view_lock);
           is_over = over (self, data);
           pthread_mutex_unlock (&self->view_lock);
-          if (!is_over || !osiiso_outbox_is_empty (&self->outbox))
+          if (!is_over || !osiiso_outbox_is_drained (&self->outbox))
             continue;
         }
       if (is_over || g_cancellable_is_cancelled (cancellable) || g_get_monotonic_time () >= deadline)

@@ -18,6 +18,7 @@ G_BEGIN_DECLS
 struct _OsiisoRunner
 {
   OsiisoRefCount        users;
+  _Atomic gboolean      closed; /* the queue's use is over; it may be disposed of twice */
   OsiisoRunnerFunc      func;
   gpointer              data;
   GDestroyNotify        destroy;

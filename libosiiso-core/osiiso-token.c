@@ -56,7 +56,7 @@ end_use (OsiisoScheduler *scheduler)
 void
 osiiso_runner_close (OsiisoScheduler *scheduler)
 {
-  if (scheduler->runner != NULL)
+  if (scheduler->runner != NULL && !atomic_exchange (&scheduler->runner->closed, TRUE))
     end_use (scheduler);
 }
 
@@ -228,12 +228,14 @@ refuse (OsiisoScheduler *scheduler,
   return FALSE;
 }
 
-/* Tokens that are there would see the change. */
+/* Tokens that are there would see the change, and so would a function that goes on
+ * after its task was cancelled. */
 static gboolean
 check_no_work (OsiisoScheduler *scheduler,
                GError         **error)
 {
-  if (!osiiso_scheduler_has_work (scheduler))
+  if (!osiiso_scheduler_has_work (scheduler) &&
+      (scheduler->runner == NULL || atomic_load (&scheduler->runner->users) <= 1))
     return TRUE;
   g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY,
                        "what runs tokens cannot be changed while the queue has work");
