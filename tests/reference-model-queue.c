@@ -3,6 +3,8 @@
 
 /* What time brings, and the life of the queue. */
 
+#define RUNS_TIME_OUT_WHILE_CLOSING 0
+
 gint64
 ref_model_next_due (RefModel *self)
 {
@@ -122,7 +124,8 @@ fall_due (RefModel *self)
       timed_out = TRUE;
       time_out_attempt (self, task);
     }
-  if (run_is_due + timed_out + shutdown_is_due > 1)
+  if (run_is_due + timed_out + shutdown_is_due > 1 ||
+      (run_is_due && self->life == REF_CLOSING && !RUNS_TIME_OUT_WHILE_CLOSING))
     self->ambiguous = TRUE;
   else if (run_is_due)
     time_out_run (self);
@@ -261,8 +264,10 @@ ref_model_shutdown (RefModel *self,
 void
 ref_model_closed (RefModel *self)
 {
-  if (self->life == REF_CLOSING)
-    self->life = REF_CLOSED;
+  if (self->life != REF_CLOSING)
+    return;
+  self->life = REF_CLOSED;
+  self->run.deadline = 0;
 }
 
 void

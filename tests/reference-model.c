@@ -176,7 +176,8 @@ ref_model_check_idle (RefModel *self)
   if (self->life == REF_DRAINING)
     {
       self->life = self->close_later ? REF_CLOSING : REF_CLOSED;
-      self->run.deadline = 0;
+      if (self->life == REF_CLOSED)
+        self->run.deadline = 0;
       self->shutdown_deadline = 0;
     }
 }
