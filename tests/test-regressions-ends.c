@@ -351,6 +351,96 @@ check_retry_error (OsiisoQueue  *queue,
   assert_odd_error (error, (guint) (*(int *) counter)++);
 }
 
+/* Item 10: an initializer of threads in which no task runs, and whose failure
+ * nobody gets to see. */
+
+static _Thread_local int state_of_thread;
+
+static gboolean
+set_up_thread (gpointer  n_calls,
+               GError  **error)
+{
+  g_atomic_int_inc ((int *) n_calls);
+  state_of_thread = 10;
+  return TRUE;
+}
+
+static void
+return_state (OsiisoAttempt *attempt,
+              gpointer       unused)
+{
+  osiiso_attempt_return_int (attempt, state_of_thread);
+}
+
+static void
+test_10_state (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoGroup) group = NULL;
+  g_autoptr (GError) error = NULL;
+  int n_calls = 0;
+
+  g_test_summary ("A task finds what the initializer has set up for its thread");
+
+  state_of_thread = 0;
+  osiiso_queue_set_workers (queue, 4);
+  g_assert_true (osiiso_queue_set_initializer (queue, set_up_thread, &n_calls, NULL, &error));
+  g_assert_no_error (error);
+  group = osiiso_queue_map (queue, 500, return_state, NULL, NULL, NULL, NULL);
+  test_run_all (queue);
+  for (guint i = 0; i < 500; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = osiiso_group_get_handle (group, i);
+
+      g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, 10);
+    }
+  g_assert_cmpint (g_atomic_int_get (&n_calls), >=, 1);
+  g_clear_object (&group);
+  test_queue_free (queue);
+}
+
+static gboolean
+fail_to_set_up (gpointer  unused,
+                GError  **error)
+{
+  g_set_error_literal (error, no_domain_quark (), -7, "no licence");
+  return FALSE;
+}
+
+static void
+test_10_failure (gconstpointer backend)
+{
+  g_test_summary ("An initializer that fails ends the run, an infinite one too, and what it failed with is the error of each task");
+
+  for (int infinite = 0; infinite < 2; infinite++)
+    {
+      OsiisoQueue *queue = test_queue_new (backend);
+      g_autoptr (OsiisoTaskOptions) must = test_options_new ("must-complete", TRUE, "retries", 3, NULL);
+      g_autoptr (OsiisoHandle) plain = NULL;
+      g_autoptr (OsiisoHandle) dear = NULL;
+      g_autoptr (OsiisoRunSummary) summary = NULL;
+      OsiisoHandle *both[2];
+      int n_calls = 0;
+
+      osiiso_queue_set_mode (queue, infinite ? OSIISO_MODE_INFINITE : OSIISO_MODE_FINITE);
+      g_assert_true (osiiso_queue_set_initializer (queue, fail_to_set_up, NULL, NULL, NULL));
+      both[0] = plain = test_submit (queue, test_count_call, &n_calls, NULL);
+      both[1] = dear = test_submit (queue, test_count_call, &n_calls, must);
+      summary = test_run (queue);
+      g_assert_cmpuint (osiiso_run_summary_get_failed (summary), ==, 2);
+      g_assert_false (osiiso_run_summary_check (summary, NULL));
+      g_assert_cmpint (n_calls, ==, 0);
+      for (int i = 0; i < 2; i++)
+        {
+          g_autoptr (GError) error = osiiso_handle_dup_error (both[i]);
+
+          g_assert_error (error, no_domain_quark (), -7);
+          g_assert_cmpstr (error->message, ==, "worker initializer failed: no licence");
+        }
+      test_queue_free (queue);
+    }
+}
+
 static void
 test_11_error_kept (gconstpointer backend)
 {
@@ -499,6 +589,8 @@ test_add_regressions_ends (void)
   g_test_add_func ("/regressions/item-04-never-run", test_04_never_run);
   g_test_add_func ("/regressions/item-04-thread-ends", test_04_thread_ends);
   test_add_for_backends ("/regressions/item-05-null-is-no-sentinel", test_05_nothing);
+  test_add_for_backends ("/regressions/item-10-state", test_10_state);
+  test_add_for_backends ("/regressions/item-10-failure", test_10_failure);
   test_add_for_backends ("/regressions/item-11-error-kept", test_11_error_kept);
   g_test_add_func ("/regressions/item-11-deaf-function", test_11_deaf_function);
   test_add_for_backends ("/regressions/item-14-no-false-success", test_14_no_false_success);
