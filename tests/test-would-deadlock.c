@@ -215,6 +215,31 @@ go_foreign_task (const Row *row,
   test_queue_free (foreign);
 }
 
+static gboolean
+try_in_initializer (gpointer  data,
+                    GError  **error)
+{
+  Inside *inside = data;
+
+  if (g_atomic_int_add (&inside->n_tried, 1) == 0)
+    try_call (inside->row, inside->place, inside->call);
+  return TRUE;
+}
+
+/* In the initializer of the queue. */
+static void
+go_initializer (const Row *row,
+                Place     *place,
+                Call       call)
+{
+  Inside inside = { row, place, call, 0 };
+
+  g_assert_true (osiiso_queue_set_initializer (place->queue, try_in_initializer, &inside, NULL, NULL));
+  fill (place, call);
+  test_run_all (place->queue);
+  g_assert_cmpint (inside.n_tried, ==, 1);
+}
+
 static void
 try_in_handler (OsiisoQueue  *queue,
                 OsiisoHandle *handle,
@@ -329,6 +354,8 @@ go_without_context (const Row *row,
 static const Row rows[] = {
   { "task", "thread-pool", go_task, { D, D, D, D, D, D, D, D, D } },
   { "task", "main-loop", go_task, { D, D, D, D, D, D, D, D, F } },
+  { "initializer", "thread-pool", go_initializer, { D, D, D, D, NONE, D, D, D, D } },
+  { "initializer", "main-loop", go_initializer, { D, D, D, D, NONE, D, D, D, F } },
   { "task-of-another-queue", "thread-pool", go_foreign_task, { W, W, W, W, NONE, W, W, W, W } },
   { "task-of-another-queue", "main-loop", go_foreign_task, { W, W, W, W, NONE, D, D, D, F } },
   { "handler", "thread-pool", go_handler, { W, W, W, W, NONE, W, W, W, W } },
