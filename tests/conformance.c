@@ -481,7 +481,10 @@ main (int   argc,
   if (!look_at_backend ())
     return EXIT_USAGE;
 
-  add_cases (conformance_slots);
+  add_cases (conformance_open);
+  add_cases (conformance_init);
+  add_cases (conformance_wake);
+  add_cases (conformance_close);
   add_cases (conformance_tasks);
   add_cases (conformance_storms);
   return g_test_run ();

@@ -24,7 +24,10 @@ typedef struct
   const char *promise; /* what a backend has to do */
 } ConformanceCase;
 
-extern const ConformanceCase conformance_slots[];
+extern const ConformanceCase conformance_open[];
+extern const ConformanceCase conformance_init[];
+extern const ConformanceCase conformance_wake[];
+extern const ConformanceCase conformance_close[];
 extern const ConformanceCase conformance_tasks[];
 extern const ConformanceCase conformance_storms[];
 

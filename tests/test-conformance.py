@@ -28,6 +28,7 @@ FAULTS = [
     ('never-gone', 'close/force', 'it has a reference too many on itself'),
     ('never-runs', 'tasks/each-once', 'run each with osiiso_attempt_run()'),
     ('no-workers', 'open/describe', 'get_default_workers() returned 0'),
+    ('not-initialized', 'init/called', 'the initializer was never called'),
     ('not-released', 'tasks/dropped', 'drop the reference on each attempt'),
     ('runs-twice', 'tasks/deferred', 'the function of one attempt was called 2 times'),
     ('takes-one', 'wake/once', 'after wake(), take until there is NULL'),

@@ -8,6 +8,15 @@ G_DECLARE_FINAL_TYPE (FixtureGoodBackend, fixture_good_backend, FIXTURE, GOOD_BA
 struct _FixtureGoodBackend
 {
   OsiisoBackend parent_instance;
+
+  int           state; /* whether the queue's initializer was called */
+};
+
+enum
+{
+  NOT_READY,
+  GETTING_READY,
+  READY,
 };
 
 G_DEFINE_FINAL_TYPE (FixtureGoodBackend, fixture_good_backend, OSIISO_TYPE_BACKEND)
@@ -28,7 +37,24 @@ static gboolean
 fixture_good_backend_open (OsiisoBackend *backend,
                            GError       **error)
 {
+  g_atomic_int_set (&FIXTURE_GOOD_BACKEND (backend)->state, NOT_READY);
   return TRUE;
+}
+
+/* FALSE when it failed, or when another thread is about it, which takes all that
+ * there is when it is done. */
+static gboolean
+get_ready (FixtureGoodBackend *self)
+{
+  gboolean ok;
+
+  if (g_atomic_int_get (&self->state) == READY)
+    return TRUE;
+  if (!g_atomic_int_compare_and_exchange (&self->state, NOT_READY, GETTING_READY))
+    return FALSE;
+  ok = osiiso_backend_init_worker (OSIISO_BACKEND (self));
+  g_atomic_int_set (&self->state, ok ? READY : NOT_READY);
+  return ok;
 }
 
 static void
@@ -37,6 +63,8 @@ fixture_good_backend_wake (OsiisoBackend *backend,
 {
   OsiisoAttempt *attempt;
 
+  if (!get_ready (FIXTURE_GOOD_BACKEND (backend)))
+    return;
   while ((attempt = osiiso_backend_take (backend)) != NULL)
     {
       osiiso_attempt_run (attempt);

@@ -16,6 +16,7 @@ enum
   CANNOT_OPEN,    /* and does not say why */
   NEVER_GONE,     /* keeps a reference on itself */
   NO_WORKERS,
+  NOT_INITIALIZED, /* does not call the queue's initializer */
 };
 
 #define FAULTY_TYPE_BACKEND (faulty_backend_get_type ())
@@ -24,6 +25,8 @@ G_DECLARE_FINAL_TYPE (FaultyBackend, faulty_backend, FAULTY, BACKEND, OsiisoBack
 struct _FaultyBackend
 {
   OsiisoBackend parent_instance;
+
+  gboolean      ready; /* the queue's initializer was called */
 };
 
 G_DEFINE_FINAL_TYPE (FaultyBackend, faulty_backend, OSIISO_TYPE_BACKEND)
@@ -45,6 +48,7 @@ static gboolean
 faulty_backend_open (OsiisoBackend *backend,
                      GError       **error)
 {
+  FAULTY_BACKEND (backend)->ready = FAULT == NOT_INITIALIZED;
   if (FAULT == NEVER_GONE)
     g_object_ref (backend);
   return FAULT != CANNOT_OPEN;
@@ -64,9 +68,12 @@ run (OsiisoAttempt *attempt)
 static gpointer
 run_all (gpointer backend)
 {
+  FaultyBackend *self = backend;
   OsiisoAttempt *attempt;
 
-  while ((attempt = osiiso_backend_take (backend)) != NULL)
+  if (!self->ready)
+    self->ready = osiiso_backend_init_worker (backend);
+  while (self->ready && (attempt = osiiso_backend_take (backend)) != NULL)
     {
       run (attempt);
       if (FAULT == TAKES_ONE)
