@@ -313,7 +313,8 @@ osiiso_queue_shutdown_finish (OsiisoQueue  *self,
  * Ends the queue and cancels all its work, without waiting.
  *
  * The same as [method@Osiiso.Queue.shutdown_async] with force and without a
- * callback. Any thread, also in a task of the queue.
+ * callback, but that [property@Osiiso.Queue:paused] stays as it is. Any thread,
+ * also in a task of the queue.
  *
  * Since: 1.0
  */

@@ -445,6 +445,28 @@ osiiso_scheduler_dup_attempt (OsiisoScheduler *self,
   return attempt;
 }
 
+/* Not in the queue yet, or over with nobody who keeps it: the thread that ended it
+ * may have the memory a moment longer. */
+static gboolean
+is_hidden (OsiisoScheduler *self,
+           OsiisoRecord    *record)
+{
+  const guint32 word = osiiso_record_get_word (record);
+  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  gboolean hidden;
+
+  if (word & OSIISO_RECORD_OUTSIDE)
+    return TRUE;
+  if (osiiso_word_get_status (word) != OSIISO_STATUS_SUCCEEDED || (word & (OSIISO_RECORD_KEEP | OSIISO_RECORD_TOKEN)))
+    return FALSE;
+  if (ext == NULL)
+    return TRUE;
+  pthread_mutex_lock (&self->view_lock);
+  hidden = ext->handle == NULL;
+  pthread_mutex_unlock (&self->view_lock);
+  return hidden;
+}
+
 OsiisoRecord *
 osiiso_scheduler_lookup (OsiisoScheduler *self,
                          guint64          id)
@@ -454,7 +476,7 @@ osiiso_scheduler_lookup (OsiisoScheduler *self,
   pthread_mutex_lock (&self->inbox_lock);
   record = osiiso_record_pool_lookup (&self->pool, id);
   pthread_mutex_unlock (&self->inbox_lock);
-  if (record != NULL && osiiso_record_get_word (record) & OSIISO_RECORD_OUTSIDE)
+  if (record != NULL && is_hidden (self, record))
     g_clear_pointer (&record, osiiso_record_unref);
   return record;
 }
@@ -595,7 +617,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
       if (ext != NULL)
         {
           ext->outcome = g_steal_pointer (&outcome);
-          ext->finished = now;
+          ext->finished = ext->created != 0 ? now : 0;
         }
       word = osiiso_record_set_status (record, status, 0, 0);
       osiiso_scheduler_count_end_locked (self, word, status);

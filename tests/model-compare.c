@@ -5,7 +5,7 @@
 
 /* The comparison of a queue with its model. */
 
-#define PUSHED_HAVE_NO_END 0
+#define PUSHED_HAVE_NO_END 1
 
 void
 driver_compare_int (Driver     *self,
