@@ -198,11 +198,16 @@ void
 osiiso_timer_service_disarm (OsiisoTimerClient *client)
 {
   gboolean was_armed;
+  gboolean was_last;
 
   pthread_once (&service.once, service_init);
   pthread_mutex_lock (&service.lock);
   was_armed = osiiso_deadline_heap_remove (&service.heap, &client->node);
+  was_last = was_armed && osiiso_deadline_heap_peek (&service.heap) == NULL;
   pthread_mutex_unlock (&service.lock);
+  /* The thread sleeps until that deadline, and may end before. */
+  if (was_last)
+    pthread_cond_signal (&service.cond);
   if (was_armed)
     client->unref (client);
 }

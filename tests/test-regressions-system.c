@@ -164,6 +164,56 @@ test_21_threads (gconstpointer backend)
   assert_threads_come_down_to (n_threads);
 }
 
+static gboolean
+has_thread_for_timers (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
+  gboolean found = FALSE;
+  const char *id;
+
+  while (!found && (id = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *file = g_strdup_printf ("/proc/self/task/%s/comm", id);
+      g_autofree char *name = NULL;
+
+      found = g_file_get_contents (file, &name, NULL, NULL) && g_str_equal (name, "osiiso-timer\n");
+    }
+  return found;
+}
+
+static void
+test_21_timers (gconstpointer backend)
+{
+  OsiisoQueue *queue;
+  g_autoptr (OsiisoTaskOptions) soon = test_options_new ("delay", 0.001, NULL);
+  g_autoptr (OsiisoTaskOptions) late = test_options_new ("delay", 3600.0, NULL);
+  const gint64 give_up = g_get_monotonic_time () + 30 * G_USEC_PER_SEC;
+  g_autoptr (OsiisoHandle) handle = NULL;
+  guint id;
+
+  g_test_summary ("The thread of the timers goes when the last queue with a deadline is dropped, far away as that may be");
+
+  if (test_count_entries ("/proc/self/task") < 0)
+    {
+      g_test_skip ("no /proc/self/task");
+      return;
+    }
+  queue = test_queue_new (backend);
+  test_submit_and_drop (queue, test_task_none, NULL, late);
+  handle = test_submit (queue, test_task_none, NULL, soon);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_await_done (handle);
+  g_assert_true (has_thread_for_timers ());
+  osiiso_queue_cancel (queue);
+  test_queue_free (queue);
+
+  id = g_timeout_add (1, wake_cb, NULL);
+  while (has_thread_for_timers () && g_get_monotonic_time () < give_up)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (id);
+  g_assert_false (has_thread_for_timers ());
+}
+
 typedef struct
 {
   OsiisoHandle  *handle;
@@ -231,5 +281,6 @@ test_add_regressions_system (void)
   test_add_for_backends ("/regressions/item-12-descriptors", test_12_descriptors);
   test_add_for_backends ("/regressions/item-12-fork", test_12_fork);
   test_add_for_backends ("/regressions/item-21-threads", test_21_threads);
+  test_add_for_backends ("/regressions/item-21-timers", test_21_timers);
   test_add_for_backends ("/regressions/item-21-waiters", test_21_waiters);
 }
