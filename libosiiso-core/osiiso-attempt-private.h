@@ -100,6 +100,9 @@ gboolean       osiiso_attempt_interrupt (OsiisoAttempt         *self,
 /* The attempt whose function the calling thread is in. */
 OsiisoAttempt *osiiso_attempt_get_current (void);
 void           osiiso_attempt_set_current (OsiisoAttempt *self);
+/* Whether the calling thread is in a function of that queue, also when that
+ * function iterates a context in which it is in one of another queue now. */
+gboolean       osiiso_attempt_is_inside   (OsiisoScheduler *scheduler);
 
 OsiisoOutcome *osiiso_outcome_new_error (GError *error);
 void           osiiso_outcome_free      (OsiisoOutcome *self);

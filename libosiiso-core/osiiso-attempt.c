@@ -51,6 +51,16 @@ G_DEFINE_BOXED_TYPE (OsiisoAttempt, osiiso_attempt, osiiso_attempt_ref, osiiso_a
 
 static _Thread_local OsiisoAttempt *current_attempt;
 
+/* What the thread is in, from the innermost function outwards. */
+typedef struct _Frame Frame;
+struct _Frame
+{
+  const Frame     *outer;
+  OsiisoScheduler *scheduler;
+};
+
+static _Thread_local const Frame *current_frame;
+
 OsiisoAttempt *
 osiiso_attempt_get_current (void)
 {
@@ -61,6 +71,18 @@ void
 osiiso_attempt_set_current (OsiisoAttempt *self)
 {
   current_attempt = self;
+}
+
+gboolean
+osiiso_attempt_is_inside (OsiisoScheduler *scheduler)
+{
+  const Frame *frame = current_frame;
+
+  if (current_attempt != NULL && current_attempt->scheduler == scheduler)
+    return TRUE;
+  while (frame != NULL && frame->scheduler != scheduler)
+    frame = frame->outer;
+  return frame != NULL;
 }
 
 OsiisoOutcome *
@@ -1007,7 +1029,10 @@ gboolean
 osiiso_attempt_perform (OsiisoAttempt **location)
 {
   OsiisoScheduler *scheduler = (*location)->scheduler;
+  const Frame frame = { current_frame, scheduler };
+  gboolean ended = FALSE;
 
+  current_frame = &frame;
   /* In the owner's thread what was told before comes first, so that on-start is
    * seen before the function. */
   if ((scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
@@ -1021,10 +1046,13 @@ osiiso_attempt_perform (OsiisoAttempt **location)
       current_attempt = outer;
     }
 
-  if (!osiiso_attempt_enter (*location))
-    return FALSE;
-  call_function (location);
-  return *location != NULL && osiiso_attempt_leave (*location);
+  if (osiiso_attempt_enter (*location))
+    {
+      call_function (location);
+      ended = *location != NULL && osiiso_attempt_leave (*location);
+    }
+  current_frame = frame.outer;
+  return ended;
 }
 
 void

@@ -152,9 +152,7 @@ osiiso_scheduler_wait_until (OsiisoScheduler *self,
 gboolean
 osiiso_scheduler_is_inside (OsiisoScheduler *self)
 {
-  OsiisoAttempt *current = osiiso_attempt_get_current ();
-
-  return (current != NULL && current->scheduler == self) || osiiso_scheduler_is_initializing (self);
+  return osiiso_attempt_is_inside (self) || osiiso_scheduler_is_initializing (self);
 }
 
 gboolean

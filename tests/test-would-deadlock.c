@@ -405,6 +405,49 @@ test_row (gconstpointer data)
     }
 }
 
+typedef struct
+{
+  OsiisoQueue *outer;
+  OsiisoQueue *inner;
+  int          n_refused;
+} Nested;
+
+static void
+join_outer (OsiisoAttempt *attempt,
+            gpointer       data)
+{
+  Nested *nested = data;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (osiiso_queue_join (nested->outer, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK);
+  nested->n_refused++;
+}
+
+static void
+run_inner (OsiisoAttempt *attempt,
+           gpointer       data)
+{
+  Nested *nested = data;
+
+  test_submit_and_drop (nested->inner, join_outer, nested, NULL);
+  test_run_all (nested->inner);
+}
+
+static void
+test_nested (void)
+{
+  Nested nested = { test_queue_new ("main-loop"), test_queue_new ("main-loop"), 0 };
+
+  g_test_summary ("A task that is called while another one runs its queue cannot wait for the queue of that one");
+
+  test_submit_and_drop (nested.outer, run_inner, &nested, NULL);
+  test_run_all (nested.outer);
+  g_assert_cmpint (nested.n_refused, ==, 1);
+  test_queue_free (nested.inner);
+  test_queue_free (nested.outer);
+}
+
 static void
 test_last_worker (void)
 {
@@ -449,6 +492,7 @@ main (int   argc,
       g_test_add_data_func (path, &rows[i], test_row);
     }
   g_test_add_func ("/would-deadlock/last-worker", test_last_worker);
+  g_test_add_func ("/would-deadlock/nested", test_nested);
 
   return g_test_run ();
 }
