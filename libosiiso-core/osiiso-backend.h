@@ -20,8 +20,8 @@ G_DECLARE_DERIVABLE_TYPE (OsiisoBackend, osiiso_backend, OSIISO, BACKEND, GObjec
  * @get_capabilities: says what the backend can do; constant for an instance
  * @get_default_workers: the number of workers that a queue gets which asks for
  *   0; at least 1
- * @open: gets ready to take attempts. Called once, before anything else, with
- *   the queue's context known; %FALSE with @error set leaves the queue not
+ * @open: gets ready to take attempts. Called before anything else, with the
+ *   queue's context known, and again when a queue that was closed is reset; %FALSE with @error set leaves the queue not
  *   started
  * @wake: tells that up to @n tasks became runnable. Called from any thread,
  *   with no lock held; must not block, but see to it that
@@ -34,8 +34,8 @@ G_DECLARE_DERIVABLE_TYPE (OsiisoBackend, osiiso_backend, OSIISO, BACKEND, GObjec
  * @workers_changed: tells that [method@Osiiso.Backend.get_workers] returns
  *   another number than before, or that threads which left because of
  *   [method@Osiiso.Backend.init_worker] have to be replaced. Called from any thread
- * @close: stops taking attempts. With @force the ones that are running are not
- *   waited for. Must not block; [method@Osiiso.Backend.closed] is called when all
+ * @close: stops taking attempts. With @force, which is always %TRUE so far, the
+ *   ones that are running are not waited for. Must not block; [method@Osiiso.Backend.closed] is called when all
  *   is over, from here or later from any thread
  *
  * What a backend implements. All slots but @open and @close have a default.
