@@ -235,6 +235,8 @@ test_disposed_twice (void)
    * over. */
   layer.queue = test_queue_new ("main-loop");
   test_gate_open (&layer.gate);
+  while (g_atomic_int_get (&layer.n_released) < 2)
+    g_main_context_iteration (NULL, FALSE);
   layer_clear (&layer);
 }
 
