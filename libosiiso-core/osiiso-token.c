@@ -156,10 +156,8 @@ osiiso_token_run (OsiisoAttempt **location)
     {
       give_up (self);
     }
-  else if (*location != NULL)
-    {
-      osiiso_attempt_park (*location);
-    }
+  if (taken && *location != NULL)
+    osiiso_attempt_park (*location);
 }
 
 /* Whether somebody hears of that end. */

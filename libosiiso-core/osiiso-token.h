@@ -21,11 +21,15 @@ G_BEGIN_DECLS
  * It is called where the backend runs tasks, once per attempt unless it asks for
  * the next token itself with [method@Osiiso.Queue.exchange_token]. It reports with
  * [method@Osiiso.Queue.token_done] or [method@Osiiso.Queue.token_failed], before
- * it returns or later from any thread.
+ * it returns or later from any thread. A token that was acknowledged and of which
+ * nothing is ever reported goes on until its timeout, or until it is cancelled.
  *
  * The return value acknowledges that the function was really entered. Languages
- * may refuse to, as GJS does while it collects garbage; then the call is repeated
- * until it is acknowledged.
+ * may refuse to, as GJS does while it collects garbage; on a backend in the owner's
+ * context the call is then repeated, every 20 milliseconds for about a minute. On
+ * others, and after that, the attempt fails with %OSIISO_QUEUE_ERROR_ABANDONED. So
+ * a function that was entered must not end without the return value, whatever it
+ * raises.
  *
  * Returns: @task_id
  *

@@ -318,6 +318,25 @@ test_redelivery (void)
   layer_clear (&layer);
 }
 
+/* Taken at the second try, which follows the first one at once, and reported later. */
+static void
+test_redelivery_at_once (void)
+{
+  Layer layer;
+  guint64 id;
+
+  layer_init (&layer, "main-loop");
+  layer.n_refused = 1;
+  layer.later = TRUE;
+  id = submit (&layer, 1, NULL);
+  g_assert_true (osiiso_queue_start (layer.queue, NULL));
+  test_iterate_until (&layer.n_calls);
+  g_assert_true (osiiso_queue_token_failed (layer.queue, id, 1, G_IO_ERROR, G_IO_ERROR_FAILED, "late", -1));
+  test_iterate_until (&layer.n_ends);
+  assert_log (&layer.ends, "1:4");
+  layer_clear (&layer);
+}
+
 static void
 test_redelivery_of_cancelled (void)
 {
@@ -495,6 +514,7 @@ main (int   argc,
   test_add_for_backends ("/token/later", test_later);
   test_add_for_backends ("/token/cancelled", test_cancelled);
   g_test_add_func ("/token/redelivery", test_redelivery);
+  g_test_add_func ("/token/redelivery-at-once", test_redelivery_at_once);
   g_test_add_func ("/token/redelivery-of-cancelled", test_redelivery_of_cancelled);
   g_test_add_func ("/token/not-acknowledged-in-thread", test_not_acknowledged_in_thread);
   g_test_add_func ("/token/completions-in-any-thread", test_completions_in_any_thread);
