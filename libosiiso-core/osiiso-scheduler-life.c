@@ -104,7 +104,7 @@ begin_start (OsiisoScheduler *self,
   return closed ? set_error_closed (error) : TRUE;
 }
 
-/* With the life cycle at STARTING, where it stays for stop_resting(). */
+/* With the life cycle at STARTING, where it stays. */
 static gboolean
 open_backend (OsiisoScheduler *self,
               GError         **error)
@@ -138,14 +138,17 @@ open_backend (OsiisoScheduler *self,
       pthread_mutex_unlock (&self->inbox_lock);
       osiiso_scheduler_follow_workers (self, backend);
     }
-  else
-    {
-      pthread_mutex_lock (&self->view_lock);
-      self->life = OSIISO_LIFE_NEW;
-      pthread_cond_broadcast (&self->view_cond);
-      pthread_mutex_unlock (&self->view_lock);
-    }
   return ok;
+}
+
+static void
+set_life (OsiisoScheduler *self,
+          OsiisoLife       life)
+{
+  pthread_mutex_lock (&self->view_lock);
+  self->life = life;
+  pthread_cond_broadcast (&self->view_cond);
+  pthread_mutex_unlock (&self->view_lock);
 }
 
 gboolean
@@ -164,27 +167,17 @@ osiiso_scheduler_start_for (OsiisoScheduler *self,
 
   do
     {
-      if (!begin_start (self, &already, error) || (!already && !open_backend (self, error)))
+      if (!begin_start (self, &already, error))
         return FALSE;
+      if (!already && !open_backend (self, error))
+        {
+          set_life (self, OSIISO_LIFE_NEW);
+          return FALSE;
+        }
     }
   /* What was submitted before is announced now. */
-  while (!osiiso_scheduler_stop_resting (self, who));
+  while (!osiiso_scheduler_stop_resting (self, who, !already));
   return TRUE;
-}
-
-/* Counts only as long as there may be something to be cut short: whoever decides
- * that there is not takes it back. */
-static void
-set_shutdown_deadline (OsiisoScheduler *self,
-                       gint64           when)
-{
-  pthread_mutex_lock (&self->ready_lock);
-  pthread_mutex_lock (&self->view_lock);
-  if (self->life < OSIISO_LIFE_CLOSING && (self->shutdown_deadline == 0 || when < self->shutdown_deadline))
-    self->shutdown_deadline = when;
-  pthread_mutex_unlock (&self->view_lock);
-  osiiso_scheduler_arm_timers_locked (self);
-  pthread_mutex_unlock (&self->ready_lock);
 }
 
 /* With the life cycle at CLOSING. */
@@ -335,53 +328,103 @@ osiiso_scheduler_shutdown_is_over_locked (OsiisoScheduler *self,
   return self->life == OSIISO_LIFE_CLOSED || self->n_closed != shutdown;
 }
 
+/* Takes all locks when nobody is opening the backend. */
+static void
+lock_settled (OsiisoScheduler *self)
+{
+  for (;;)
+    {
+      pthread_mutex_lock (&self->ready_lock);
+      pthread_mutex_lock (&self->inbox_lock);
+      pthread_mutex_lock (&self->view_lock);
+      if (self->life != OSIISO_LIFE_STARTING)
+        return;
+      pthread_mutex_unlock (&self->inbox_lock);
+      pthread_mutex_unlock (&self->ready_lock);
+      pthread_cond_wait (&self->view_cond, &self->view_lock);
+      pthread_mutex_unlock (&self->view_lock);
+    }
+}
+
+/* Moves the life cycle in one step, and says where the caller has to take it on: from
+ * STARTING, for work of a queue that was never started, or from CLOSING, without such
+ * work. From DRAINING it goes on by itself. */
+static OsiisoLife
+begin_shutdown (OsiisoScheduler *self,
+                gboolean         force,
+                gint64           deadline,
+                guint           *shutdown)
+{
+  OsiisoLife todo = OSIISO_LIFE_DRAINING;
+
+  lock_settled (self);
+  self->accepting = FALSE;
+  if (self->life == OSIISO_LIFE_NEW)
+    self->life = todo = !force && osiiso_scheduler_get_outstanding (self) > 0 ? OSIISO_LIFE_STARTING : OSIISO_LIFE_CLOSING;
+  else if (self->life == OSIISO_LIFE_STARTED)
+    self->life = OSIISO_LIFE_DRAINING;
+  /* Counts only as long as there may be something to be cut short: whoever decides
+   * that there is not takes it back. */
+  if (!force && deadline != 0 && self->life < OSIISO_LIFE_CLOSING &&
+      (self->shutdown_deadline == 0 || deadline < self->shutdown_deadline))
+    self->shutdown_deadline = deadline;
+  /* If it is closed that one is over, whatever comes. */
+  *shutdown = self->n_closed - (self->life == OSIISO_LIFE_CLOSED ? 1 : 0);
+  pthread_mutex_unlock (&self->view_lock);
+  pthread_mutex_unlock (&self->inbox_lock);
+  osiiso_scheduler_arm_timers_locked (self);
+  pthread_mutex_unlock (&self->ready_lock);
+  return todo;
+}
+
+/* Of a queue whose backend is not open. */
+static void
+close_unopened (OsiisoScheduler *self)
+{
+  /* Work that cannot be started cannot be waited for either. */
+  osiiso_scheduler_abort (self, TRUE);
+  /* Delayed tasks have armed them. */
+  disarm_timers (self);
+  osiiso_scheduler_backend_closed (self);
+}
+
+/* From STARTING to DRAINING. */
+static void
+open_to_drain (OsiisoScheduler *self)
+{
+  if (open_backend (self, NULL))
+    {
+      osiiso_scheduler_stop_resting (self, OSIISO_START_WORK, TRUE);
+      osiiso_scheduler_check_idle (self);
+      return;
+    }
+  set_life (self, OSIISO_LIFE_CLOSING);
+  close_unopened (self);
+}
+
 guint
 osiiso_scheduler_shutdown (OsiisoScheduler *self,
                            gboolean         force,
                            gint64           deadline)
 {
-  gboolean was_new;
   guint shutdown;
+  OsiisoLife todo = begin_shutdown (self, force, deadline, &shutdown);
 
-  /* From here on until the life cycle has moved there can be no reset. */
-  pthread_mutex_lock (&self->view_lock);
-  self->n_ending++;
-  pthread_mutex_unlock (&self->view_lock);
-
-  pthread_mutex_lock (&self->inbox_lock);
-  self->accepting = FALSE;
-  pthread_mutex_unlock (&self->inbox_lock);
   osiiso_admission_update (self);
-  if (deadline != 0 && !force)
-    set_shutdown_deadline (self, deadline);
-
-  if (force)
-    osiiso_scheduler_abort (self, TRUE);
-  else if (osiiso_scheduler_get_outstanding (self) > 0 && !osiiso_scheduler_start (self, NULL))
-    /* Work that cannot be started cannot be waited for either. */
-    osiiso_scheduler_abort (self, TRUE);
-
-  pthread_mutex_lock (&self->view_lock);
-  while (self->life == OSIISO_LIFE_STARTING)
-    pthread_cond_wait (&self->view_cond, &self->view_lock);
-  was_new = self->life == OSIISO_LIFE_NEW;
-  if (was_new)
-    self->life = OSIISO_LIFE_CLOSING;
-  else if (self->life == OSIISO_LIFE_STARTED)
-    self->life = OSIISO_LIFE_DRAINING;
-  /* Over already, whatever comes. */
-  shutdown = self->life == OSIISO_LIFE_CLOSED ? self->n_closed - 1 : self->n_closed;
-  self->n_ending--;
-  pthread_mutex_unlock (&self->view_lock);
-
-  if (was_new)
+  if (todo == OSIISO_LIFE_STARTING)
     {
-      /* The backend was never opened, but delayed tasks have armed the timer. */
-      disarm_timers (self);
-      osiiso_scheduler_backend_closed (self);
+      open_to_drain (self);
+    }
+  else if (todo == OSIISO_LIFE_CLOSING)
+    {
+      close_unopened (self);
     }
   else
     {
+      if (force)
+        osiiso_scheduler_abort_shutdown (self, shutdown);
+      else if (osiiso_scheduler_get_outstanding (self) > 0)
+        osiiso_scheduler_stop_resting (self, OSIISO_START_WORK, FALSE);
       osiiso_scheduler_check_idle (self);
     }
   return shutdown;

@@ -180,7 +180,6 @@ struct _OsiisoScheduler
   pthread_mutex_t    view_lock;
   pthread_cond_t     view_cond;
   OsiisoLife         life;
-  guint              n_ending;  /* threads in shutdown() that have not moved it yet */
   guint              n_closed;  /* how often it has come to CLOSED */
   GPtrArray         *results;   /* of OsiisoRecord, owned; in the order of completion */
   OsiisoRun          run;
@@ -394,6 +393,9 @@ gboolean         osiiso_scheduler_set_priority (OsiisoScheduler *self,
                                                 int              priority);
 void             osiiso_scheduler_abort        (OsiisoScheduler *self,
                                                 gboolean         must_complete_too);
+/* Everything, if that shutdown is not over. */
+void             osiiso_scheduler_abort_shutdown (OsiisoScheduler *self,
+                                                  guint            shutdown);
 void             osiiso_scheduler_set_limit    (OsiisoScheduler *self,
                                                 guint            limit);
 /* Sets the limit to what the backend has as workers. */
@@ -412,9 +414,11 @@ gboolean         osiiso_scheduler_check_rate   (OsiisoScheduler *self,
                                                 GError         **error);
 /* Holds tasks back until the next start; with the ready lock. */
 void             osiiso_scheduler_rest_locked  (OsiisoScheduler *self);
-/* Also the end of STARTING. FALSE when the queue is not open any more. */
+/* FALSE when the queue is not open any more. With @opened that is the end of STARTING,
+ * by who brought it there. */
 gboolean         osiiso_scheduler_stop_resting (OsiisoScheduler *self,
-                                                OsiisoStart      who);
+                                                OsiisoStart      who,
+                                                gboolean         opened);
 void             osiiso_scheduler_set_paused   (OsiisoScheduler *self,
                                                 gboolean         paused);
 

@@ -73,7 +73,7 @@ check_reset_locked (OsiisoScheduler *self,
 
   if (self->run.active)
     why = "cannot reset during a run";
-  else if (self->n_ending > 0 || self->life == OSIISO_LIFE_DRAINING || self->life == OSIISO_LIFE_CLOSING)
+  else if (self->life == OSIISO_LIFE_DRAINING || self->life == OSIISO_LIFE_CLOSING)
     why = "cannot reset during a shutdown";
   else if (self->life == OSIISO_LIFE_STARTING || (self->life == OSIISO_LIFE_STARTED && !self->resting))
     why = "cannot reset while the queue is started; shut it down first";

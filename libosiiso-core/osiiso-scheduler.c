@@ -875,6 +875,25 @@ osiiso_scheduler_abort (OsiisoScheduler *self,
   cancel_doomed (self, found);
 }
 
+void
+osiiso_scheduler_abort_shutdown (OsiisoScheduler *self,
+                                 guint            shutdown)
+{
+  g_autoptr (GPtrArray) found = NULL;
+  gboolean over;
+
+  /* What comes after a reset is not meant, which needs this lock too. */
+  pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->view_lock);
+  over = osiiso_scheduler_shutdown_is_over_locked (self, shutdown);
+  pthread_mutex_unlock (&self->view_lock);
+  if (!over)
+    found = halt_locked (self, TRUE);
+  pthread_mutex_unlock (&self->ready_lock);
+  if (found != NULL)
+    cancel_doomed (self, found);
+}
+
 static void
 client_tick (OsiisoTimerClient *client)
 {
@@ -993,7 +1012,8 @@ osiiso_scheduler_rest_locked (OsiisoScheduler *self)
 
 gboolean
 osiiso_scheduler_stop_resting (OsiisoScheduler *self,
-                               OsiisoStart      who)
+                               OsiisoStart      who,
+                               gboolean         opened)
 {
   OsiisoWake wake = { 0 };
   gboolean renew = FALSE;
@@ -1003,9 +1023,9 @@ osiiso_scheduler_stop_resting (OsiisoScheduler *self,
   pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->inbox_lock);
   pthread_mutex_lock (&self->view_lock);
-  if (self->life == OSIISO_LIFE_STARTING)
+  if (opened)
     {
-      self->life = OSIISO_LIFE_STARTED;
+      self->life = self->accepting ? OSIISO_LIFE_STARTED : OSIISO_LIFE_DRAINING;
       pthread_cond_broadcast (&self->view_cond);
     }
   /* It may have been shut down and reset since the caller looked. */

@@ -8,8 +8,8 @@
  *
  * Mirrors osiiso-scheduler-life.c (begin_start, start, set_open, close_backend,
  * check_idle, count_out, backend_closed, shutdown and its deadline), reset in
- * osiiso-scheduler-reset.c, and count_in_locked, stop_resting, abort, cancel and
- * client_tick in osiiso-scheduler.c.
+ * osiiso-scheduler-reset.c, and count_in_locked, stop_resting, abort_shutdown, cancel
+ * and client_tick in osiiso-scheduler.c.
  *
  * Whatever comes together, the backend is closed exactly once, if it was opened,
  * when there is no work and none is accepted any more; the queue becomes CLOSED,
@@ -28,7 +28,8 @@ typedef enum
   FAULT_NO_START,        /* work that waits in a queue that is shut down is not started */
   FAULT_COUNT_UNLOCKED,  /* others may come in while the last task is counted out */
   FAULT_DEADLINE_LATE,   /* the deadline is set also when there is nothing to be cut short */
-  FAULT_NO_ENDING,       /* a reset does not know that a shutdown has begun */
+  FAULT_TWO_STEPS,       /* a shutdown refuses tasks first and moves the life cycle then */
+  FAULT_BLIND_ABORT,     /* a shutdown cancels what there is, whether it is over or not */
   FAULT_BLIND_START,     /* a start takes it that the queue is what it was */
   FAULT_WAIT_CLOSED,     /* who waits for a shutdown looks only whether the queue is closed */
   FAULT_CLOSE_SILENT,    /* who waits for the end is not told */
@@ -75,11 +76,11 @@ static struct
   ExMutex  view_lock;
   ExCond   view_cond;
   Life     life;            /* view_lock */
-  int      n_ending;        /* view_lock */
   int      n_closed;        /* view_lock */
   gboolean resting;         /* ready_lock */
   gboolean open;            /* ready_lock and inbox_lock */
   gboolean accepting;       /* inbox_lock */
+  gboolean halted;          /* ready_lock and inbox_lock */
   Task     tasks[MAX_TASKS]; /* ready_lock */
   gboolean shutdown_deadline; /* ready_lock */
   ExAtomic n_in;            /* written with inbox_lock */
@@ -194,18 +195,6 @@ disarm_timers (void)
 }
 
 static void
-set_shutdown_deadline (void)
-{
-  ex_lock (&s.ready_lock);
-  ex_lock (&s.view_lock);
-  if (s.life < LIFE_CLOSING || s.fault == FAULT_DEADLINE_LATE)
-    s.shutdown_deadline = TRUE;
-  ex_unlock (&s.view_lock);
-  ex_unlock (&s.ready_lock);
-  ex_store (&s.armed, 1);
-}
-
-static void
 close_backend (void)
 {
   ex_assert (ex_holds_nothing ());
@@ -252,23 +241,36 @@ open_backend (void)
     set_open (FALSE);
 
   ex_lock (&s.view_lock);
-  if (ok)
-    s.n_opens++;
-  s.life = ok ? LIFE_STARTED : LIFE_NEW;
-  ex_broadcast (&s.view_cond);
+  s.n_opens += ok;
   ex_unlock (&s.view_lock);
   return ok;
 }
 
+static void
+set_life (Life life)
+{
+  ex_lock (&s.view_lock);
+  s.life = life;
+  ex_broadcast (&s.view_cond);
+  ex_unlock (&s.view_lock);
+}
+
 static gboolean
-stop_resting (void)
+stop_resting (gboolean opened)
 {
   gboolean open;
 
   ex_lock (&s.ready_lock);
+  ex_lock (&s.inbox_lock);
   ex_lock (&s.view_lock);
+  if (opened)
+    {
+      s.life = s.accepting ? LIFE_STARTED : LIFE_DRAINING;
+      ex_broadcast (&s.view_cond);
+    }
   open = s.life >= LIFE_STARTED || s.fault == FAULT_BLIND_START;
   ex_unlock (&s.view_lock);
+  ex_unlock (&s.inbox_lock);
   if (open)
     s.resting = FALSE;
   ex_unlock (&s.ready_lock);
@@ -282,10 +284,15 @@ start (void)
 
   do
     {
-      if (!begin_start (&already) || (!already && !open_backend ()))
+      if (!begin_start (&already))
         return FALSE;
+      if (!already && !open_backend ())
+        {
+          set_life (LIFE_NEW);
+          return FALSE;
+        }
     }
-  while (!stop_resting ());
+  while (!stop_resting (!already));
   return TRUE;
 }
 
@@ -312,63 +319,145 @@ cancel_all (void)
     end_task (i);
 }
 
+/* With the view lock. */
+static gboolean
+shutdown_is_over_locked (int shutdown)
+{
+  return s.life == LIFE_CLOSED || (s.fault != FAULT_WAIT_CLOSED && s.n_closed != shutdown);
+}
+
 /* What shutdown() returned is waited for. */
 static void
 wait_until_over (int shutdown)
 {
   ex_lock (&s.view_lock);
-  while (s.life != LIFE_CLOSED && (s.fault == FAULT_WAIT_CLOSED || s.n_closed == shutdown))
+  while (!shutdown_is_over_locked (shutdown))
     ex_wait (&s.view_cond, &s.view_lock);
   ex_unlock (&s.view_lock);
 }
 
+/* With the ready lock. */
 static void
-shut_down (gpointer force)
+halt_locked (void)
 {
-  gboolean was_new;
-  int shutdown;
+  ex_lock (&s.inbox_lock);
+  s.halted = TRUE;
+  ex_unlock (&s.inbox_lock);
+}
 
+static void
+abort_all (void)
+{
+  ex_lock (&s.ready_lock);
+  halt_locked ();
+  ex_unlock (&s.ready_lock);
+  cancel_all ();
+}
+
+static void
+abort_shutdown (int shutdown)
+{
+  gboolean over;
+
+  ex_lock (&s.ready_lock);
   ex_lock (&s.view_lock);
-  if (s.fault != FAULT_NO_ENDING)
-    s.n_ending++;
+  over = shutdown_is_over_locked (shutdown) && s.fault != FAULT_BLIND_ABORT;
   ex_unlock (&s.view_lock);
+  if (!over)
+    halt_locked ();
+  ex_unlock (&s.ready_lock);
+  /* In the real one these are the tasks of then. */
+  if (!over)
+    cancel_all ();
+}
 
-  if (s.fault != FAULT_ACCEPT_LATE)
+static void
+lock_settled (void)
+{
+  for (;;)
+    {
+      ex_lock (&s.ready_lock);
+      ex_lock (&s.inbox_lock);
+      ex_lock (&s.view_lock);
+      if (s.life != LIFE_STARTING || s.fault == FAULT_IGNORE_STARTING)
+        return;
+      ex_unlock (&s.inbox_lock);
+      ex_unlock (&s.ready_lock);
+      ex_wait (&s.view_cond, &s.view_lock);
+      ex_unlock (&s.view_lock);
+    }
+}
+
+static Life
+begin_shutdown (gboolean  force,
+                int      *shutdown)
+{
+  Life todo = LIFE_DRAINING;
+
+  if (s.fault == FAULT_TWO_STEPS)
     {
       ex_lock (&s.inbox_lock);
       s.accepting = FALSE;
       ex_unlock (&s.inbox_lock);
     }
 
-  if (s.scenario->deadline && force == NULL)
-    set_shutdown_deadline ();
-
-  if (force != NULL)
-    cancel_all ();
-  else if (get_outstanding () > 0 && (s.fault == FAULT_NO_START || !start ()))
-    if (s.fault != FAULT_NO_START)
-      cancel_all ();
-
-  ex_lock (&s.view_lock);
-  while (s.life == LIFE_STARTING && s.fault != FAULT_IGNORE_STARTING)
-    ex_wait (&s.view_cond, &s.view_lock);
-  was_new = s.life == LIFE_NEW;
-  if (was_new)
-    s.life = LIFE_CLOSING;
+  lock_settled ();
+  if (s.fault != FAULT_ACCEPT_LATE && s.fault != FAULT_TWO_STEPS)
+    s.accepting = FALSE;
+  if (s.life == LIFE_NEW && s.fault == FAULT_NO_START)
+    s.life = LIFE_DRAINING;
+  else if (s.life == LIFE_NEW)
+    s.life = todo = !force && get_outstanding () > 0 ? LIFE_STARTING : LIFE_CLOSING;
   else if (s.life == LIFE_STARTED)
     s.life = LIFE_DRAINING;
-  shutdown = s.life == LIFE_CLOSED ? s.n_closed - 1 : s.n_closed;
-  if (s.fault != FAULT_NO_ENDING)
-    s.n_ending--;
+  if (s.scenario->deadline && !force && (s.life < LIFE_CLOSING || s.fault == FAULT_DEADLINE_LATE))
+    s.shutdown_deadline = TRUE;
+  *shutdown = s.n_closed - (s.life == LIFE_CLOSED);
   ex_unlock (&s.view_lock);
+  ex_unlock (&s.inbox_lock);
+  ex_unlock (&s.ready_lock);
+  if (s.scenario->deadline && !force)
+    ex_store (&s.armed, 1);
+  return todo;
+}
 
-  if (was_new)
+static void
+close_unopened (void)
+{
+  abort_all ();
+  disarm_timers ();
+  backend_closed ();
+}
+
+static void
+shut_down (gpointer force)
+{
+  int shutdown;
+  Life todo = begin_shutdown (force != NULL, &shutdown);
+
+  if (todo == LIFE_STARTING && open_backend ())
     {
-      disarm_timers ();
-      backend_closed ();
+      stop_resting (TRUE);
+      check_idle ();
     }
-  else if (s.fault != FAULT_NO_CHECK)
-    check_idle ();
+  else if (todo == LIFE_STARTING)
+    {
+      set_life (LIFE_CLOSING);
+      close_unopened ();
+    }
+  else if (todo == LIFE_CLOSING)
+    {
+      close_unopened ();
+    }
+  else
+    {
+      if (force != NULL)
+        abort_shutdown (shutdown);
+      else if (get_outstanding () > 0)
+        stop_resting (FALSE);
+      if (s.fault != FAULT_NO_CHECK)
+        check_idle ();
+    }
 
   if (s.fault == FAULT_ACCEPT_LATE)
     {
@@ -388,7 +477,7 @@ reset (void)
   ex_lock (&s.ready_lock);
   ex_lock (&s.inbox_lock);
   ex_lock (&s.view_lock);
-  ok = s.n_ending == 0 && s.life != LIFE_DRAINING && s.life != LIFE_CLOSING && s.life != LIFE_STARTING &&
+  ok = s.life != LIFE_DRAINING && s.life != LIFE_CLOSING && s.life != LIFE_STARTING &&
        (s.life != LIFE_STARTED || s.resting);
   if (ok && s.life == LIFE_CLOSED)
     {
@@ -396,7 +485,10 @@ reset (void)
       s.resting = TRUE;
     }
   if (ok)
-    s.accepting = TRUE;
+    {
+      s.accepting = TRUE;
+      s.halted = FALSE;
+    }
   ex_unlock (&s.view_lock);
   ex_unlock (&s.inbox_lock);
   ex_unlock (&s.ready_lock);
@@ -427,7 +519,7 @@ submit (gpointer unused)
   gboolean accepted;
 
   ex_lock (&s.inbox_lock);
-  accepted = s.accepting;
+  accepted = s.accepting && !s.halted;
   if (accepted)
     {
       if (ex_peek (&s.n_in) == ex_load (&s.n_out))
@@ -466,6 +558,8 @@ client_tick (gpointer unused)
   ex_lock (&s.view_lock);
   ex_assert (!halt || s.n_closed == 0);
   ex_unlock (&s.view_lock);
+  if (halt)
+    halt_locked ();
   ex_unlock (&s.ready_lock);
   if (halt)
     {
@@ -534,8 +628,10 @@ check (const ExModel *model)
 
   if (scenario->resets ? s.n_closed == 0 : s.life != LIFE_CLOSED)
     return "the queue has not closed";
-  if (s.accepting != (s.life == LIFE_NEW || s.life == LIFE_STARTED) || s.n_ending != 0)
+  if (s.accepting != (s.life == LIFE_NEW || s.life == LIFE_STARTED))
     return "tasks are accepted by a closed queue, or not by an open one";
+  if (s.accepting && s.halted)
+    return "an open queue refuses tasks because of a shutdown that is over";
   if (s.open != (s.life == LIFE_STARTED))
     return "tasks can be taken from a closed queue, or not from an open one";
   if (s.resting && s.life == LIFE_STARTED)
@@ -568,6 +664,8 @@ static const Scenario resets = { LIFE_STARTED, 1, .n_shutdowns = 1, .resets = TR
 static const Scenario resets_late = { LIFE_STARTED, 1, .n_shutdowns = 1, .resets = TRUE, .deadline = TRUE };
 static const Scenario resets_starts = { LIFE_STARTED, 0, .starts = TRUE, .n_shutdowns = 1, .resets = TRUE };
 static const Scenario resets_twice = { LIFE_STARTED, 0, .n_shutdowns = 2, .resets = TRUE };
+static const Scenario resets_forced = { LIFE_STARTED, 0, .n_shutdowns = 2, .force = TRUE, .resets = TRUE };
+static const Scenario resets_fresh = { LIFE_NEW, 1, .n_shutdowns = 2, .resets = TRUE };
 static const Scenario fresh = { LIFE_NEW, 0, .n_shutdowns = 1 };
 static const Scenario fresh_work = { LIFE_NEW, 1, .n_shutdowns = 1 };
 static const Scenario starts = { LIFE_NEW, 0, .starts = TRUE, .n_shutdowns = 1 };
@@ -594,6 +692,8 @@ const ExModel ex_shutdown_models[] = {
   CLEAN ("reset-deadline", "the same with a deadline", resets_late, -1),
   CLEAN ("reset-start", "the same while somebody starts it", resets_starts, 0),
   CLEAN ("reset-twice", "the same with two threads that shut it down", resets_twice, 0),
+  CLEAN ("reset-force", "the same with one that cancels", resets_forced, 0),
+  CLEAN ("reset-new", "a queue with a task that was never started, shut down twice and reset", resets_fresh, -1),
   CLEAN ("new", "a queue that was never started", fresh, 0),
   CLEAN ("new-work", "the same with a task in it", fresh_work, 0),
   CLEAN ("start", "a queue that starts meanwhile", starts, 0),
@@ -609,7 +709,8 @@ const ExModel ex_shutdown_models[] = {
   FAULTY ("no-start", "not started for the work that is there", fresh_work, FAULT_NO_START),
   FAULTY ("count-unlocked", "counted out as the last one while others come in", submits, FAULT_COUNT_UNLOCKED),
   FAULTY ("deadline-late", "a deadline set when all is over", late_idle, FAULT_DEADLINE_LATE),
-  FAULTY ("no-ending", "reset while a shutdown has begun", resets_twice, FAULT_NO_ENDING),
+  FAULTY ("two-steps", "reset between two steps of a shutdown", resets_twice, FAULT_TWO_STEPS),
+  FAULTY ("blind-abort", "cancelled what came after a reset", resets_forced, FAULT_BLIND_ABORT),
   FAULTY ("blind-start", "started as what it was before", resets_starts, FAULT_BLIND_START),
   FAULTY ("wait-closed", "waited for a state that may be over", resets, FAULT_WAIT_CLOSED),
   FAULTY ("close-silent", "closed without telling who waits", drains_one, FAULT_CLOSE_SILENT),
