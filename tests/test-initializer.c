@@ -794,7 +794,7 @@ test_storm (gconstpointer backend)
     {
       g_autoptr (OsiisoRunSummary) summary = NULL;
 
-      init.fails = 1;
+      g_atomic_int_set (&init.fails, 1);
       for (int i = 0; i < 20; i++)
         test_submit_and_drop (queue, assert_initialized, NULL, NULL);
       summary = test_run (queue);
