@@ -291,6 +291,71 @@ test_infinite (gconstpointer backend)
 }
 
 static void
+test_nothing_to_fail (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  Init init;
+
+  g_test_summary ("An infinite run ends also when there was no task yet");
+
+  init_init (&init, queue);
+  init.fails = 1;
+  osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
+  set_initializer (queue, &init);
+  summary = test_run (queue);
+  g_assert_cmpuint (osiiso_run_summary_get_total_submitted (summary), ==, 0);
+  g_assert_false (osiiso_queue_get_closed (queue));
+  free_queue (queue, &init);
+}
+
+static int n_left;
+
+static void
+note_leaving (gpointer unused)
+{
+  g_atomic_int_inc (&n_left);
+}
+
+static GPrivate leaving = G_PRIVATE_INIT (note_leaving);
+
+static gboolean
+initialize_and_note (gpointer  data,
+                     GError  **error)
+{
+  g_private_set (&leaving, data);
+  return initialize (data, error);
+}
+
+static void
+test_at_rest (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoHandle) waiting = NULL;
+  Init init;
+
+  g_test_summary ("A failure while the queue rests fails nothing; the next run tries again");
+
+  init_init (&init, queue);
+  init.fail_from = init.fail_to = init.wait_at = 2;
+  osiiso_queue_set_workers (queue, 2);
+  g_assert_true (osiiso_queue_set_initializer (queue, initialize_and_note, &init, init_release, NULL));
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  test_run_all (queue);
+  test_gate_await (&init.gate, 1);
+  waiting = test_submit (queue, test_task_none, NULL, NULL);
+  test_gate_open (&init.gate);
+  test_iterate_until (&n_left);
+  g_assert_cmpint (osiiso_handle_get_status (waiting), ==, OSIISO_STATUS_PENDING);
+  g_assert_cmpint (init.n_calls, ==, 2);
+  test_run_all (queue);
+  g_assert_cmpint (osiiso_handle_get_status (waiting), ==, OSIISO_STATUS_SUCCEEDED);
+  assert_strength (queue, 2);
+  g_assert_cmpint (init.n_calls, ==, 3);
+  free_queue (queue, &init);
+}
+
+static void
 test_next_start (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
@@ -831,6 +896,8 @@ main (int   argc,
   g_test_add_func ("/initializer/replacement", test_replacement);
   test_add_for_backends ("/initializer/failure", test_failure);
   test_add_for_backends ("/initializer/infinite", test_infinite);
+  g_test_add_func ("/initializer/nothing-to-fail", test_nothing_to_fail);
+  g_test_add_func ("/initializer/at-rest", test_at_rest);
   test_add_for_backends ("/initializer/next-start", test_next_start);
   g_test_add_func ("/initializer/meanwhile", test_meanwhile);
   test_add_for_backends ("/initializer/without-run", test_without_run);
