@@ -105,16 +105,18 @@ ex_pick_thread (void)
       ex.end = EX_END_QUIET;
       return NULL;
     }
-  if (ex.cut && ex.depth >= ex.n_known && is_known (fingerprint (goes_on)))
+  if (!ex.cut)
+    n_explored = n_able;
+  if (goes_on && ex.n_preemptions == ex.preemptions)
+    n_explored = 1;
+  /* Where a thread can only go on, which is most of the time, the states are not
+   * worth the memory. */
+  else if (ex.cut && ex.depth >= ex.n_known && is_known (fingerprint (goes_on)))
     {
       ex.end = EX_END_CUT;
       return NULL;
     }
 
-  if (!ex.cut)
-    n_explored = n_able;
-  if (goes_on && ex.n_preemptions == ex.preemptions)
-    n_explored = 1;
   taken = ex_pick_one (n_able, n_explored);
   if (goes_on && taken > 0)
     {

@@ -51,7 +51,7 @@ grow (StateSet *self)
   g_autofree Slot *old = self->slots;
   gsize n_old = self->n_slots;
 
-  self->n_slots *= 4;
+  self->n_slots *= 2;
   self->slots = g_new0 (Slot, self->n_slots);
   for (gsize i = 0; i < n_old; i++)
     if (old[i].run != 0)
@@ -70,7 +70,7 @@ state_set_add (StateSet *self,
   if (!is_new && (slot->cost <= cost || slot->run == run))
     return slot->run;
   *slot = (Slot) { .state = state, .cost = cost, .run = run };
-  if (is_new && ++self->n_used > self->n_slots / 2)
+  if (is_new && ++self->n_used > self->n_slots / 4 * 3)
     grow (self);
   return 0;
 }
