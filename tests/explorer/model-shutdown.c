@@ -31,6 +31,7 @@ typedef enum
   FAULT_TWO_STEPS,       /* a shutdown refuses tasks first and moves the life cycle then */
   FAULT_BLIND_ABORT,     /* a shutdown cancels what there is, whether it is over or not */
   FAULT_BLIND_START,     /* a start takes it that the queue is what it was */
+  FAULT_FOREIGN_START,   /* or that what is starting is its own */
   FAULT_WAIT_CLOSED,     /* who waits for a shutdown looks only whether the queue is closed */
   FAULT_CLOSE_SILENT,    /* who waits for the end is not told */
 } Fault;
@@ -65,6 +66,7 @@ typedef struct
   gboolean force;       /* the first one */
   gboolean deadline;    /* the others have one */
   gboolean resets;      /* somebody does, once it was closed */
+  gboolean restarts;    /* and starts it */
 } Scenario;
 
 static struct
@@ -90,6 +92,7 @@ static struct
   /* Of the model. */
   int      n_opens;         /* view_lock */
   ExAtomic n_closes;
+  ExAtomic opening;
   ExAtomic has_opened;
   ExAtomic submitted;
   ExAtomic armed;
@@ -234,7 +237,10 @@ open_backend (void)
   gboolean ok;
 
   set_open (TRUE);
+  /* In the backend's open(), which nobody else may take part in. */
+  ex_store (&s.opening, 1);
   ok = !s.scenario->fails || ex_choose (2) == 0;
+  ex_store (&s.opening, 0);
   if (ok)
     ex_store (&s.has_opened, 1);
   else
@@ -263,8 +269,9 @@ stop_resting (gboolean opened)
   ex_lock (&s.ready_lock);
   ex_lock (&s.inbox_lock);
   ex_lock (&s.view_lock);
-  if (opened)
+  if (opened || (s.fault == FAULT_FOREIGN_START && s.life == LIFE_STARTING))
     {
+      ex_assert (!ex_load (&s.opening));
       s.life = s.accepting ? LIFE_STARTED : LIFE_DRAINING;
       ex_broadcast (&s.view_cond);
     }
@@ -581,7 +588,8 @@ reset_it (gpointer unused)
   while (s.n_closed == 0)
     ex_wait (&s.view_cond, &s.view_lock);
   ex_unlock (&s.view_lock);
-  reset ();
+  if (reset () && s.scenario->restarts)
+    start ();
 }
 
 static void
@@ -666,6 +674,12 @@ static const Scenario resets_starts = { LIFE_STARTED, 0, .starts = TRUE, .n_shut
 static const Scenario resets_twice = { LIFE_STARTED, 0, .n_shutdowns = 2, .resets = TRUE };
 static const Scenario resets_forced = { LIFE_STARTED, 0, .n_shutdowns = 2, .force = TRUE, .resets = TRUE };
 static const Scenario resets_fresh = { LIFE_NEW, 1, .n_shutdowns = 2, .resets = TRUE };
+static const Scenario restarts = {
+  LIFE_STARTED, 0, .starts = TRUE, .n_shutdowns = 1, .resets = TRUE, .restarts = TRUE
+};
+static const Scenario restarts_fails = {
+  LIFE_STARTED, 0, .starts = TRUE, .fails = TRUE, .n_shutdowns = 1, .resets = TRUE, .restarts = TRUE
+};
 static const Scenario fresh = { LIFE_NEW, 0, .n_shutdowns = 1 };
 static const Scenario fresh_work = { LIFE_NEW, 1, .n_shutdowns = 1 };
 static const Scenario starts = { LIFE_NEW, 0, .starts = TRUE, .n_shutdowns = 1 };
@@ -694,6 +708,8 @@ const ExModel ex_shutdown_models[] = {
   CLEAN ("reset-twice", "the same with two threads that shut it down", resets_twice, 0),
   CLEAN ("reset-force", "the same with one that cancels", resets_forced, 0),
   CLEAN ("reset-new", "a queue with a task that was never started, shut down twice and reset", resets_fresh, -1),
+  CLEAN ("restart", "two threads start a queue, one before and one after it was reset", restarts, 0),
+  CLEAN ("restart-fail", "the same with a backend that cannot be opened", restarts_fails, 0),
   CLEAN ("new", "a queue that was never started", fresh, 0),
   CLEAN ("new-work", "the same with a task in it", fresh_work, 0),
   CLEAN ("start", "a queue that starts meanwhile", starts, 0),
@@ -712,6 +728,7 @@ const ExModel ex_shutdown_models[] = {
   FAULTY ("two-steps", "reset between two steps of a shutdown", resets_twice, FAULT_TWO_STEPS),
   FAULTY ("blind-abort", "cancelled what came after a reset", resets_forced, FAULT_BLIND_ABORT),
   FAULTY ("blind-start", "started as what it was before", resets_starts, FAULT_BLIND_START),
+  FAULTY ("foreign-start", "started while another thread opens the backend", restarts, FAULT_FOREIGN_START),
   FAULTY ("wait-closed", "waited for a state that may be over", resets, FAULT_WAIT_CLOSED),
   FAULTY ("close-silent", "closed without telling who waits", drains_one, FAULT_CLOSE_SILENT),
   { NULL },

@@ -18,6 +18,7 @@ typedef struct
   gboolean pending;
   gboolean ended;
   gboolean counted;
+  gboolean token;
 } Done;
 
 typedef enum
@@ -370,7 +371,7 @@ exchange (Done    *done,
           (ask != ASK_TOKENS || (is_token (take.n_taken) && take.n_serving <= take.limit)))
         {
           task = begin_attempt_locked ();
-          if (done->ended)
+          if (done->ended && !done->token)
             {
               take.n_out++;
               done->counted = TRUE;
@@ -393,7 +394,9 @@ exchange (Done    *done,
         }
       if (ask == ASK_TOKENS)
         {
+          take_announce_locked (&wake);
           ex_unlock (&take.ready_lock);
+          take_act (&wake);
           return -1;
         }
       give_up_locked (ask, serving, &woken, &none);
@@ -423,13 +426,14 @@ perform (int      task,
   while (is_token (task))
     {
       /* osiiso_scheduler_exchange_token() */
-      done->pending = TRUE;
+      done->pending = done->token = TRUE;
       task = exchange (done, ASK_TOKENS, serving);
       if (task < 0)
         {
           settle_done (done);
           return;
         }
+      *done = (Done) { 0 };
       call_function (task);
     }
   if (take.scenario->defers && task == 0)

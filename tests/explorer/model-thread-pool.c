@@ -7,15 +7,16 @@
  * How many threads there are: when functions of interrupted tasks keep theirs, the
  * number of workers changes, and the backend closes.
  *
- * Mirrors osiiso-thread-pool-backend.c (puller, may_stay_locked, is_over_locked,
- * add_puller_locked, interrupt, workers_changed, close), of osiiso-scheduler-take.c
- * what counts in serve, exchange and write_off, claim and leave in
- * osiiso-attempt.c, and set_workers in osiiso-queue.c. Who is woken is the matter
+ * Mirrors osiiso-thread-pool-backend.c (puller, init_thread, may_stay_locked,
+ * is_over_locked, add_puller_locked, interrupt, workers_changed, close; but not that
+ * an initializer may fail), of osiiso-scheduler-take.c what counts in serve, exchange
+ * and write_off, claim and leave in osiiso-attempt.c, begin_init in
+ * osiiso-initializer.c, and set_workers in osiiso-queue.c. Who is woken is the matter
  * of another model: here all sleepers are.
  *
  * In the end there are as many threads as workers, not counting those that are
  * stuck, and the queue counts the same; no task waits next to them; and the queue
- * is told exactly once that the backend has closed, whatever is stuck.
+ * is told exactly once that the backend has closed, whatever is stuck or gets ready.
  */
 
 typedef enum
@@ -26,6 +27,7 @@ typedef enum
   FAULT_STAY_IN_PARTS,  /* decided to end, counted later */
   FAULT_NO_SPARE,       /* nobody takes the place of a stuck thread */
   FAULT_TOLD_TWICE,     /* nobody remembers that the queue was told */
+  FAULT_INIT_BLIND,     /* the initializer is called although the end has come */
   FAULT_WAIT_STUCK,     /* the end waits for stuck threads too */
 } Fault;
 
@@ -54,6 +56,8 @@ typedef struct
   gboolean interrupts; /* somebody interrupts it while it runs */
   int      workers[2]; /* somebody sets these; 0: no more */
   gboolean closes;     /* when all tasks have ended */
+  gboolean inits;      /* threads call an initializer first */
+  gboolean init_hangs; /* which does not return in the first one */
 } Scenario;
 
 static struct
@@ -78,6 +82,7 @@ static struct
   guint    n_wanted;
   guint    n_threads;
   guint    n_stuck;
+  guint    n_starting;
   gboolean closing;
   gboolean told;
   guint    n_made; /* with the lock: of the threads below */
@@ -162,7 +167,7 @@ static gboolean
 is_over_locked (void)
 {
   gboolean over = s.closing && !s.told &&
-                  (s.fault == FAULT_WAIT_STUCK ? s.n_threads == 0 : s.n_threads == s.n_stuck);
+                  (s.fault == FAULT_WAIT_STUCK ? s.n_threads == 0 : s.n_threads == s.n_stuck + s.n_starting);
 
   if (s.fault != FAULT_TOLD_TWICE)
     s.told |= over;
@@ -193,17 +198,43 @@ may_stay_locked (ServeEnd end)
   return !s.closing && end != END_CLOSED && s.n_threads - 1 - s.n_stuck < s.n_wanted;
 }
 
+/* FALSE when the thread must not take anything. */
+static gboolean
+init_thread (int number)
+{
+  gboolean ok;
+
+  ex_lock (&s.lock);
+  s.n_starting++;
+  ex_unlock (&s.lock);
+
+  /* begin_init() */
+  ex_lock (&s.ready_lock);
+  ok = !s.stopping || s.fault == FAULT_INIT_BLIND;
+  ex_unlock (&s.ready_lock);
+  if (ok && s.scenario->init_hangs && number == 0)
+    ex_await (&s.never);
+
+  ex_lock (&s.lock);
+  s.n_starting--;
+  ex_unlock (&s.lock);
+  return ok;
+}
+
 static void
 puller (gpointer data)
 {
   gboolean stay;
   gboolean over;
 
+  gboolean ready;
+
   ex_await (&s.made[GPOINTER_TO_INT (data)]);
+  ready = !s.scenario->inits || init_thread (GPOINTER_TO_INT (data));
   do
     {
       const gint64 seq = s.scenario->workers[0] > 0 ? ex_load (&s.limit_seq) : 0;
-      ServeEnd end = serve ();
+      ServeEnd end = ready ? serve () : END_CLOSED;
 
       ex_lock (&s.lock);
       stay = may_stay_locked (end);
@@ -340,12 +371,14 @@ check (const ExModel *model)
 {
   const Scenario *scenario = model->data;
   const guint n_stuck = scenario->hangs ? 1 : 0;
+  /* The initializer hangs, unless the end came before it. */
+  const guint n_starting = scenario->init_hangs ? s.n_starting : 0;
 
   if (s.n_outstanding.value != 0)
     return "stuck: a task was not taken, and nobody will";
-  if (s.n_stuck != n_stuck)
+  if (s.n_stuck != n_stuck || s.n_starting != n_starting)
     return "stuck threads were counted wrong";
-  if (scenario->closes && (s.n_told.value != 1 || s.n_threads != n_stuck || s.n_serving != 0))
+  if (scenario->closes && (s.n_told.value != 1 || s.n_threads != n_stuck + n_starting || s.n_serving != 0))
     return s.n_told.value != 1 ? "the end was not told once" : "threads are left";
   if (!scenario->closes && (s.n_threads - n_stuck != s.n_wanted || s.n_serving != s.limit))
     return "there are not as many threads as workers";
@@ -358,6 +391,8 @@ static const Scenario hangs = { 1, 2, .interrupts = TRUE, .hangs = TRUE };
 static const Scenario closes = { 2, 1, .closes = TRUE };
 static const Scenario closes_returns = { 1, 2, .interrupts = TRUE, .closes = TRUE };
 static const Scenario closes_hangs = { 1, 2, .interrupts = TRUE, .hangs = TRUE, .closes = TRUE };
+static const Scenario closes_inits = { 2, 1, .inits = TRUE, .closes = TRUE };
+static const Scenario closes_init_hangs = { 2, 1, .inits = TRUE, .init_hangs = TRUE, .closes = TRUE };
 static const Scenario grows = { 1, 1, .interrupts = TRUE, .workers = { 2 } };
 static const Scenario shrinks = { 2, 1, .interrupts = TRUE, .workers = { 1 } };
 static const Scenario shrinks_grows = { 2, 1, .workers = { 1, 2 } };
@@ -372,6 +407,8 @@ const ExModel ex_thread_pool_models[] = {
   CLEAN ("close", "a backend that closes", closes, 0),
   CLEAN ("close-return", "the same with a function that returns while it is interrupted", closes_returns, 0),
   CLEAN ("close-hang", "the same with a function that never returns", closes_hangs, 0),
+  CLEAN ("close-init", "a backend that closes while a thread gets ready", closes_inits, -1),
+  CLEAN ("close-init-hang", "the same with a thread that never does", closes_init_hangs, 0),
   CLEAN ("grow", "more workers meanwhile", grows, -1),
   CLEAN ("shrink", "fewer workers meanwhile", shrinks, -1),
   CLEAN ("shrink-grow", "fewer workers, then more", shrinks_grows, -1),
@@ -381,6 +418,7 @@ const ExModel ex_thread_pool_models[] = {
   FAULTY ("stay-in-parts", "decided to end and counted in two steps", shrinks_grows, FAULT_STAY_IN_PARTS),
   FAULTY ("no-spare", "nobody takes the place of a stuck thread", hangs, FAULT_NO_SPARE),
   FAULTY ("told-twice", "nobody remembers that the queue was told", closes_returns, FAULT_TOLD_TWICE),
+  FAULTY ("init-blind", "an initializer called although the end has come", closes_init_hangs, FAULT_INIT_BLIND),
   FAULTY ("wait-stuck", "an end that waits for stuck threads", closes_hangs, FAULT_WAIT_STUCK),
   { NULL },
 };
