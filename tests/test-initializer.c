@@ -170,7 +170,11 @@ test_main_loop (void)
 
   init_init (&init, queue);
   set_initializer (queue, &init);
+  /* One task after the other, with others' turns in between. */
+  g_object_set (osiiso_queue_get_backend (queue), "slice", 0.0, NULL);
   first = test_submit (queue, report_maker, NULL, NULL);
+  for (int i = 0; i < 5; i++)
+    test_submit_and_drop (queue, report_maker, NULL, NULL);
   test_run_all (queue);
   second = test_submit (queue, report_maker, NULL, NULL);
   test_run_all (queue);
