@@ -49,6 +49,9 @@ struct _OsiisoQueueClass
  * Gets a worker thread ready for the tasks of a queue; see
  * [method@Osiiso.Queue.set_initializer].
  *
+ * In JavaScript a function fails by throwing an error: one that returns false and
+ * says nothing is called once more, because it looks like one that was not called.
+ *
  * Returns: %TRUE if the thread may run tasks, %FALSE with @error set if not
  *
  * Since: 1.0

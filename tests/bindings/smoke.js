@@ -530,6 +530,7 @@ test('threads are refused', () => {
     let called = 0;
     const work = () => called++;
     for (const call of [() => queue.submit(work, null), () => queue.push(work, null),
+        () => queue.set_initializer(work),
         () => queue.map(10, work, null), () => group.submit(work, null),
         () => queue.submit(work, options({retries: 3, name: 'name'}))]) {
         const {message} = assertThrows(QueueError, QueueError.NOT_SUPPORTED, call);
@@ -543,6 +544,56 @@ test('threads are refused', () => {
     settle();
     assert(queue.shutdown(false, null));
     assertEqual(called, 0);
+});
+
+test('initializer', () => {
+    const queue = Osiiso.Queue.new('main-loop');
+    let called = 0;
+    assert(queue.set_initializer(() => ++called === 1));
+    const handles = [1, 2].map(() => queue.submit(attempt => attempt.return_int(called), null));
+    queue.run(null).check();
+    assertEqual(handles.map(handle => handle.get_value()), [1, 1]);
+    assertThrows(QueueError, QueueError.BUSY, () => queue.set_initializer(null));
+});
+
+test('initializer throws', () => {
+    const queue = Osiiso.Queue.new('main-loop');
+    let fails = true;
+    queue.set_initializer(() => {
+        if (fails)
+            throw new GLib.Error(Gio.IOErrorEnum, Gio.IOErrorEnum.BUSY, 'busy');
+        return true;
+    });
+    const handle = queue.submit(returnTen, options({mustComplete: true}));
+    assertThrows(QueueError, QueueError.FAILED, () => queue.run(null).check());
+    assertError(handle.dup_error(), Gio.IOErrorEnum, Gio.IOErrorEnum.BUSY, 'worker initializer failed: busy');
+    fails = false;
+    const second = queue.submit(returnTen, null);
+    queue.run(null).check();
+    assertEqual(second.get_value(), 10);
+});
+
+test('run_full', () => {
+    const queue = new Osiiso.Queue({backendName: 'main-loop', workers: 1});
+    const handles = [fail, returnTen].map(work => queue.submit(work, null));
+    const summary = queue.run_full(LONG, Osiiso.FailPolicy.FAIL_FIRST, null);
+    assertEqual(handles.map(handle => handle.status), [Status.FAILED, Status.CANCELLED]);
+    assertEqual(summary.cancelled, 1);
+    assertThrows(QueueError, QueueError.INVALID, () => queue.run_full(-1, Osiiso.FailPolicy.CONTINUE, null));
+});
+
+test('reset', () => {
+    const queue = new Osiiso.Queue({backendName: 'main-loop', shutdownTimeout: LONG});
+    const seen = [];
+    queue.connect('notify::closed', () => seen.push(queue.closed));
+    const handle = queue.submit(returnTen, null);
+    assert(queue.shutdown(false, null));
+    assert(queue.reset());
+    assertEqual([handle.get_value(), queue.completed_count, queue.shutdown_timeout], [10, 0, LONG]);
+    assertEqual(seen, [true, false]);
+    const waiting = queue.submit(returnTen, null);
+    assert(queue.reset());
+    assertEqual(waiting.status, Status.CANCELLED);
 });
 
 // ---- Deferred attempts

@@ -849,6 +849,40 @@ void test_many (string backend) throws Error {
     assert_cmpint (events.seen.length, CompareOperator.EQ, 4000);
 }
 
+// ---- The life of a queue
+
+void test_initializer (string backend) throws Error {
+    var queue = new Osiiso.Queue (backend);
+    var fails = true;
+    queue.workers = 1;
+    assert_true (queue.set_initializer (() => {
+        if (fails)
+            throw new IOError.BUSY ("busy");
+        return true;
+    }));
+    var handle = queue.submit (return_index);
+    assert_cmpint ((int) queue.run ().failed, CompareOperator.EQ, 1);
+    assert_error (handle.dup_error (), io_error (), IOError.BUSY, "worker initializer failed: busy");
+    fails = false;
+    queue.submit (return_index);
+    assert_true (queue.run_full (LONG, Osiiso.FailPolicy.FAIL_FIRST).ok);
+}
+
+void test_reset (string backend) throws Error {
+    var queue = new Osiiso.Queue (backend);
+    queue.shutdown_timeout = LONG;
+    var handle = queue.submit (return_index);
+    assert_true (queue.shutdown (false));
+    assert_true (queue.closed);
+    assert_true (queue.reset ());
+    assert_false (queue.closed);
+    assert_true (handle.status == Osiiso.Status.SUCCEEDED);
+    assert_cmpint ((int) queue.completed_count, CompareOperator.EQ, 0);
+    handle = queue.submit (return_index);
+    assert_true (queue.reset ());
+    assert_true (handle.status == Osiiso.Status.CANCELLED);
+}
+
 // ---- What there is
 
 void test_version () throws Error {
@@ -913,6 +947,8 @@ int main (string[] args) {
     add_each ("objects-go", test_objects_go);
     add_each ("closures-go", test_closures_go);
     add_each ("many", test_many);
+    add_each ("initializer", test_initializer);
+    add_each ("reset", test_reset);
     add ("version", test_version);
 
     return Test.run ();

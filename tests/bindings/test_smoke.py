@@ -316,6 +316,37 @@ class TestSignals(Case):
                                   ('complete', handle)])
 
 
+class TestLife(Case):
+    def test_run_full(self):
+        for backend in BACKENDS:
+            with self.subTest(backend):
+                queue = Osiiso.Queue(backend_name=backend, workers=1)
+                handles = [queue.submit(work) for work in (fail, return_ten)]
+                summary = queue.run_full(LONG, Osiiso.FailPolicy.FAIL_FIRST)
+                self.assertEqual((summary.get_failed(), summary.get_cancelled()), (1, 1))
+                self.assertEqual(handles[1].get_status(), Osiiso.Status.CANCELLED)
+                queue.submit(return_ten)
+                self.assertTrue(call_async(queue, 'run_full', 0, Osiiso.FailPolicy.CONTINUE, None).get_ok())
+                self.raises(Osiiso.QueueError.INVALID, queue.run_full, float('nan'), Osiiso.FailPolicy.CONTINUE)
+
+    def test_reset(self):
+        for backend in BACKENDS:
+            with self.subTest(backend):
+                queue = Osiiso.Queue(backend_name=backend, shutdown_timeout=LONG)
+                seen = []
+                queue.connect('notify::closed', lambda queue, _: seen.append(queue.get_closed()))
+                handle = queue.submit(return_ten)
+                self.assertTrue(queue.shutdown(False))
+                self.assertTrue(queue.reset())
+                self.assertEqual((handle.get_value(), queue.get_completed_count()), (10, 0))
+                self.assertEqual(seen, [True, False])
+                waiting = queue.submit(return_ten)
+                self.assertTrue(queue.reset())
+                self.assertEqual(waiting.get_status(), Osiiso.Status.CANCELLED)
+                queue.start()
+                self.raises(Osiiso.QueueError.BUSY, queue.reset)
+
+
 class TestGroups(Case):
     def test_map(self):
         for backend in BACKENDS:
@@ -863,6 +894,52 @@ class TestThreads(Case):
         handle = queue.submit(outer)
         queue.run().check()
         self.assertEqual((handles[0].get_value(), handle.get_value()), (10, 11))
+
+    def test_initializer(self):
+        for backend in BACKENDS:
+            with self.subTest(backend):
+                queue = Osiiso.Queue(backend_name=backend, workers=2)
+                # Not a threading.local(): PyGObject forgets those of a thread that is
+                # not Python's own with the end of each callback.
+                ready = set()
+
+                def initialize(*_):
+                    ready.add(threading.get_ident())
+                    return True
+
+                self.assertTrue(queue.set_initializer(initialize))
+                handle = queue.submit(lambda attempt, *_: attempt.return_boolean(threading.get_ident() in ready))
+                queue.run().check()
+                self.assertTrue(handle.get_value())
+                self.raises(Osiiso.QueueError.BUSY, queue.set_initializer, None)
+
+    def test_initializer_raises(self):
+        for backend in BACKENDS:
+            with self.subTest(backend):
+                queue = Osiiso.Queue(backend_name=backend, workers=1)
+
+                def initialize(*_):
+                    raise GLib.Error.new_literal(Gio.io_error_quark(), 'busy', Gio.IOErrorEnum.BUSY)
+
+                queue.set_initializer(initialize)
+                handle = queue.submit(return_ten)
+                self.assertEqual(queue.run().get_failed(), 1)
+                self.assert_error(handle.dup_error(), Gio.io_error_quark(), Gio.IOErrorEnum.BUSY,
+                                  'worker initializer failed: busy')
+                self.assertTrue(queue.shutdown(False))
+                self.assertTrue(queue.reset())
+                self.assertTrue(queue.set_initializer(None))
+                queue.submit(return_ten)
+                queue.run().check()
+
+    def test_next_completed(self):
+        queue = Osiiso.Queue(backend_name='thread-pool', workers=2)
+        group = queue.map(10, return_index)
+        seen = set()
+        while (handle := group.next_completed(LONG)) is not None:
+            seen.add(handle.get_value())
+        self.assertEqual(seen, set(range(10)))
+        queue.run()
 
     def test_report_from_other_thread(self):
         queue = Osiiso.Queue.new('main-loop')
