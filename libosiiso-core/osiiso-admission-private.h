@@ -20,6 +20,7 @@ typedef enum
   OSIISO_ENTRY_NO_MEMORY,
   OSIISO_ENTRY_LAST_WORKER, /* a task that waits would leave no worker for others */
   OSIISO_ENTRY_STUCK,       /* a task that waits would do so for itself */
+  OSIISO_ENTRY_CYCLE,       /* the same for tasks that wait for it */
   OSIISO_ENTRY_LEFT,        /* gave up waiting */
   OSIISO_ENTRY_CANCELLED,   /* by the cancellable of the options, just now */
 } OsiisoEntry;
@@ -27,7 +28,7 @@ typedef enum
 /*
  * Whoever waits for room, on the stack of a thread that blocks or with a GTask.
  *
- * Constant while it is in line: n, record, inside, task.
+ * Constant while it is in line: n, record, wait, task.
  * Guarded by the inbox lock: the rest. Once entry is something else than WAITS,
  * nobody but the owner of this touches it, after the signal or the return of the
  * GTask that tells so.
@@ -39,11 +40,12 @@ typedef struct
   guint          n;      /* places */
   OsiisoRecord  *record; /* (nullable): put into the queue in the step that admits it.
                           * NULL: the places are reserved, and the records follow */
-  gboolean       inside; /* a task of the queue blocks ... */
-  gboolean       counted; /* ... and is counted in n_blocked until it goes on */
+  OsiisoWait    *wait;   /* (nullable): of a thread that blocks */
   GTask         *task;   /* (nullable) (owned), of an asynchronous call */
   pthread_cond_t cond;   /* without a GTask: signalled with the inbox lock */
 } OsiisoRoomWaiter;
+
+#define OSIISO_ROOM_WAITER_FROM_LINK(l) ((OsiisoRoomWaiter *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoRoomWaiter, link)))
 
 /*
  * OsiisoAdmission: how many tasks a queue may have outstanding, and who waits to

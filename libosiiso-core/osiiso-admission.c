@@ -3,8 +3,7 @@
 
 #include "osiiso-error.h"
 #include "osiiso-scheduler-private.h"
-
-#define WAITER_FROM_LINK(l) ((OsiisoRoomWaiter *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoRoomWaiter, link)))
+#include "osiiso-wait-private.h"
 
 static void
 list_init (OsiisoLink *list)
@@ -66,6 +65,10 @@ osiiso_admission_set_error (OsiisoScheduler *scheduler,
     case OSIISO_ENTRY_STUCK:
       g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
                    "this task would wait for places that it and other waiting tasks have themselves (size %u)", size);
+      break;
+    case OSIISO_ENTRY_CYCLE:
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
+                           "this task would wait for room that only tasks can make which wait for it");
       break;
     case OSIISO_ENTRY_LEFT:
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the wait was cancelled");
@@ -139,62 +142,29 @@ answer_locked (OsiisoRoomWaiter *waiter,
     pthread_cond_signal (&waiter->cond);
 }
 
-/* A task of the queue that waits in line keeps its own place meanwhile. With
- * @n_blocked such tasks, whoever wants @n places may wait for ever. */
-static gboolean
-is_stuck_locked (OsiisoScheduler *scheduler,
-                 guint            n_blocked,
-                 guint            n)
-{
-  return (guint64) n_blocked + n > atomic_load_explicit (&scheduler->room.size, memory_order_relaxed);
-}
-
-/* Whether a task of the queue may wait behind the whole line; counts it then. */
-static OsiisoEntry
-judge_inside_locked (OsiisoScheduler  *scheduler,
-                     OsiisoRoomWaiter *waiter)
-{
-  guint n_blocked = atomic_load (&scheduler->n_blocked) + 1;
-  guint most = waiter->n;
-
-  if (n_blocked >= scheduler->limit)
-    return OSIISO_ENTRY_LAST_WORKER;
-  /* It also waits for those in front to get their places. */
-  for (OsiisoLink *link = scheduler->room.line.next; link != &scheduler->room.line; link = link->next)
-    most = MAX (most, WAITER_FROM_LINK (link)->n);
-  if (is_stuck_locked (scheduler, n_blocked, most))
-    return OSIISO_ENTRY_STUCK;
-
-  atomic_fetch_add (&scheduler->n_blocked, 1);
-  waiter->counted = TRUE;
-  return OSIISO_ENTRY_WAITS;
-}
-
 /* With both locks, because a record may be a delayed one. */
 static void
 serve_line_locked (OsiisoScheduler *scheduler,
                    gboolean         size_changed,
                    LineChange      *change)
 {
-  guint most = 0; /* that somebody in front wants in vain */
+  gboolean blocked = FALSE; /* by somebody in front */
   OsiisoLink *next;
 
   for (OsiisoLink *link = scheduler->room.line.next; link != &scheduler->room.line; link = next)
     {
-      OsiisoRoomWaiter *waiter = WAITER_FROM_LINK (link);
+      OsiisoRoomWaiter *waiter = OSIISO_ROOM_WAITER_FROM_LINK (link);
       OsiisoEntry entry = judge_first_locked (scheduler, waiter->n);
 
       next = link->next;
-      if (entry == OSIISO_ENTRY_FULL || (entry == OSIISO_ENTRY_ADMITTED && most > 0))
+      if (entry == OSIISO_ENTRY_FULL || (entry == OSIISO_ENTRY_ADMITTED && blocked))
         {
           /* Nobody behind gets in. But who can never come in any more is told, also
            * when others are in front. */
           if (!size_changed)
             break;
-          most = MAX (most, waiter->n);
-          if (!waiter->inside || !is_stuck_locked (scheduler, atomic_load (&scheduler->n_blocked), most))
-            continue;
-          entry = OSIISO_ENTRY_STUCK;
+          blocked = TRUE;
+          continue;
         }
       if (entry == OSIISO_ENTRY_ADMITTED && waiter->record != NULL &&
           osiiso_record_get_bounds (waiter->record) != NULL &&
@@ -239,7 +209,7 @@ unlock_line (OsiisoScheduler *scheduler,
   osiiso_scheduler_act (scheduler, &change->wake);
   while (change->answered.next != &change->answered)
     {
-      OsiisoRoomWaiter *waiter = WAITER_FROM_LINK (change->answered.next);
+      OsiisoRoomWaiter *waiter = OSIISO_ROOM_WAITER_FROM_LINK (change->answered.next);
 
       list_remove (&waiter->link);
       if (waiter->entry != OSIISO_ENTRY_ADMITTED)
@@ -273,6 +243,7 @@ osiiso_admission_set_size (OsiisoScheduler *scheduler,
   atomic_store (&scheduler->room.size, size);
   serve_line_locked (scheduler, TRUE, &change);
   unlock_line (scheduler, &change);
+  osiiso_wait_graph_update ();
 }
 
 OsiisoEntry
@@ -284,8 +255,6 @@ osiiso_admission_enter (OsiisoScheduler  *scheduler,
 
   lock_line (scheduler, &change);
   entry = osiiso_admission_judge_locked (scheduler, waiter->n);
-  if (entry == OSIISO_ENTRY_FULL && waiter->inside)
-    entry = judge_inside_locked (scheduler, waiter);
   if (entry == OSIISO_ENTRY_ADMITTED || entry == OSIISO_ENTRY_FULL)
     entry = OSIISO_ENTRY_WAITS;
 
@@ -362,6 +331,22 @@ cancelled_cb (GCancellable *cancellable,
   pthread_mutex_unlock (&data->scheduler->inbox_lock);
 }
 
+static OsiisoEntry
+get_refusal (OsiisoWait *wait)
+{
+  switch (wait->why)
+    {
+    case OSIISO_HOPELESS_WORKERS:
+      return OSIISO_ENTRY_LAST_WORKER;
+    case OSIISO_HOPELESS_PLACES:
+      return OSIISO_ENTRY_STUCK;
+    case OSIISO_HOPELESS_SELF:
+    case OSIISO_HOPELESS_CYCLE:
+    default:
+      return OSIISO_ENTRY_CYCLE;
+    }
+}
+
 /* Blocks as long as it waits in line. */
 static OsiisoEntry
 wait_in_line (OsiisoScheduler  *scheduler,
@@ -375,15 +360,17 @@ wait_in_line (OsiisoScheduler  *scheduler,
   if (cancellable != NULL)
     handler = g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb), &data, NULL);
   pthread_mutex_lock (&scheduler->inbox_lock);
-  while (waiter->entry == OSIISO_ENTRY_WAITS && !g_cancellable_is_cancelled (cancellable))
+  while (waiter->entry == OSIISO_ENTRY_WAITS && !osiiso_wait_is_refused (waiter->wait) &&
+         !g_cancellable_is_cancelled (cancellable))
     pthread_cond_wait (&waiter->cond, &scheduler->inbox_lock);
   entry = waiter->entry;
   pthread_mutex_unlock (&scheduler->inbox_lock);
   g_cancellable_disconnect (cancellable, handler);
 
-  /* Cancelled, unless it was admitted after all. */
-  if (entry == OSIISO_ENTRY_WAITS)
-    osiiso_admission_leave (scheduler, waiter);
+  /* Cancelled or refused, unless it was admitted after all. */
+  if (entry == OSIISO_ENTRY_WAITS && osiiso_admission_leave (scheduler, waiter) &&
+      osiiso_wait_is_refused (waiter->wait))
+    return get_refusal (waiter->wait);
   return waiter->entry;
 }
 
@@ -394,7 +381,8 @@ osiiso_admission_wait (OsiisoScheduler *scheduler,
                        GCancellable    *cancellable,
                        GError         **error)
 {
-  OsiisoRoomWaiter waiter = { .n = n, .record = record, .inside = osiiso_scheduler_is_inside (scheduler) };
+  OsiisoWait wait = { .kind = OSIISO_WAIT_ROOM, .scheduler = scheduler };
+  OsiisoRoomWaiter waiter = { .n = n, .record = record, .wait = &wait };
   GError *local_error = NULL;
   OsiisoEntry entry;
 
@@ -405,14 +393,15 @@ osiiso_admission_wait (OsiisoScheduler *scheduler,
       return FALSE;
     }
 
+  wait.room = &waiter;
   pthread_cond_init (&waiter.cond, NULL);
   entry = osiiso_admission_enter (scheduler, &waiter);
-  if (entry == OSIISO_ENTRY_WAITS && osiiso_admission_needs_start (scheduler) &&
+  /* In its place, which decides whether the wait can end. */
+  if (entry == OSIISO_ENTRY_WAITS && osiiso_wait_enter (&wait, NULL) && osiiso_admission_needs_start (scheduler) &&
       !osiiso_scheduler_start (scheduler, &local_error))
     osiiso_admission_leave (scheduler, &waiter);
   entry = wait_in_line (scheduler, &waiter, cancellable);
-  if (waiter.counted)
-    osiiso_scheduler_leave_blocked (scheduler);
+  osiiso_wait_leave (&wait);
   pthread_cond_destroy (&waiter.cond);
 
   if (entry == OSIISO_ENTRY_LEFT && local_error != NULL)

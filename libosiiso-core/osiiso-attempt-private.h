@@ -45,6 +45,31 @@ struct _OsiisoAttempt
 #define OSIISO_ATTEMPT_FROM_LINK(l)  ((OsiisoAttempt *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoAttempt, link)))
 #define OSIISO_ATTEMPT_FROM_TIMER(n) ((OsiisoAttempt *) (void *) ((char *) (n) - G_STRUCT_OFFSET (OsiisoAttempt, timer)))
 
+/*
+ * OsiisoFrame: a function of a queue that a thread is in, on the stack of that
+ * thread. A function that iterates a context may have others within it.
+ *
+ * Constant while the thread blocks: outer, scheduler, location and what is there.
+ * The rest belongs to the graph of waits; see osiiso-wait-private.h.
+ */
+typedef struct _OsiisoFrame OsiisoFrame;
+struct _OsiisoFrame
+{
+  OsiisoFrame     *outer;     /* (nullable) */
+  OsiisoScheduler *scheduler;
+  OsiisoAttempt  **location;  /* (nullable): of the attempt, which may be NULL between
+                               * two tokens; NULL for the initializer */
+  guint            mark;
+  gboolean         holds;
+};
+
+void           osiiso_frame_enter       (OsiisoFrame     *self,
+                                         OsiisoScheduler *scheduler,
+                                         OsiisoAttempt  **location);
+void           osiiso_frame_leave       (OsiisoFrame     *self);
+/* The innermost one of the calling thread; NULL outside of all queues. */
+OsiisoFrame   *osiiso_frame_get_current (void);
+
 /* Takes references on both, but on the record when @state says that it BORROWS.
  * With INSIDE in @state the thread that has it is going to enter at once. */
 OsiisoAttempt *osiiso_attempt_new       (OsiisoScheduler *scheduler,
@@ -100,8 +125,8 @@ gboolean       osiiso_attempt_interrupt (OsiisoAttempt         *self,
 /* The attempt whose function the calling thread is in. */
 OsiisoAttempt *osiiso_attempt_get_current (void);
 void           osiiso_attempt_set_current (OsiisoAttempt *self);
-/* Whether the calling thread is in a function of that queue, also when that
- * function iterates a context in which it is in one of another queue now. */
+/* Whether the calling thread is in a function of that queue or its initializer, also
+ * when that iterates a context in which it is in one of another queue now. */
 gboolean       osiiso_attempt_is_inside   (OsiisoScheduler *scheduler);
 
 OsiisoOutcome *osiiso_outcome_new_error (GError *error);

@@ -51,15 +51,28 @@ G_DEFINE_BOXED_TYPE (OsiisoAttempt, osiiso_attempt, osiiso_attempt_ref, osiiso_a
 
 static _Thread_local OsiisoAttempt *current_attempt;
 
-/* What the thread is in, from the innermost function outwards. */
-typedef struct _Frame Frame;
-struct _Frame
-{
-  const Frame     *outer;
-  OsiisoScheduler *scheduler;
-};
+static _Thread_local OsiisoFrame *current_frame;
 
-static _Thread_local const Frame *current_frame;
+void
+osiiso_frame_enter (OsiisoFrame     *self,
+                    OsiisoScheduler *scheduler,
+                    OsiisoAttempt  **location)
+{
+  *self = (OsiisoFrame) { .outer = current_frame, .scheduler = scheduler, .location = location };
+  current_frame = self;
+}
+
+void
+osiiso_frame_leave (OsiisoFrame *self)
+{
+  current_frame = self->outer;
+}
+
+OsiisoFrame *
+osiiso_frame_get_current (void)
+{
+  return current_frame;
+}
 
 OsiisoAttempt *
 osiiso_attempt_get_current (void)
@@ -76,7 +89,7 @@ osiiso_attempt_set_current (OsiisoAttempt *self)
 gboolean
 osiiso_attempt_is_inside (OsiisoScheduler *scheduler)
 {
-  const Frame *frame = current_frame;
+  const OsiisoFrame *frame = current_frame;
 
   if (current_attempt != NULL && current_attempt->scheduler == scheduler)
     return TRUE;
@@ -1029,10 +1042,10 @@ gboolean
 osiiso_attempt_perform (OsiisoAttempt **location)
 {
   OsiisoScheduler *scheduler = (*location)->scheduler;
-  const Frame frame = { current_frame, scheduler };
+  OsiisoFrame frame;
   gboolean ended = FALSE;
 
-  current_frame = &frame;
+  osiiso_frame_enter (&frame, scheduler, location);
   /* In the owner's thread what was told before comes first, so that on-start is
    * seen before the function. */
   if ((scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
@@ -1051,7 +1064,7 @@ osiiso_attempt_perform (OsiisoAttempt **location)
       call_function (location);
       ended = *location != NULL && osiiso_attempt_leave (*location);
     }
-  current_frame = frame.outer;
+  osiiso_frame_leave (&frame);
   return ended;
 }
 

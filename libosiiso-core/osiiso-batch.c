@@ -3,6 +3,7 @@
 
 #include "osiiso-batch-private.h"
 #include "osiiso-scheduler-private.h"
+#include "osiiso-wait-private.h"
 #include "osiiso-waiter-private.h"
 
 OsiisoBatch *
@@ -61,6 +62,8 @@ osiiso_batch_push_all (OsiisoBatch   *self,
     g_ptr_array_add (self->records, osiiso_record_ref (records[i]));
   atomic_store (&self->n_records, self->records->len);
   pthread_mutex_unlock (&self->lock);
+  /* Who waits for all members waits for these too. */
+  osiiso_wait_graph_update ();
   return entry;
 }
 

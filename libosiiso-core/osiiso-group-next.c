@@ -3,6 +3,7 @@
 
 #include "osiiso-error.h"
 #include "osiiso-group-private.h"
+#include "osiiso-wait-private.h"
 #include "osiiso-waiter-private.h"
 
 /* Members of a group in the order of completion, one after the other. */
@@ -76,22 +77,30 @@ wait_in_line (OsiisoBatch  *batch,
               GError      **error)
 {
   OsiisoScheduler *scheduler = batch->scheduler;
+  OsiisoWait wait = {
+    .kind = OSIISO_WAIT_MEMBER,
+    .scheduler = scheduler,
+    .batch = batch,
+    .waiter = waiter,
+    .limited = timeout >= 0,
+  };
   GError *local_error = NULL;
 
   if (!osiiso_scheduler_may_block (scheduler, error) ||
       !osiiso_batch_start_members (batch, error) ||
-      !osiiso_scheduler_enter_blocked (scheduler, error))
+      !get_in_line (batch, waiter, error))
     return FALSE;
 
-  if (get_in_line (batch, waiter, error) &&
-      !osiiso_scheduler_wait_until (scheduler, is_answered, waiter, FALSE, timeout, cancellable, &local_error))
+  /* In its place, which decides whether the wait can end. */
+  if (!osiiso_wait_enter (&wait, &local_error) ||
+      !osiiso_scheduler_wait_until (scheduler, is_answered, waiter, &wait, timeout, cancellable, &local_error))
     {
       /* A member that has been given out is not taken back. */
       if (leave_line (batch, waiter))
         g_propagate_error (error, g_steal_pointer (&local_error));
       g_clear_error (&local_error);
     }
-  osiiso_scheduler_leave_blocked (scheduler);
+  osiiso_wait_leave (&wait);
   return waiter->answered;
 }
 

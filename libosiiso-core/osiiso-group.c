@@ -11,6 +11,7 @@
 #include "osiiso-run-summary-private.h"
 #include "osiiso-submission-private.h"
 #include "osiiso-task-options.h"
+#include "osiiso-wait-private.h"
 #include "osiiso-waiter-private.h"
 
 /**
@@ -406,7 +407,8 @@ osiiso_batch_is_inside_locked (OsiisoBatch *batch)
   OsiisoAttempt *current = osiiso_attempt_get_current ();
   guint index;
 
-  if (current == NULL || current->scheduler != batch->scheduler)
+  if (current == NULL || current->scheduler != batch->scheduler ||
+      (atomic_load (&current->state) & OSIISO_ATTEMPT_INTERRUPTED))
     return FALSE;
   index = osiiso_record_get_index (current->record);
   return index < batch->records->len && g_ptr_array_index (batch->records, index) == current->record &&
@@ -488,6 +490,7 @@ osiiso_group_wait (OsiisoGroup  *self,
                    GCancellable *cancellable,
                    GError      **error)
 {
+  OsiisoWait wait = { .kind = OSIISO_WAIT_GROUP, .limited = timeout >= 0 };
   OsiisoScheduler *scheduler;
   gint64 since = osiiso_clock_now ();
   gboolean ok;
@@ -505,12 +508,12 @@ osiiso_group_wait (OsiisoGroup  *self,
       if (osiiso_batch_get_finished (self->batch) < osiiso_batch_get_size (self->batch) &&
           !(osiiso_scheduler_may_block (scheduler, error) && check_not_member (self->batch, error)))
         return NULL;
-      if (!osiiso_batch_start_members (self->batch, error))
+      wait.scheduler = scheduler;
+      wait.batch = self->batch;
+      if (!osiiso_batch_start_members (self->batch, error) || !osiiso_wait_enter (&wait, error))
         return NULL;
-      if (!osiiso_scheduler_enter_blocked (scheduler, error))
-        return NULL;
-      ok = osiiso_scheduler_wait_until (scheduler, batch_is_over, self->batch, FALSE, timeout, cancellable, error);
-      osiiso_scheduler_leave_blocked (scheduler);
+      ok = osiiso_scheduler_wait_until (scheduler, batch_is_over, self->batch, &wait, timeout, cancellable, error);
+      osiiso_wait_leave (&wait);
       if (!ok)
         return NULL;
     }

@@ -30,9 +30,6 @@ struct _OsiisoInitializer
 /* In a thread of the backend, before it takes tasks; FALSE when it must not. */
 gboolean osiiso_scheduler_init_worker     (OsiisoScheduler *self);
 
-/* Whether the calling thread is in the initializer. */
-gboolean osiiso_scheduler_is_initializing (OsiisoScheduler *self);
-
 /* Takes the mark away; with the ready lock. TRUE when threads have to be renewed
  * once it is released. */
 gboolean osiiso_scheduler_recover_locked  (OsiisoScheduler *self);

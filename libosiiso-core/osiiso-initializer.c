@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "osiiso-attempt-private.h"
 #include "osiiso-backend.h"
 #include "osiiso-error.h"
 #include "osiiso-foreign-private.h"
@@ -8,8 +9,6 @@
 #include "osiiso-queue-private.h"
 
 /* What a program does in each worker thread before tasks run there. */
-
-static _Thread_local OsiisoScheduler *current_scheduler;
 
 static OsiisoInitializer *
 initializer_new (OsiisoInitializerFunc func,
@@ -37,22 +36,16 @@ initializer_unref (OsiisoInitializer *self,
   g_free (self);
 }
 
-gboolean
-osiiso_scheduler_is_initializing (OsiisoScheduler *self)
-{
-  return current_scheduler == self;
-}
-
 static gboolean
 call (OsiisoInitializer *self,
       OsiisoScheduler   *scheduler,
       GError           **error)
 {
-  OsiisoScheduler *outer = current_scheduler;
   GError *local_error = NULL;
+  OsiisoFrame frame;
   gboolean ok;
 
-  current_scheduler = scheduler;
+  osiiso_frame_enter (&frame, scheduler, NULL);
   ok = self->func (self->data, &local_error);
   if (!ok && local_error == NULL && self->foreign)
     {
@@ -60,7 +53,7 @@ call (OsiisoInitializer *self,
       osiiso_foreign_collect_garbage ();
       ok = self->func (self->data, &local_error);
     }
-  current_scheduler = outer;
+  osiiso_frame_leave (&frame);
 
   if (ok)
     {

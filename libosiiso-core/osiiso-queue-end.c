@@ -6,6 +6,7 @@
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 #include "osiiso-queue-private.h"
+#include "osiiso-wait-private.h"
 #include "osiiso-waiter-private.h"
 
 /* The end of the work, and of a queue: the public calls, blocking and not. */
@@ -52,16 +53,23 @@ osiiso_queue_join (OsiisoQueue  *self,
                    GError      **error)
 {
   g_autoptr (OsiisoQueue) alive = NULL;
+  OsiisoWait wait = { .kind = OSIISO_WAIT_WORK };
   OsiisoScheduler *scheduler;
+  gboolean ok;
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   alive = g_object_ref (self);
-  scheduler = osiiso_queue_get_scheduler (self);
-  return osiiso_scheduler_check_outside (scheduler, "join", error) && begin_join (self, error) &&
-         osiiso_scheduler_wait_until (scheduler, work_is_over, NULL, TRUE, -1, cancellable, error);
+  wait.scheduler = scheduler = osiiso_queue_get_scheduler (self);
+  if (!osiiso_scheduler_check_outside (scheduler, "join", error) ||
+      !osiiso_scheduler_enter_wait (scheduler, &wait, error))
+    return FALSE;
+  ok = begin_join (self, error) &&
+       osiiso_scheduler_wait_until (scheduler, work_is_over, NULL, &wait, -1, cancellable, error);
+  osiiso_wait_leave (&wait);
+  return ok;
 }
 
 static gboolean
@@ -213,19 +221,27 @@ osiiso_queue_shutdown (OsiisoQueue  *self,
                        GError      **error)
 {
   g_autoptr (OsiisoQueue) alive = NULL;
+  /* By force, or when its time is over, all that could keep it waiting is cancelled. */
+  OsiisoWait wait = { .kind = OSIISO_WAIT_WORK, .limited = force };
   OsiisoScheduler *scheduler;
   guint shutdown;
+  gboolean ok;
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   alive = g_object_ref (self);
-  scheduler = osiiso_queue_get_scheduler (self);
-  return osiiso_scheduler_check_outside (scheduler, "shut down", error) &&
-         begin_shutdown (self, force, &shutdown, error) &&
-         osiiso_scheduler_wait_until (scheduler, shutdown_is_over, GUINT_TO_POINTER (shutdown), TRUE, -1,
-                                      cancellable, error);
+  wait.scheduler = scheduler = osiiso_queue_get_scheduler (self);
+  wait.limited |= osiiso_queue_get_shutdown_timeout (self) > 0;
+  if (!osiiso_scheduler_check_outside (scheduler, "shut down", error) ||
+      !osiiso_scheduler_enter_wait (scheduler, &wait, error))
+    return FALSE;
+  ok = begin_shutdown (self, force, &shutdown, error) &&
+       osiiso_scheduler_wait_until (scheduler, shutdown_is_over, GUINT_TO_POINTER (shutdown), &wait, -1,
+                                    cancellable, error);
+  osiiso_wait_leave (&wait);
+  return ok;
 }
 
 static gboolean

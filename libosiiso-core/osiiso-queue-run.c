@@ -6,6 +6,7 @@
 #include "osiiso-error.h"
 #include "osiiso-queue-private.h"
 #include "osiiso-run-summary-private.h"
+#include "osiiso-wait-private.h"
 #include "osiiso-waiter-private.h"
 
 /* Starting and running a queue: the public calls, blocking and not. */
@@ -119,8 +120,30 @@ run_is_over (OsiisoScheduler *scheduler,
   return osiiso_scheduler_run_is_over (scheduler);
 }
 
+/* FALSE with WOULD_DEADLOCK when the run would never end. */
+static gboolean
+enter_run (OsiisoQueue *self,
+           OsiisoWait  *wait,
+           double       timeout,
+           GError     **error)
+{
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+
+  *wait = (OsiisoWait) {
+    .kind = OSIISO_WAIT_WORK,
+    .scheduler = scheduler,
+    .cuts = timeout > 0,
+    /* An infinite one ends when somebody shuts the queue down. */
+    .limited = osiiso_queue_get_mode (self) == OSIISO_MODE_INFINITE ||
+               (timeout > 0 && osiiso_queue_get_on_timeout (self) == OSIISO_TIMEOUT_POLICY_CANCEL),
+  };
+  return osiiso_scheduler_check_outside (scheduler, "run", error) &&
+         osiiso_scheduler_enter_wait (scheduler, wait, error);
+}
+
 static OsiisoRunSummary *
 wait_for_run (OsiisoQueue  *self,
+              OsiisoWait   *wait,
               GCancellable *cancellable,
               GError      **error)
 {
@@ -128,7 +151,7 @@ wait_for_run (OsiisoQueue  *self,
   g_autoptr (OsiisoRunSummary) summary = NULL;
   gboolean over;
 
-  over = osiiso_scheduler_wait_until (scheduler, run_is_over, NULL, TRUE, -1, cancellable, error);
+  over = osiiso_scheduler_wait_until (scheduler, run_is_over, NULL, wait, -1, cancellable, error);
   summary = osiiso_scheduler_end_run (scheduler);
   return over ? g_steal_pointer (&summary) : NULL;
 }
@@ -165,6 +188,8 @@ osiiso_queue_run (OsiisoQueue  *self,
                   GError      **error)
 {
   g_autoptr (OsiisoQueue) alive = NULL;
+  OsiisoRunSummary *summary = NULL;
+  OsiisoWait wait;
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
@@ -172,10 +197,12 @@ osiiso_queue_run (OsiisoQueue  *self,
 
   /* A handler may drop what the caller had. */
   alive = g_object_ref (self);
-  if (!osiiso_scheduler_check_outside (osiiso_queue_get_scheduler (self), "run", error) ||
-      !begin_own_run (self, error))
+  if (!enter_run (self, &wait, osiiso_queue_get_timeout (self), error))
     return NULL;
-  return wait_for_run (self, cancellable, error);
+  if (begin_own_run (self, error))
+    summary = wait_for_run (self, &wait, cancellable, error);
+  osiiso_wait_leave (&wait);
+  return summary;
 }
 
 /**
@@ -205,16 +232,20 @@ osiiso_queue_run_full (OsiisoQueue     *self,
                        GError         **error)
 {
   g_autoptr (OsiisoQueue) alive = NULL;
+  OsiisoRunSummary *summary = NULL;
+  OsiisoWait wait;
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
   alive = g_object_ref (self);
-  if (!osiiso_scheduler_check_outside (osiiso_queue_get_scheduler (self), "run", error) ||
-      !begin_full_run (self, timeout, fail_policy, error))
+  if (!enter_run (self, &wait, timeout, error))
     return NULL;
-  return wait_for_run (self, cancellable, error);
+  if (begin_full_run (self, timeout, fail_policy, error))
+    summary = wait_for_run (self, &wait, cancellable, error);
+  osiiso_wait_leave (&wait);
+  return summary;
 }
 
 static gboolean

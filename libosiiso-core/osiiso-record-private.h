@@ -13,6 +13,7 @@ typedef struct _OsiisoBatch     OsiisoBatch;
 typedef struct _OsiisoCancelWatch OsiisoCancelWatch;
 typedef struct _OsiisoRecord    OsiisoRecord;
 typedef struct _OsiisoScheduler OsiisoScheduler;
+typedef struct _OsiisoWait      OsiisoWait;
 
 /* A link of a circular list with a sentinel: removal needs no list head. */
 typedef struct _OsiisoLink OsiisoLink;

@@ -116,7 +116,6 @@ struct _OsiisoScheduler
   _Atomic gboolean   keep_results;
   _Atomic int        fail_policy;
   _Atomic int        run_fail_policy; /* view_lock: of a run that has its own, or -1 */
-  _Atomic guint      n_blocked;     /* none: tasks of this queue that wait for others */
   OsiisoAdmission    room;          /* see there */
 
   /* where who submits and who takes meet */
@@ -491,12 +490,17 @@ void             osiiso_scheduler_clear_results (OsiisoScheduler *self);
 typedef gboolean (*OsiisoPredicate) (OsiisoScheduler *self,
                                      gpointer         data);
 
-/* Waits until @over, which is called with the view lock held, says so. Iterates
- * the owner's context when called in the owner's thread and @iterate. */
+/* The same as osiiso_wait_enter() for a wait that iterates the owner's context when it
+ * is in the owner's thread. */
+gboolean         osiiso_scheduler_enter_wait   (OsiisoScheduler *self,
+                                                OsiisoWait      *wait,
+                                                GError         **error);
+/* Waits until @over, which is called with the view lock held, says so, or @wait is
+ * refused, which has been entered. */
 gboolean         osiiso_scheduler_wait_until   (OsiisoScheduler *self,
                                                 OsiisoPredicate  over,
                                                 gpointer         data,
-                                                gboolean         iterate,
+                                                OsiisoWait      *wait,
                                                 double           timeout,
                                                 GCancellable    *cancellable,
                                                 GError         **error);
@@ -509,10 +513,7 @@ gboolean         osiiso_scheduler_wait_record  (OsiisoScheduler *self,
  * could keep them from ending. */
 gboolean         osiiso_scheduler_may_block    (OsiisoScheduler *self,
                                                 GError         **error);
-gboolean         osiiso_scheduler_enter_blocked (OsiisoScheduler *self,
-                                                 GError         **error);
-void             osiiso_scheduler_leave_blocked (OsiisoScheduler *self);
-/* In a task of this scheduler? */
+/* In a task of this scheduler, or its initializer? */
 gboolean         osiiso_scheduler_is_inside    (OsiisoScheduler *self);
 /* FALSE with WOULD_DEADLOCK there, for what waits for all work: @what it does. */
 gboolean         osiiso_scheduler_check_outside (OsiisoScheduler *self,

@@ -5,6 +5,7 @@
 #include "osiiso-error.h"
 #include "osiiso-initializer-private.h"
 #include "osiiso-scheduler-private.h"
+#include "osiiso-wait-private.h"
 
 /* Runs: a window over the results, with an end and a time limit. */
 
@@ -151,6 +152,8 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
   osiiso_scheduler_set_halted (self, FALSE);
   if (renew)
     osiiso_scheduler_renew_workers (self);
+  /* What goes on has no time limit any more. */
+  osiiso_wait_graph_update ();
   return osiiso_run_summary_new (self, records, &counts, timed_out, duration);
 }
 

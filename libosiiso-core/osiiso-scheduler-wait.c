@@ -7,8 +7,8 @@
 #include "osiiso-attempt-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
-#include "osiiso-initializer-private.h"
 #include "osiiso-scheduler-private.h"
+#include "osiiso-wait-private.h"
 #include "osiiso-waiter-private.h"
 
 /* Waiting: threads that block on view_cond, and GTasks that are returned in
@@ -65,7 +65,8 @@ iterate_until (OsiisoScheduler *self,
                OsiisoPredicate  over,
                gpointer         data,
                gint64           deadline,
-               GCancellable    *cancellable)
+               GCancellable    *cancellable,
+               OsiisoWait      *wait)
 {
   g_autoptr (GSource) timer = NULL;
   gboolean is_over;
@@ -95,7 +96,8 @@ iterate_until (OsiisoScheduler *self,
           if (!is_over || !osiiso_outbox_is_drained (&self->outbox))
             continue;
         }
-      if (is_over || g_cancellable_is_cancelled (cancellable) || g_get_monotonic_time () >= deadline)
+      if (is_over || osiiso_wait_is_refused (wait) || g_cancellable_is_cancelled (cancellable) ||
+          g_get_monotonic_time () >= deadline)
         break;
       g_main_context_iteration (self->outbox.context, TRUE);
     }
@@ -105,10 +107,19 @@ iterate_until (OsiisoScheduler *self,
 }
 
 gboolean
+osiiso_scheduler_enter_wait (OsiisoScheduler *self,
+                             OsiisoWait      *wait,
+                             GError         **error)
+{
+  wait->iterates = osiiso_outbox_is_owner_thread (&self->outbox);
+  return osiiso_wait_enter (wait, error);
+}
+
+gboolean
 osiiso_scheduler_wait_until (OsiisoScheduler *self,
                              OsiisoPredicate  over,
                              gpointer         data,
-                             gboolean         iterate,
+                             OsiisoWait      *wait,
                              double           timeout,
                              GCancellable    *cancellable,
                              GError         **error)
@@ -116,11 +127,12 @@ osiiso_scheduler_wait_until (OsiisoScheduler *self,
   gint64 deadline = G_MAXINT64;
   CancelData cancel = { .scheduler = self };
   gulong handler = 0;
+  gboolean iterate;
   gboolean is_over;
 
   if (timeout >= 0)
     deadline = g_get_monotonic_time () + osiiso_clock_from_seconds (timeout);
-  iterate = iterate && osiiso_outbox_is_owner_thread (&self->outbox) && g_main_context_acquire (self->outbox.context);
+  iterate = wait->iterates && g_main_context_acquire (self->outbox.context);
   if (iterate)
     cancel.context = self->outbox.context;
   if (cancellable != NULL)
@@ -128,14 +140,14 @@ osiiso_scheduler_wait_until (OsiisoScheduler *self,
 
   if (iterate)
     {
-      is_over = iterate_until (self, over, data, deadline, cancellable);
+      is_over = iterate_until (self, over, data, deadline, cancellable, wait);
       g_main_context_release (self->outbox.context);
     }
   else
     {
       pthread_mutex_lock (&self->view_lock);
-      while (!(is_over = over (self, data)) && !g_cancellable_is_cancelled (cancellable) &&
-             cond_wait_until (&self->view_cond, &self->view_lock, deadline))
+      while (!(is_over = over (self, data)) && !osiiso_wait_is_refused (wait) &&
+             !g_cancellable_is_cancelled (cancellable) && cond_wait_until (&self->view_cond, &self->view_lock, deadline))
         ;
       pthread_mutex_unlock (&self->view_lock);
       osiiso_outbox_drain (&self->outbox);
@@ -144,6 +156,8 @@ osiiso_scheduler_wait_until (OsiisoScheduler *self,
 
   if (is_over)
     return TRUE;
+  if (osiiso_wait_is_refused (wait))
+    return osiiso_wait_set_error (wait, error);
   if (!g_cancellable_set_error_if_cancelled (cancellable, error))
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "the wait took longer than its timeout");
   return FALSE;
@@ -152,7 +166,7 @@ osiiso_scheduler_wait_until (OsiisoScheduler *self,
 gboolean
 osiiso_scheduler_is_inside (OsiisoScheduler *self)
 {
-  return osiiso_attempt_is_inside (self) || osiiso_scheduler_is_initializing (self);
+  return osiiso_attempt_is_inside (self);
 }
 
 gboolean
@@ -165,37 +179,6 @@ osiiso_scheduler_check_outside (OsiisoScheduler *self,
   g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
                "a task cannot %s its own queue, which waits for it", what);
   return FALSE;
-}
-
-gboolean
-osiiso_scheduler_enter_blocked (OsiisoScheduler *self,
-                                GError         **error)
-{
-  gboolean ok;
-  guint limit;
-
-  if (!osiiso_scheduler_is_inside (self))
-    return TRUE;
-
-  /* Looked at and counted in one step, or two tasks could take the last two
-   * workers at the same time. */
-  pthread_mutex_lock (&self->ready_lock);
-  limit = self->limit;
-  ok = atomic_load (&self->n_blocked) + 1 < limit;
-  if (ok)
-    atomic_fetch_add (&self->n_blocked, 1);
-  pthread_mutex_unlock (&self->ready_lock);
-  if (!ok)
-    g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
-                 "this task would take the last of %u workers while it waits for another task of its queue", limit);
-  return ok;
-}
-
-void
-osiiso_scheduler_leave_blocked (OsiisoScheduler *self)
-{
-  if (osiiso_scheduler_is_inside (self))
-    atomic_fetch_sub (&self->n_blocked, 1);
 }
 
 gboolean
@@ -225,7 +208,7 @@ osiiso_scheduler_wait_record (OsiisoScheduler *self,
                               GCancellable    *cancellable,
                               GError         **error)
 {
-  OsiisoAttempt *current = osiiso_attempt_get_current ();
+  OsiisoWait wait = { .kind = OSIISO_WAIT_TASK, .scheduler = self, .record = record, .limited = timeout >= 0 };
   gboolean ok;
 
   if (record_is_final (self, record))
@@ -233,19 +216,12 @@ osiiso_scheduler_wait_record (OsiisoScheduler *self,
       osiiso_outbox_drain (&self->outbox);
       return TRUE;
     }
-  if (current != NULL && current->record == record)
-    {
-      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK, "a task cannot wait for itself");
-      return FALSE;
-    }
-  if (!osiiso_scheduler_may_block (self, error) || !osiiso_scheduler_start (self, error))
-    return FALSE;
-
-  if (!osiiso_scheduler_enter_blocked (self, error))
+  if (!osiiso_scheduler_may_block (self, error) || !osiiso_scheduler_start (self, error) ||
+      !osiiso_wait_enter (&wait, error))
     return FALSE;
   osiiso_record_set_flags (record, OSIISO_RECORD_WAITED, 0);
-  ok = osiiso_scheduler_wait_until (self, record_is_final, record, FALSE, timeout, cancellable, error);
-  osiiso_scheduler_leave_blocked (self);
+  ok = osiiso_scheduler_wait_until (self, record_is_final, record, &wait, timeout, cancellable, error);
+  osiiso_wait_leave (&wait);
   return ok;
 }
 

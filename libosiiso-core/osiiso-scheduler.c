@@ -14,6 +14,7 @@
 #include "osiiso-scheduler-private.h"
 #include "osiiso-task-options.h"
 #include "osiiso-token-private.h"
+#include "osiiso-wait-private.h"
 
 static void
 client_ref (OsiisoTimerClient *client)
@@ -631,9 +632,15 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
 
   osiiso_scheduler_act (self, &wake);
   if (retry)
-    osiiso_outcome_free (outcome);
+    {
+      osiiso_outcome_free (outcome);
+      /* It needs a worker again. */
+      osiiso_wait_graph_update ();
+    }
   else
-    osiiso_scheduler_record_ended (self, record, word, status, doomed);
+    {
+      osiiso_scheduler_record_ended (self, record, word, status, doomed);
+    }
 }
 
 /* Takes a task that waits out of whatever it waits in. */
@@ -988,6 +995,7 @@ osiiso_scheduler_set_limit (OsiisoScheduler *self,
   osiiso_scheduler_announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
   osiiso_scheduler_act (self, &wake);
+  osiiso_wait_graph_update ();
 }
 
 void

@@ -6,6 +6,7 @@
 #include "osiiso-foreign-private.h"
 #include "osiiso-handle-private.h"
 #include "osiiso-submission-private.h"
+#include "osiiso-wait-private.h"
 #include "osiiso-waiter-private.h"
 
 static gboolean
@@ -203,6 +204,8 @@ push_later (const OsiisoSubmission *self,
       osiiso_admission_set_error (scheduler, entry, n, error);
       osiiso_admission_give_back (scheduler, n);
     }
+  /* Until now these may have been taken for tasks that end. */
+  osiiso_wait_graph_update ();
   return entry;
 }
 

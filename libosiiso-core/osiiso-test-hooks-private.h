@@ -19,6 +19,8 @@ typedef struct
   gint64 (*clock_now)        (void);
   /* How many submits wait for room in an OsiisoQueue. */
   guint  (*queue_n_waiting)  (gpointer queue);
+  /* How many threads wait in tasks without a time limit. */
+  guint  (*n_waits)          (void);
 } OsiisoTestHooks;
 
 __attribute__ ((visibility ("default")))

@@ -5,6 +5,7 @@
 #include "osiiso-queue-private.h"
 #include "osiiso-test-hooks-private.h"
 #include "osiiso-timer-service-private.h"
+#include "osiiso-wait-private.h"
 
 static guint
 queue_n_waiting (gpointer queue)
@@ -20,6 +21,7 @@ osiiso_private_test_hooks (void)
     .clock_advance = osiiso_timer_service_advance,
     .clock_now = osiiso_clock_now,
     .queue_n_waiting = queue_n_waiting,
+    .n_waits = osiiso_wait_graph_count,
   };
 
   return &hooks;
