@@ -934,6 +934,25 @@ osiiso_queue_set_shutdown_timeout (OsiisoQueue *self,
     g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SHUTDOWN_TIMEOUT]);
 }
 
+/* Languages may pass any number for an enumeration. Setters have no error to set, so
+ * it is said as criticals are, but with what was given. */
+static gboolean
+check_enum (const char *function,
+            GType       type,
+            int         value)
+{
+  g_autoptr (GEnumClass) klass = g_type_class_ref (type);
+  g_autoptr (GString) known = NULL;
+
+  if (g_enum_get_value (klass, value) != NULL)
+    return TRUE;
+  known = g_string_new (NULL);
+  for (guint i = 0; i < klass->n_values; i++)
+    g_string_append_printf (known, "%s%s (%d)", i > 0 ? " or " : "", klass->values[i].value_nick, klass->values[i].value);
+  g_critical ("%s: expected %s; got %d", function, known->str, value);
+  return FALSE;
+}
+
 /**
  * osiiso_queue_get_mode: (get-property mode)
  * @self: a queue
@@ -971,6 +990,8 @@ osiiso_queue_set_mode (OsiisoQueue *self,
   OsiisoQueuePrivate *priv;
 
   g_return_if_fail (OSIISO_IS_QUEUE (self));
+  if (!check_enum (G_STRFUNC, OSIISO_TYPE_MODE, (int) mode))
+    return;
 
   priv = osiiso_queue_get_instance_private (self);
   if (priv->mode == mode)
@@ -1014,6 +1035,8 @@ osiiso_queue_set_fail_policy (OsiisoQueue     *self,
                               OsiisoFailPolicy policy)
 {
   g_return_if_fail (OSIISO_IS_QUEUE (self));
+  if (!check_enum (G_STRFUNC, OSIISO_TYPE_FAIL_POLICY, (int) policy))
+    return;
 
   if ((OsiisoFailPolicy) atomic_exchange (&osiiso_queue_get_scheduler (self)->fail_policy, (int) policy) != policy)
     g_object_notify_by_pspec (G_OBJECT (self), props[PROP_FAIL_POLICY]);
@@ -1056,6 +1079,8 @@ osiiso_queue_set_on_timeout (OsiisoQueue        *self,
   OsiisoQueuePrivate *priv;
 
   g_return_if_fail (OSIISO_IS_QUEUE (self));
+  if (!check_enum (G_STRFUNC, OSIISO_TYPE_TIMEOUT_POLICY, (int) policy))
+    return;
 
   priv = osiiso_queue_get_instance_private (self);
   if (priv->on_timeout == policy)

@@ -129,6 +129,37 @@ test_queue_timeout (void)
 }
 
 static void
+test_enumerations (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  guint n_notified = 0;
+
+  g_test_summary ("A value that an enumeration does not have is refused, and what was set stays");
+
+  osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
+  osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  osiiso_queue_set_on_timeout (queue, OSIISO_TIMEOUT_POLICY_CANCEL);
+  g_signal_connect_swapped (queue, "notify", G_CALLBACK (count_destroy), &n_notified);
+  assert_critical ("osiiso_queue_set_mode: expected finite (0) or infinite (1); got 7",
+                   osiiso_queue_set_mode (queue, (OsiisoMode) 7));
+  assert_critical ("osiiso_queue_set_fail_policy: expected continue (0) or fail-first (1); got -1",
+                   osiiso_queue_set_fail_policy (queue, (OsiisoFailPolicy) -1));
+  assert_critical ("osiiso_queue_set_on_timeout: expected complete (0) or cancel (1); got 2",
+                   osiiso_queue_set_on_timeout (queue, (OsiisoTimeoutPolicy) 2));
+  g_test_expect_message ("GLib-GObject", G_LOG_LEVEL_WARNING, "*7*'mode'*");
+  g_object_set (queue, "mode", 7, NULL);
+  g_test_assert_expected_messages ();
+  g_assert_cmpint (osiiso_queue_get_mode (queue), ==, OSIISO_MODE_INFINITE);
+  g_assert_cmpint (osiiso_queue_get_fail_policy (queue), ==, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  g_assert_cmpint (osiiso_queue_get_on_timeout (queue), ==, OSIISO_TIMEOUT_POLICY_CANCEL);
+  g_assert_cmpuint (n_notified, ==, 0);
+
+  osiiso_queue_set_mode (queue, OSIISO_MODE_FINITE);
+  assert_works (queue);
+  test_queue_free (queue);
+}
+
+static void
 test_unknown_backend (void)
 {
   g_autoptr (OsiisoQueue) queue = NULL;
@@ -248,6 +279,7 @@ main (int   argc,
   test_add_for_backends ("/misuse/options-values", test_options_values);
   g_test_add_func ("/misuse/options-integers", test_options_integers);
   g_test_add_func ("/misuse/queue-timeout", test_queue_timeout);
+  g_test_add_func ("/misuse/enumerations", test_enumerations);
   g_test_add_func ("/misuse/unknown-backend", test_unknown_backend);
   g_test_add_func ("/misuse/shared-backend", test_shared_backend);
   test_add_for_backends ("/misuse/criticals", test_criticals);
