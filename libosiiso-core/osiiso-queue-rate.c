@@ -35,7 +35,8 @@ osiiso_queue_get_rate (OsiisoQueue *self)
  * Sets how many attempts may begin per second, also while the queue works.
  *
  * What began before counts: a change lets no more than one burst through and makes
- * no task wait for longer than 1 / @rate seconds because of it.
+ * no task wait for longer than 1 / @rate seconds because of it. With a value that is
+ * negative, infinite or not a number starts and runs fail.
  *
  * Since: 1.0
  */

@@ -373,6 +373,9 @@ static void
 install_properties (GObjectClass *object_class)
 {
   const GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+  /* A number that makes no sense is stored and refused with an error where it would
+   * count, which every language sees; a setter has none. Lax validation lets a NaN
+   * through, which would only be warned of, and leave a run without a limit. */
   const GParamFlags writable = readable | G_PARAM_WRITABLE;
 
   /**
@@ -432,7 +435,8 @@ install_properties (GObjectClass *object_class)
    *
    * Since: 1.0
    */
-  props[PROP_TIMEOUT] = g_param_spec_double ("timeout", NULL, NULL, -HUGE_VAL, HUGE_VAL, 0, writable);
+  props[PROP_TIMEOUT] = g_param_spec_double ("timeout", NULL, NULL, -HUGE_VAL, HUGE_VAL, 0,
+                                             writable | G_PARAM_LAX_VALIDATION);
 
   /**
    * OsiisoQueue:shutdown-timeout: (getter get_shutdown_timeout) (setter set_shutdown_timeout)
@@ -862,7 +866,8 @@ osiiso_queue_get_timeout (OsiisoQueue *self)
  * @self: a queue
  * @timeout: seconds; 0 for as long as it takes
  *
- * Sets how long a run may take. It counts for runs that begin afterwards.
+ * Sets how long a run may take. It counts for runs that begin afterwards, and with
+ * a value that is negative, infinite or not a number these fail.
  *
  * Since: 1.0
  */
@@ -912,7 +917,8 @@ osiiso_queue_get_shutdown_timeout (OsiisoQueue *self)
  * @timeout: seconds; 0 for as long as it takes
  *
  * Sets how long a shutdown may let work go on before it becomes a forced one. It
- * counts for shutdowns that begin afterwards.
+ * counts for shutdowns that begin afterwards, and with a value that is negative,
+ * infinite or not a number these fail.
  *
  * Since: 1.0
  */

@@ -129,6 +129,54 @@ test_queue_timeout (void)
 }
 
 static void
+test_queue_numbers (void)
+{
+  static const struct
+  {
+    const char *property;
+    const char *named;
+  } numbers[] = {
+    { "timeout", "timeout of a queue" },
+    { "rate", "rate of a queue" },
+    { "shutdown-timeout", "timeout of a shutdown" },
+  };
+  static const struct
+  {
+    double      value;
+    const char *shown;
+  } values[] = { { NAN, "nan" }, { INFINITY, "inf" }, { -INFINITY, "-inf" }, { -2, "-2" } };
+
+  g_test_summary ("A number of a queue that makes no sense gets in as a property, and is refused by name where it counts");
+
+  for (guint i = 0; i < G_N_ELEMENTS (numbers) * G_N_ELEMENTS (values); i++)
+    {
+      const char *property = numbers[i % G_N_ELEMENTS (numbers)].property;
+      const double value = values[i / G_N_ELEMENTS (numbers)].value;
+      g_autoptr (OsiisoQueue) queue = test_queue_new ("thread-pool");
+      g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_none, NULL, NULL);
+      g_autoptr (GError) error = NULL;
+      double stored;
+
+      g_object_set (queue, property, value, NULL);
+      g_object_get (queue, property, &stored, NULL);
+      g_assert_true (isnan (value) ? isnan (stored) : stored == value);
+      if (g_str_equal (property, "shutdown-timeout"))
+        g_assert_false (osiiso_queue_shutdown (queue, FALSE, NULL, &error));
+      else
+        g_assert_null (osiiso_queue_run (queue, NULL, &error));
+      g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
+      g_assert_nonnull (g_strrstr (error->message, numbers[i % G_N_ELEMENTS (numbers)].named));
+      g_assert_nonnull (g_strrstr (error->message, values[i / G_N_ELEMENTS (numbers)].shown));
+      g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_PENDING);
+
+      g_object_set (queue, property, 0.0, NULL);
+      test_run_all (queue);
+      g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+      test_queue_free (g_steal_pointer (&queue));
+    }
+}
+
+static void
 test_enumerations (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
@@ -279,6 +327,7 @@ main (int   argc,
   test_add_for_backends ("/misuse/options-values", test_options_values);
   g_test_add_func ("/misuse/options-integers", test_options_integers);
   g_test_add_func ("/misuse/queue-timeout", test_queue_timeout);
+  g_test_add_func ("/misuse/queue-numbers", test_queue_numbers);
   g_test_add_func ("/misuse/enumerations", test_enumerations);
   g_test_add_func ("/misuse/unknown-backend", test_unknown_backend);
   g_test_add_func ("/misuse/shared-backend", test_shared_backend);

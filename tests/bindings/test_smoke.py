@@ -667,9 +667,16 @@ class TestErrors(Case):
             self.raises(Osiiso.QueueError.INVALID, queue.map, 2, return_ten, None, options)
             self.raises(Osiiso.QueueError.INVALID, queue.new_group(None).submit, return_ten, None,
                         options)
-        queue.props.timeout = -1
-        self.raises(Osiiso.QueueError.INVALID, queue.run)
-        self.raises(Osiiso.QueueError.INVALID, call_async, queue, 'run', None)
+        for value in (-1, float('nan'), float('inf')):
+            queue.props.timeout = value
+            self.raises(Osiiso.QueueError.INVALID, queue.run)
+            self.raises(Osiiso.QueueError.INVALID, call_async, queue, 'run', None)
+            for name in ('timeout', 'rate'):
+                self.raises(Osiiso.QueueError.INVALID,
+                            Osiiso.Queue(backend_name='main-loop', **{name: value}).run)
+            self.raises(Osiiso.QueueError.INVALID,
+                        Osiiso.Queue(backend_name='main-loop', shutdown_timeout=value).shutdown,
+                        False)
 
     def test_busy(self):
         queue = Osiiso.Queue.new('main-loop')
