@@ -14,5 +14,6 @@ extern const ExModel ex_waiter_models[];
 extern const ExModel ex_admission_models[];
 extern const ExModel ex_shutdown_models[];
 extern const ExModel ex_thread_pool_models[];
+extern const ExModel ex_token_models[];
 
 G_END_DECLS
