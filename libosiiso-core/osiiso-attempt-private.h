@@ -114,6 +114,10 @@ gboolean       osiiso_attempt_report    (OsiisoAttempt   *self,
                                          OsiisoOutcome   *outcome,
                                          gint64           retry_after);
 
+/* Success with that value, which may be floating and is taken over. */
+void           osiiso_attempt_take_variant (OsiisoAttempt *self,
+                                            GVariant      *value);
+
 /* For whoever found the attempt in a list that does not hold it. */
 gboolean       osiiso_attempt_try_ref   (OsiisoAttempt   *self);
 

@@ -6,7 +6,9 @@
 
 #include "osiiso-attempt-private.h"
 #include "osiiso-backend.h"
+#include "osiiso-call-private.h"
 #include "osiiso-clock-private.h"
+#include "osiiso-command-private.h"
 #include "osiiso-error.h"
 #include "osiiso-token-private.h"
 
@@ -376,6 +378,62 @@ osiiso_attempt_get_index (OsiisoAttempt *self)
   return osiiso_record_get_index (self->record);
 }
 
+/* The data of the task if @func is its function, kept as long as the attempt. */
+static gpointer
+get_payload (OsiisoAttempt *self,
+             OsiisoTaskFunc func)
+{
+  /* A token's data is a number, a map's is not its own. */
+  if (osiiso_record_get_word (self->record) & (OSIISO_RECORD_TOKEN | OSIISO_RECORD_MAP))
+    return NULL;
+  if (!(atomic_load (&self->state) & OSIISO_ATTEMPT_HOLDS))
+    hold_payload (self);
+  if (!(atomic_load (&self->state) & OSIISO_ATTEMPT_HOLDS) || self->record->func != func)
+    return NULL;
+  return self->record->data;
+}
+
+/**
+ * osiiso_attempt_get_call:
+ * @self: an attempt
+ *
+ * Gets the call that this is an attempt at, for backends that do not run it with
+ * [method@Osiiso.Attempt.run].
+ *
+ * Returns: (transfer none) (nullable): the call, which lives as long as the attempt;
+ *   %NULL when the task is no call, or it is over and nobody asked before
+ *
+ * Since: 1.0
+ */
+OsiisoCall *
+osiiso_attempt_get_call (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return get_payload (self, osiiso_call_perform);
+}
+
+/**
+ * osiiso_attempt_get_command:
+ * @self: an attempt
+ *
+ * Gets the command that this is an attempt at, for backends.
+ *
+ * It is the task's own copy, which must not be changed.
+ *
+ * Returns: (transfer none) (nullable): the command, which lives as long as the
+ *   attempt; %NULL when the task is no command, or it is over and nobody asked before
+ *
+ * Since: 1.0
+ */
+OsiisoCommand *
+osiiso_attempt_get_command (OsiisoAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return get_payload (self, osiiso_command_perform);
+}
+
 static void
 cancel_and_unref (gpointer data)
 {
@@ -593,6 +651,13 @@ outcome_new (GType type)
   return outcome;
 }
 
+/* Nothing would keep it alive. */
+static gboolean
+is_js_object (const GValue *value)
+{
+  return strcmp (G_VALUE_TYPE_NAME (value), "JSObject") == 0;
+}
+
 /**
  * osiiso_attempt_return_value:
  * @self: an attempt
@@ -614,7 +679,7 @@ osiiso_attempt_return_value (OsiisoAttempt *self,
   g_return_if_fail (self != NULL);
   g_return_if_fail (G_IS_VALUE (value));
 
-  if (strcmp (G_VALUE_TYPE_NAME (value), "JSObject") == 0)
+  if (is_js_object (value))
     {
       osiiso_attempt_return_error_literal (self, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
                                            "a JavaScript object cannot be a task's value; keep it in JavaScript, or return a string, a number, a GObject or a GLib.Variant");
@@ -759,6 +824,16 @@ osiiso_attempt_return_variant (OsiisoAttempt *self,
   report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
 }
 
+void
+osiiso_attempt_take_variant (OsiisoAttempt *self,
+                             GVariant      *value)
+{
+  OsiisoOutcome *outcome = outcome_new (G_TYPE_VARIANT);
+
+  g_value_take_variant (&outcome->value, value);
+  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
+}
+
 /**
  * osiiso_attempt_return_object:
  * @self: an attempt
@@ -805,6 +880,43 @@ osiiso_attempt_return_error (OsiisoAttempt *self,
   g_return_if_fail (error != NULL);
 
   report (self, OSIISO_STATUS_FAILED, osiiso_outcome_new_error (error), -1);
+}
+
+/**
+ * osiiso_attempt_return_error_details:
+ * @self: an attempt
+ * @error: (transfer full): the error
+ * @details: (nullable): what more there is to say of it, which is copied
+ *
+ * Reports failure like [method@Osiiso.Attempt.return_error], with a value that says
+ * more than the error can: the output of a program, an exception of another
+ * language.
+ *
+ * When the task fails with it, [method@Osiiso.Handle.dup_error_details] has them. Of
+ * attempts that are followed by another one they are dropped, in the context that
+ * owns the queue unless their type may be released anywhere. A JavaScript object is
+ * left out, because nothing would keep it alive.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_error_details (OsiisoAttempt *self,
+                                     GError        *error,
+                                     const GValue  *details)
+{
+  OsiisoOutcome *outcome;
+
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (error != NULL);
+  g_return_if_fail (details == NULL || G_IS_VALUE (details));
+
+  outcome = osiiso_outcome_new_error (error);
+  if (details != NULL && !is_js_object (details))
+    {
+      g_value_init (&outcome->value, G_VALUE_TYPE (details));
+      g_value_copy (details, &outcome->value);
+    }
+  report (self, OSIISO_STATUS_FAILED, outcome, -1);
 }
 
 /**

@@ -27,6 +27,10 @@ guint          osiiso_attempt_get_number             (OsiisoAttempt *self);
 OSIISO_AVAILABLE_IN_1_0
 guint          osiiso_attempt_get_index              (OsiisoAttempt *self);
 OSIISO_AVAILABLE_IN_1_0
+OsiisoCall    *osiiso_attempt_get_call               (OsiisoAttempt *self);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoCommand *osiiso_attempt_get_command            (OsiisoAttempt *self);
+OSIISO_AVAILABLE_IN_1_0
 GCancellable  *osiiso_attempt_get_cancellable        (OsiisoAttempt *self);
 OSIISO_AVAILABLE_IN_1_0
 gboolean       osiiso_attempt_is_stuck             (OsiisoAttempt *self);
@@ -62,6 +66,10 @@ void           osiiso_attempt_return_object          (OsiisoAttempt *self,
 OSIISO_AVAILABLE_IN_1_0
 void           osiiso_attempt_return_error           (OsiisoAttempt *self,
                                                       GError        *error);
+OSIISO_AVAILABLE_IN_1_0
+void           osiiso_attempt_return_error_details   (OsiisoAttempt *self,
+                                                      GError        *error,
+                                                      const GValue  *details);
 OSIISO_AVAILABLE_IN_1_0
 void           osiiso_attempt_return_new_error       (OsiisoAttempt *self,
                                                       GQuark         domain,

@@ -11,4 +11,8 @@ G_BEGIN_DECLS
 GType osiiso_backend_loader_find (const char *name,
                                   GError    **error);
 
+/* A name under which the type is known, for people: (nullable) (transfer full). Any
+ * thread. */
+char *osiiso_backend_loader_dup_name (GType type);
+
 G_END_DECLS

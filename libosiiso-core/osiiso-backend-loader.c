@@ -153,6 +153,29 @@ enter_type (const char *name,
   return known;
 }
 
+char *
+osiiso_backend_loader_dup_name (GType type)
+{
+  GHashTableIter iter;
+  gpointer name;
+  gpointer known;
+  char *found = NULL;
+
+  pthread_mutex_lock (&loader_lock);
+  if (known_types != NULL)
+    {
+      g_hash_table_iter_init (&iter, known_types);
+      while (found == NULL && g_hash_table_iter_next (&iter, &name, &known))
+        {
+          if (GPOINTER_TO_SIZE (known) == type)
+            found = g_strdup (name);
+        }
+    }
+  pthread_mutex_unlock (&loader_lock);
+
+  return found;
+}
+
 static void
 append_folder (GPtrArray  *folders,
                const char *folder)

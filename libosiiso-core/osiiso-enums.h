@@ -163,4 +163,24 @@ typedef enum
   OSIISO_SERVE_END_INTERRUPTED,
 } OsiisoServeEnd;
 
+/**
+ * OsiisoEncoding:
+ * @OSIISO_ENCODING_NONE: there is nothing
+ * @OSIISO_ENCODING_GVARIANT: a [struct@GLib.Variant]
+ * @OSIISO_ENCODING_JSON: JSON, as UTF-8 text
+ * @OSIISO_ENCODING_BYTES: bytes that only the two ends understand
+ *
+ * The form of what goes to a worker program and comes from it. The numbers are
+ * letters: V, J and B.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  OSIISO_ENCODING_NONE     = 0,
+  OSIISO_ENCODING_GVARIANT = 86,
+  OSIISO_ENCODING_JSON     = 74,
+  OSIISO_ENCODING_BYTES    = 66,
+} OsiisoEncoding;
+
 G_END_DECLS

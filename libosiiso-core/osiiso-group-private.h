@@ -3,6 +3,7 @@
 
 #include "osiiso-batch-private.h"
 #include "osiiso-group.h"
+#include "osiiso-submission-private.h"
 
 G_BEGIN_DECLS
 
@@ -10,6 +11,11 @@ G_BEGIN_DECLS
 OsiisoGroup *osiiso_group_new           (OsiisoBatch *batch);
 
 OsiisoBatch *osiiso_group_get_batch     (OsiisoGroup *self);
+
+/* One task as the next member; the data of @submission are released in any case. */
+OsiisoHandle *osiiso_group_submit_member (OsiisoGroup            *self,
+                                          const OsiisoSubmission *submission,
+                                          GError                **error);
 
 /* The batch grew; tells the group, if there is one, and drops the reference. In
  * the owner's context. */

@@ -304,6 +304,25 @@ keep_alive (OsiisoGroup *self)
     g_object_unref (self);
 }
 
+OsiisoHandle *
+osiiso_group_submit_member (OsiisoGroup            *self,
+                            const OsiisoSubmission *submission,
+                            GError                **error)
+{
+  OsiisoScheduler *scheduler = self->batch->scheduler;
+  OsiisoHandle *handle = NULL;
+
+  if (!osiiso_submission_submit (submission, scheduler, &handle, NULL, error))
+    return NULL;
+
+  keep_alive (self);
+  if (osiiso_outbox_is_owner_thread (&scheduler->outbox))
+    show_members (self);
+  else
+    osiiso_outbox_post (&scheduler->outbox, OSIISO_EVENT_MEMBERS, NULL, NULL, osiiso_batch_ref (self->batch), NULL);
+  return handle;
+}
+
 /**
  * osiiso_group_submit:
  * @self: a group
@@ -332,25 +351,15 @@ osiiso_group_submit (OsiisoGroup       *self,
                      OsiisoTaskOptions *options,
                      GError           **error)
 {
-  OsiisoScheduler *scheduler;
-  OsiisoHandle *handle = NULL;
+  OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
 
   g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
   g_return_val_if_fail (func != NULL, NULL);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  scheduler = self->batch->scheduler;
-  if (!osiiso_submission_submit (&(OsiisoSubmission) { func, user_data, user_data_destroy, options, self->batch, FALSE },
-                                 scheduler, &handle, NULL, error))
-    return NULL;
-
-  keep_alive (self);
-  if (osiiso_outbox_is_owner_thread (&scheduler->outbox))
-    show_members (self);
-  else
-    osiiso_outbox_post (&scheduler->outbox, OSIISO_EVENT_MEMBERS, NULL, NULL, osiiso_batch_ref (self->batch), NULL);
-  return handle;
+  submission.batch = self->batch;
+  return osiiso_group_submit_member (self, &submission, error);
 }
 
 /**

@@ -29,6 +29,28 @@ OsiisoHandle     *osiiso_group_submit                (OsiisoGroup       *self,
                                                       OsiisoTaskOptions *options,
                                                       GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle     *osiiso_group_submit_call           (OsiisoGroup       *self,
+                                                      const char        *function,
+                                                      GVariant          *args,
+                                                      OsiisoTaskOptions *options,
+                                                      GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle     *osiiso_group_submit_call_full      (OsiisoGroup       *self,
+                                                      OsiisoCall        *call,
+                                                      OsiisoTaskOptions *options,
+                                                      GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle     *osiiso_group_submit_command        (OsiisoGroup        *self,
+                                                      const char * const *argv,
+                                                      GBytes             *stdin_bytes,
+                                                      OsiisoTaskOptions  *options,
+                                                      GError            **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle     *osiiso_group_submit_command_full   (OsiisoGroup       *self,
+                                                      OsiisoCommand     *command,
+                                                      OsiisoTaskOptions *options,
+                                                      GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 guint             osiiso_group_cancel                (OsiisoGroup *self);
 OSIISO_AVAILABLE_IN_1_0
 OsiisoRunSummary *osiiso_group_wait                  (OsiisoGroup  *self,

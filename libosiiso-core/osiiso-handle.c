@@ -957,6 +957,52 @@ osiiso_handle_dup_error (OsiisoHandle *self)
 }
 
 /**
+ * osiiso_handle_get_error_details:
+ * @self: a handle
+ *
+ * Gets what a failed task has to say besides its error, as it was given to
+ * [method@Osiiso.Attempt.return_error_details]: of a command that failed an
+ * [struct@Osiiso.CommandResult].
+ *
+ * The value belongs to the task, which @self keeps. In Python use
+ * [method@Osiiso.Handle.dup_error_details] for boxed values.
+ *
+ * Returns: (transfer none) (nullable): the details; %NULL when there are none, or the
+ *   task did not fail
+ *
+ * Since: 1.0
+ */
+const GValue *
+osiiso_handle_get_error_details (OsiisoHandle *self)
+{
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  return osiiso_record_get_error_details (self->record);
+}
+
+/**
+ * osiiso_handle_dup_error_details:
+ * @self: a handle
+ *
+ * Gets a copy of [method@Osiiso.Handle.get_error_details].
+ *
+ * Returns: (transfer full) (nullable): the details; %NULL when there are none, or the
+ *   task did not fail
+ *
+ * Since: 1.0
+ */
+GValue *
+osiiso_handle_dup_error_details (OsiisoHandle *self)
+{
+  const GValue *details;
+
+  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+
+  details = osiiso_handle_get_error_details (self);
+  return details != NULL ? g_boxed_copy (G_TYPE_VALUE, details) : NULL;
+}
+
+/**
  * osiiso_handle_dup_result:
  * @self: a handle
  *

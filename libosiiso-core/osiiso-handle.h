@@ -61,6 +61,10 @@ GValue           *osiiso_handle_dup_value         (OsiisoHandle *self) G_GNUC_WA
 OSIISO_AVAILABLE_IN_1_0
 GError           *osiiso_handle_dup_error         (OsiisoHandle *self) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+const GValue     *osiiso_handle_get_error_details (OsiisoHandle *self);
+OSIISO_AVAILABLE_IN_1_0
+GValue           *osiiso_handle_dup_error_details (OsiisoHandle *self) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 OsiisoTaskResult *osiiso_handle_dup_result        (OsiisoHandle *self) G_GNUC_WARN_UNUSED_RESULT;
 
 OSIISO_AVAILABLE_IN_1_0

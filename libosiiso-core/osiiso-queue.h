@@ -167,6 +167,38 @@ guint64              osiiso_queue_push                (OsiisoQueue       *self,
                                                        OsiisoTaskOptions *options,
                                                        GError           **error);
 OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle        *osiiso_queue_submit_call         (OsiisoQueue       *self,
+                                                       const char        *function,
+                                                       GVariant          *args,
+                                                       OsiisoTaskOptions *options,
+                                                       GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle        *osiiso_queue_submit_call_full    (OsiisoQueue       *self,
+                                                       OsiisoCall        *call,
+                                                       OsiisoTaskOptions *options,
+                                                       GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+guint64              osiiso_queue_push_call           (OsiisoQueue       *self,
+                                                       OsiisoCall        *call,
+                                                       OsiisoTaskOptions *options,
+                                                       GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle        *osiiso_queue_submit_command      (OsiisoQueue        *self,
+                                                       const char * const *argv,
+                                                       GBytes             *stdin_bytes,
+                                                       OsiisoTaskOptions  *options,
+                                                       GError            **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle        *osiiso_queue_submit_command_full (OsiisoQueue       *self,
+                                                       OsiisoCommand     *command,
+                                                       OsiisoTaskOptions *options,
+                                                       GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+guint64              osiiso_queue_push_command        (OsiisoQueue       *self,
+                                                       OsiisoCommand     *command,
+                                                       OsiisoTaskOptions *options,
+                                                       GError           **error);
+OSIISO_AVAILABLE_IN_1_0
 OsiisoHandle        *osiiso_queue_try_submit          (OsiisoQueue       *self,
                                                        OsiisoTaskFunc     func,
                                                        gpointer           user_data,

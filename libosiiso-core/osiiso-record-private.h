@@ -26,7 +26,7 @@ struct _OsiisoLink
 /* What a task ended with; written once, before the final status is published. */
 typedef struct
 {
-  GValue  value; /* G_VALUE_INIT for none */
+  GValue  value; /* G_VALUE_INIT for none; with an error: its details */
   GError *error; /* (nullable) */
 } OsiisoOutcome;
 
@@ -251,6 +251,7 @@ double           osiiso_record_get_started       (OsiisoRecord *self);
 double           osiiso_record_get_finished      (OsiisoRecord *self);
 double           osiiso_record_get_duration      (OsiisoRecord *self);
 const GValue    *osiiso_record_get_value         (OsiisoRecord *self);
+const GValue    *osiiso_record_get_error_details (OsiisoRecord *self);
 const GError    *osiiso_record_get_error         (OsiisoRecord *self);
 
 G_END_DECLS

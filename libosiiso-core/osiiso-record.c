@@ -3,6 +3,7 @@
 
 #include "osiiso-batch-private.h"
 #include "osiiso-clock-private.h"
+#include "osiiso-command-result.h"
 #include "osiiso-record-pool-private.h"
 #include "osiiso-record-private.h"
 #include "osiiso-scheduler-private.h"
@@ -38,7 +39,8 @@ value_is_plain (const GValue *value)
     case G_TYPE_VARIANT:
       return TRUE;
     default:
-      return G_VALUE_TYPE (value) == G_TYPE_BYTES || G_VALUE_TYPE (value) == G_TYPE_STRV;
+      return G_VALUE_TYPE (value) == G_TYPE_BYTES || G_VALUE_TYPE (value) == G_TYPE_STRV ||
+             G_VALUE_TYPE (value) == OSIISO_TYPE_COMMAND_RESULT;
     }
 }
 
@@ -327,7 +329,15 @@ osiiso_record_get_value (OsiisoRecord *self)
 {
   OsiisoOutcome *outcome = get_outcome (self);
 
-  return outcome != NULL && G_IS_VALUE (&outcome->value) ? &outcome->value : NULL;
+  return outcome != NULL && outcome->error == NULL && G_IS_VALUE (&outcome->value) ? &outcome->value : NULL;
+}
+
+const GValue *
+osiiso_record_get_error_details (OsiisoRecord *self)
+{
+  OsiisoOutcome *outcome = get_outcome (self);
+
+  return outcome != NULL && outcome->error != NULL && G_IS_VALUE (&outcome->value) ? &outcome->value : NULL;
 }
 
 const GError *

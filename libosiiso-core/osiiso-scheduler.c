@@ -8,6 +8,7 @@
 #include "osiiso-attempt-private.h"
 #include "osiiso-backend.h"
 #include "osiiso-batch-private.h"
+#include "osiiso-call-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 #include "osiiso-initializer-private.h"
@@ -169,6 +170,9 @@ osiiso_scheduler_drop_payload (OsiisoScheduler *self,
     return;
   if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
     osiiso_scheduler_release_map (self, record->data);
+  else if (record->func == osiiso_call_perform)
+    /* Nothing of the user's: any thread may release it. */
+    osiiso_call_unref (record->data);
   else if (record->destroy != NULL)
     osiiso_scheduler_destroy_in_owner (self, record->destroy, record->data);
   record->func = NULL;

@@ -14,7 +14,34 @@ typedef struct
   OsiisoTaskOptions *options; /* (nullable) */
   OsiisoBatch       *batch;   /* (nullable): the group to submit into */
   gboolean           only_try; /* fails with FULL instead of waiting for room */
+  OsiisoBackendCapabilities needs; /* what the backend must be able to, 0 for functions and tokens */
+  OsiisoTaskParams  *named;   /* (nullable): the name, when the options have none */
 } OsiisoSubmission;
+
+/* Whether the backend can run such tasks; NOT_SUPPORTED that says which ones can. */
+gboolean osiiso_submission_check_capability (OsiisoScheduler          *scheduler,
+                                             OsiisoBackendCapabilities needed,
+                                             GError                  **error);
+/* @what ends a sentence: the backend does not run ... */
+void     osiiso_submission_set_not_supported (OsiisoScheduler *scheduler,
+                                              const char      *what,
+                                              GError         **error);
+
+/* Makes @self, to be submitted and then cleared, of a call or a command; FALSE when
+ * the backend cannot run it, or nobody can. */
+gboolean osiiso_submission_init_call    (OsiisoSubmission  *self,
+                                         OsiisoScheduler   *scheduler,
+                                         OsiisoCall        *call,
+                                         OsiisoTaskOptions *options,
+                                         OsiisoBatch       *batch,
+                                         GError           **error);
+gboolean osiiso_submission_init_command (OsiisoSubmission  *self,
+                                         OsiisoScheduler   *scheduler,
+                                         OsiisoCommand     *command,
+                                         OsiisoTaskOptions *options,
+                                         OsiisoBatch       *batch,
+                                         GError           **error);
+void     osiiso_submission_clear        (OsiisoSubmission  *self);
 
 /* One task. The data are released by the queue in any case, also after an error.
  * @handle and @id may be NULL; a task for which both are, or only @id is asked

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "osiiso-backend-loader-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 #include "osiiso-foreign-private.h"
@@ -9,17 +10,49 @@
 #include "osiiso-wait-private.h"
 #include "osiiso-waiter-private.h"
 
+void
+osiiso_submission_set_not_supported (OsiisoScheduler *scheduler,
+                                     const char      *what,
+                                     GError         **error)
+{
+  g_autoptr (OsiisoBackend) backend = osiiso_scheduler_dup_backend (scheduler);
+  g_autofree char *name = backend != NULL ? osiiso_backend_loader_dup_name (G_OBJECT_TYPE (backend)) : NULL;
+
+  if (name != NULL)
+    g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
+                 "the backend '%s' does not run %s", name, what);
+  else
+    g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
+                 "the backend of this queue, %s, does not run %s",
+                 backend != NULL ? G_OBJECT_TYPE_NAME (backend) : "none", what);
+}
+
+gboolean
+osiiso_submission_check_capability (OsiisoScheduler          *scheduler,
+                                    OsiisoBackendCapabilities needed,
+                                    GError                  **error)
+{
+  const char *what = "functions of this process; 'main-loop' and 'thread-pool' do";
+
+  if ((scheduler->capabilities & needed) == needed)
+    return TRUE;
+  if (needed & OSIISO_BACKEND_CAPABILITIES_CALLS)
+    what = "calls; 'main-loop', 'thread-pool' and 'subprocess' do";
+  else if (needed & OSIISO_BACKEND_CAPABILITIES_COMMANDS)
+    what = "commands; 'subprocess' does";
+  osiiso_submission_set_not_supported (scheduler, what, error);
+  return FALSE;
+}
+
 static gboolean
 check_backend (const OsiisoSubmission *self,
                OsiisoScheduler        *scheduler,
                GError                **error)
 {
-  if (!(scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_FUNCTIONS))
-    {
-      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
-                           "the backend of this queue does not run functions of this process");
-      return FALSE;
-    }
+  if (!osiiso_submission_check_capability (scheduler,
+                                           self->needs != 0 ? self->needs : OSIISO_BACKEND_CAPABILITIES_FUNCTIONS,
+                                           error))
+    return FALSE;
   if (!(scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
       osiiso_foreign_is_thread_bound (self->destroy))
     {
@@ -48,6 +81,12 @@ get_params (const OsiisoSubmission *self,
   *params = NULL;
   if (!osiiso_task_options_snapshot (self->options, &snapshot, error))
     return FALSE;
+  if (self->named != NULL)
+    {
+      g_autoptr (OsiisoTaskParams) unnamed = g_steal_pointer (&snapshot);
+
+      snapshot = osiiso_task_params_with_name (unnamed, self->named);
+    }
   if (needs_timer (snapshot) && !osiiso_timer_service_prepare (error))
     return FALSE;
   *params = self->batch != NULL ? osiiso_task_params_with_group (snapshot, self->batch->group_id)
@@ -265,7 +304,7 @@ osiiso_submission_submit (const OsiisoSubmission *self,
 
   if (!check_backend (self, scheduler, error))
     goto failed;
-  if (handle == NULL && self->batch == NULL && osiiso_task_options_get_plain (self->options, &plain))
+  if (handle == NULL && self->batch == NULL && self->named == NULL && osiiso_task_options_get_plain (self->options, &plain))
     {
       OsiisoEntry entry = push_plain (self, scheduler, &plain, id);
 

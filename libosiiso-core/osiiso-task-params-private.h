@@ -43,6 +43,12 @@ void              osiiso_task_params_unref    (OsiisoTaskParams *self);
 OsiisoTaskParams *osiiso_task_params_with_group (OsiisoTaskParams *self,
                                                  const char       *group_id);
 
+/* The defaults with a name, and @self (nullable), which takes nothing, with the name
+ * of @named, which has nothing else, unless it has one. */
+OsiisoTaskParams *osiiso_task_params_new_named  (const char       *name);
+OsiisoTaskParams *osiiso_task_params_with_name  (OsiisoTaskParams *self,
+                                                 OsiisoTaskParams *named);
+
 /* Whether there is nothing in them but what the word of a record holds. */
 static inline gboolean
 osiiso_task_params_is_plain (const OsiisoTaskParams *self)

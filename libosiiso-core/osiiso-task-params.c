@@ -30,6 +30,42 @@ osiiso_task_params_unref (OsiisoTaskParams *self)
   g_free (self);
 }
 
+static OsiisoTaskParams *
+params_new (void)
+{
+  OsiisoTaskParams *self = g_new0 (OsiisoTaskParams, 1);
+
+  osiiso_ref_count_init (&self->ref_count);
+  self->priority = OSIISO_PRIORITY_DEFAULT;
+  self->backoff = 1.0;
+  return self;
+}
+
+/* All but the group id. Field by field: another thread may be changing the count
+ * of @self. */
+static OsiisoTaskParams *
+params_copy (OsiisoTaskParams *self)
+{
+  OsiisoTaskParams *copy = params_new ();
+
+  copy->priority = self->priority;
+  copy->must_complete = self->must_complete;
+  copy->detached = self->detached;
+  copy->retries = self->retries;
+  copy->timeout = self->timeout;
+  copy->deadline = self->deadline;
+  copy->retry_delay = self->retry_delay;
+  copy->backoff = self->backoff;
+  copy->max_retry_delay = self->max_retry_delay;
+  copy->jitter = self->jitter;
+  copy->delay = self->delay;
+  copy->run_at = self->run_at;
+  copy->name = self->name != NULL ? g_ref_string_new (self->name) : NULL;
+  copy->metadata = self->metadata != NULL ? g_variant_ref (self->metadata) : NULL;
+  copy->retry_rules = self->retry_rules != NULL ? osiiso_retry_rules_ref (self->retry_rules) : NULL;
+  return copy;
+}
+
 /* @self may be NULL, which stands for the defaults; so may the return value, for
  * the defaults without a group id. */
 OsiisoTaskParams *
@@ -43,32 +79,34 @@ osiiso_task_params_with_group (OsiisoTaskParams *self,
   if (self != NULL && g_strcmp0 (self->group_id, group_id) == 0)
     return osiiso_task_params_ref (self);
 
-  copy = g_new0 (OsiisoTaskParams, 1);
-  osiiso_ref_count_init (&copy->ref_count);
-  copy->priority = OSIISO_PRIORITY_DEFAULT;
-  copy->backoff = 1.0;
+  copy = self != NULL ? params_copy (self) : params_new ();
   copy->group_id = group_id != NULL ? g_ref_string_new (group_id) : NULL;
+  return copy;
+}
 
-  /* Field by field: another thread may be changing the count of @self. */
-  if (self != NULL)
-    {
-      copy->priority = self->priority;
-      copy->must_complete = self->must_complete;
-      copy->detached = self->detached;
-      copy->retries = self->retries;
-      copy->timeout = self->timeout;
-      copy->deadline = self->deadline;
-      copy->retry_delay = self->retry_delay;
-      copy->backoff = self->backoff;
-      copy->max_retry_delay = self->max_retry_delay;
-      copy->jitter = self->jitter;
-      copy->delay = self->delay;
-      copy->run_at = self->run_at;
-      copy->name = self->name != NULL ? g_ref_string_new (self->name) : NULL;
-      copy->metadata = self->metadata != NULL ? g_variant_ref (self->metadata) : NULL;
-      copy->retry_rules = self->retry_rules != NULL ? osiiso_retry_rules_ref (self->retry_rules) : NULL;
-    }
+OsiisoTaskParams *
+osiiso_task_params_new_named (const char *name)
+{
+  OsiisoTaskParams *self = params_new ();
 
+  self->name = g_ref_string_new (name);
+  return self;
+}
+
+OsiisoTaskParams *
+osiiso_task_params_with_name (OsiisoTaskParams *self,
+                              OsiisoTaskParams *named)
+{
+  OsiisoTaskParams *copy;
+
+  if (self == NULL)
+    return osiiso_task_params_ref (named);
+  if (self->name != NULL)
+    return osiiso_task_params_ref (self);
+
+  copy = params_copy (self);
+  copy->group_id = self->group_id != NULL ? g_ref_string_new (self->group_id) : NULL;
+  copy->name = g_ref_string_new (named->name);
   return copy;
 }
 

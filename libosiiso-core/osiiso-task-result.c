@@ -457,6 +457,52 @@ osiiso_task_result_dup_error (OsiisoTaskResult *self)
 }
 
 /**
+ * osiiso_task_result_get_error_details:
+ * @self: a result
+ *
+ * Gets what a failed task has to say besides its error, as it was given to
+ * [method@Osiiso.Attempt.return_error_details]: of a command that failed an
+ * [struct@Osiiso.CommandResult].
+ *
+ * The value belongs to the task, which @self keeps. In Python use
+ * [method@Osiiso.TaskResult.dup_error_details] for boxed values.
+ *
+ * Returns: (transfer none) (nullable): the details; %NULL when there are none, or the
+ *   task did not fail
+ *
+ * Since: 1.0
+ */
+const GValue *
+osiiso_task_result_get_error_details (OsiisoTaskResult *self)
+{
+  g_return_val_if_fail (OSIISO_IS_TASK_RESULT (self), NULL);
+
+  return self->record != NULL ? osiiso_record_get_error_details (self->record) : NULL;
+}
+
+/**
+ * osiiso_task_result_dup_error_details:
+ * @self: a result
+ *
+ * Gets a copy of [method@Osiiso.TaskResult.get_error_details].
+ *
+ * Returns: (transfer full) (nullable): the details; %NULL when there are none, or the
+ *   task did not fail
+ *
+ * Since: 1.0
+ */
+GValue *
+osiiso_task_result_dup_error_details (OsiisoTaskResult *self)
+{
+  const GValue *details;
+
+  g_return_val_if_fail (OSIISO_IS_TASK_RESULT (self), NULL);
+
+  details = osiiso_task_result_get_error_details (self);
+  return details != NULL ? g_boxed_copy (G_TYPE_VALUE, details) : NULL;
+}
+
+/**
  * osiiso_task_result_get_message:
  * @self: a result
  *

@@ -25,6 +25,10 @@ const GValue *osiiso_task_result_get_value         (OsiisoTaskResult *self);
 OSIISO_AVAILABLE_IN_1_0
 GError       *osiiso_task_result_dup_error         (OsiisoTaskResult *self) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+const GValue *osiiso_task_result_get_error_details (OsiisoTaskResult *self);
+OSIISO_AVAILABLE_IN_1_0
+GValue       *osiiso_task_result_dup_error_details (OsiisoTaskResult *self) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 const char   *osiiso_task_result_get_message       (OsiisoTaskResult *self);
 OSIISO_AVAILABLE_IN_1_0
 guint         osiiso_task_result_get_attempts      (OsiisoTaskResult *self);

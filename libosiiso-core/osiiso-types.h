@@ -12,14 +12,17 @@
 
 G_BEGIN_DECLS
 
-typedef struct _OsiisoAttempt     OsiisoAttempt;
-typedef struct _OsiisoBackend     OsiisoBackend;
-typedef struct _OsiisoGroup       OsiisoGroup;
-typedef struct _OsiisoHandle      OsiisoHandle;
-typedef struct _OsiisoQueue       OsiisoQueue;
-typedef struct _OsiisoRunSummary  OsiisoRunSummary;
-typedef struct _OsiisoTaskOptions OsiisoTaskOptions;
-typedef struct _OsiisoTaskResult  OsiisoTaskResult;
+typedef struct _OsiisoAttempt       OsiisoAttempt;
+typedef struct _OsiisoBackend       OsiisoBackend;
+typedef struct _OsiisoCall          OsiisoCall;
+typedef struct _OsiisoCommand       OsiisoCommand;
+typedef struct _OsiisoCommandResult OsiisoCommandResult;
+typedef struct _OsiisoGroup         OsiisoGroup;
+typedef struct _OsiisoHandle        OsiisoHandle;
+typedef struct _OsiisoQueue         OsiisoQueue;
+typedef struct _OsiisoRunSummary    OsiisoRunSummary;
+typedef struct _OsiisoTaskOptions   OsiisoTaskOptions;
+typedef struct _OsiisoTaskResult    OsiisoTaskResult;
 
 /**
  * OsiisoTaskFunc:

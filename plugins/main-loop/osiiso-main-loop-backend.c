@@ -106,7 +106,7 @@ static OsiisoBackendCapabilities
 osiiso_main_loop_backend_get_capabilities (OsiisoBackend *backend)
 {
   return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_CLOSURES |
-         OSIISO_BACKEND_CAPABILITIES_ASYNC;
+         OSIISO_BACKEND_CAPABILITIES_ASYNC | OSIISO_BACKEND_CAPABILITIES_CALLS;
 }
 
 static gboolean

@@ -154,7 +154,7 @@ add_puller_locked (OsiisoThreadPoolBackend *self,
 static OsiisoBackendCapabilities
 osiiso_thread_pool_backend_get_capabilities (OsiisoBackend *backend)
 {
-  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS;
+  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_CALLS;
 }
 
 static gboolean
