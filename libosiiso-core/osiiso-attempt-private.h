@@ -18,6 +18,8 @@ enum
   OSIISO_ATTEMPT_SERVED      = 1 << 7, /* its thread is counted in n_serving */
   OSIISO_ATTEMPT_PARKED      = 1 << 8, /* of a token, deferred: whoever claims it drops a reference */
   OSIISO_ATTEMPT_BORROWS     = 1 << 9, /* its reference on the record is the queue's */
+  OSIISO_ATTEMPT_RESERVED    = 1 << 10, /* taken ahead and not begun; ready lock */
+  OSIISO_ATTEMPT_GIVEN_BACK  = 1 << 11, /* ended by a backend that did not run it */
 };
 
 /*
@@ -117,6 +119,10 @@ gboolean       osiiso_attempt_report    (OsiisoAttempt   *self,
 /* Success with that value, which may be floating and is taken over. */
 void           osiiso_attempt_take_variant (OsiisoAttempt *self,
                                             GVariant      *value);
+
+/* Ends an attempt that did not happen, for who is going to see to its task; FALSE
+ * when it has ended already. */
+gboolean       osiiso_attempt_claim_back (OsiisoAttempt  *self);
 
 /* For whoever found the attempt in a list that does not hold it. */
 gboolean       osiiso_attempt_try_ref   (OsiisoAttempt   *self);

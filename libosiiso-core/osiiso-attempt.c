@@ -221,6 +221,12 @@ claim (OsiisoAttempt *self,
   return TRUE;
 }
 
+gboolean
+osiiso_attempt_claim_back (OsiisoAttempt *self)
+{
+  return claim (self, OSIISO_ATTEMPT_GIVEN_BACK);
+}
+
 static void
 end (OsiisoAttempt *self)
 {
@@ -565,7 +571,7 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
   else
     {
       self->status = OSIISO_STATUS_CANCELLED;
-      error = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+      error = osiiso_scheduler_new_cancel_error (self->record);
     }
   self->outcome = osiiso_outcome_new_error (error);
 
@@ -1213,7 +1219,8 @@ osiiso_attempt_finish_token (OsiisoAttempt *self)
  *
  * For backends that run functions of this process. Nothing is called when the
  * attempt has ended already. When the function returns without a report and
- * without having deferred it, the attempt succeeds without a value.
+ * without having deferred it, the attempt succeeds without a value. One that is
+ * only reserved begins first, see [method@Osiiso.Attempt.begin].
  *
  * Since: 1.0
  */
@@ -1223,6 +1230,8 @@ osiiso_attempt_run (OsiisoAttempt *self)
   g_return_if_fail (self != NULL);
   g_return_if_fail (!(atomic_load (&self->state) & OSIISO_ATTEMPT_INSIDE));
 
+  if ((atomic_load (&self->state) & OSIISO_ATTEMPT_RESERVED) && !osiiso_attempt_begin (self))
+    return;
   if (osiiso_attempt_perform (&self))
     end (self);
 }

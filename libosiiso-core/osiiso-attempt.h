@@ -94,6 +94,10 @@ void           osiiso_attempt_set_progress           (OsiisoAttempt *self,
                                                       const char    *status_text);
 OSIISO_AVAILABLE_IN_1_0
 void           osiiso_attempt_run                    (OsiisoAttempt *self);
+OSIISO_AVAILABLE_IN_1_0
+gboolean       osiiso_attempt_begin                  (OsiisoAttempt *self);
+OSIISO_AVAILABLE_IN_1_0
+gboolean       osiiso_attempt_give_back              (OsiisoAttempt *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (OsiisoAttempt, osiiso_attempt_unref)
 

@@ -255,9 +255,16 @@ osiiso_backend_get_context (OsiisoBackend *self)
   return context;
 }
 
+typedef enum
+{
+  TAKE_NOW,
+  TAKE_WAIT,
+  TAKE_AHEAD,
+} Take;
+
 static OsiisoAttempt *
 take (OsiisoBackend *self,
-      gboolean       wait)
+      Take           how)
 {
   OsiisoScheduler *scheduler = dup_scheduler (self);
   OsiisoAttempt *attempt;
@@ -266,9 +273,12 @@ take (OsiisoBackend *self,
     return NULL;
   /* Handlers of what ended before may wait for all work, so no attempt may have
    * begun meanwhile that waits for them. */
-  if (!wait && (scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES))
+  if (how != TAKE_WAIT && (scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES))
     osiiso_outbox_drain (&scheduler->outbox);
-  attempt = osiiso_scheduler_take (scheduler, wait);
+  if (how == TAKE_AHEAD)
+    attempt = osiiso_scheduler_take_ahead (scheduler);
+  else
+    attempt = osiiso_scheduler_take (scheduler, how == TAKE_WAIT);
   osiiso_scheduler_unref (scheduler);
   return attempt;
 }
@@ -296,7 +306,7 @@ osiiso_backend_take (OsiisoBackend *self)
 {
   g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
 
-  return take (self, FALSE);
+  return take (self, TAKE_NOW);
 }
 
 /**
@@ -318,7 +328,52 @@ osiiso_backend_take_wait (OsiisoBackend *self)
 {
   g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
 
-  return take (self, TRUE);
+  return take (self, TAKE_WAIT);
+}
+
+/**
+ * osiiso_backend_take_ahead:
+ * @self: a backend
+ *
+ * Reserves the next attempt like [method@Osiiso.Backend.take], also when as many
+ * are under way as the queue has workers.
+ *
+ * For backends whose workers are slow to be reached, and which hand them the next
+ * attempt before they are done with the one before. How many they reserve is their
+ * matter; the fewer, the less a slow task holds up those behind it. Nothing of an
+ * attempt that was reserved shows: its task waits, as one more that is pending, no
+ * signal is emitted, and its timeout does not run. What follows is one of these:
+ *
+ * - [method@Osiiso.Attempt.begin] when it really begins, then a report;
+ * - [method@Osiiso.Attempt.give_back] when it has not happened;
+ * - [vfunc@Osiiso.Backend.interrupt] when its task was cancelled, also by a forced
+ *   shutdown, or its deadline has come. That ends it like one that runs.
+ *
+ * Priorities, pauses and the rate limit are looked at now and not when it begins: a
+ * queue that is paused afterwards does not hold it back, and it has used up a start
+ * of the rate even if it is given back. The number of workers does not hold it back
+ * either when it begins; [method@Osiiso.Backend.take] counts what has begun and does
+ * not return more as long as that is too many.
+ *
+ * After %NULL [vfunc@Osiiso.Backend.wake] is called when it is worth asking again,
+ * also when only this call would return something. A backend that has no use for
+ * another one need not ask until %NULL comes.
+ *
+ * Not for backends that run functions of this process in a few threads: a function
+ * may wait for another task, which would never begin behind it.
+ *
+ * Any thread.
+ *
+ * Returns: (transfer full) (nullable): an attempt, which is reserved
+ *
+ * Since: 1.0
+ */
+OsiisoAttempt *
+osiiso_backend_take_ahead (OsiisoBackend *self)
+{
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
+
+  return take (self, TAKE_AHEAD);
 }
 
 /**

@@ -29,7 +29,7 @@ G_DECLARE_DERIVABLE_TYPE (OsiisoBackend, osiiso_backend, OSIISO, BACKEND, GObjec
  *   returns %NULL. Not called for tasks that a thread waits for in
  *   [method@Osiiso.Backend.take_wait]
  * @interrupt: tells that @attempt has been ended by a timeout or a cancellation
- *   while it was running; its result will be ignored. Called from any thread,
+ *   while it was running or reserved; its result will be ignored. Called from any thread,
  *   with no lock held. Its [class@Gio.Cancellable] is cancelled besides
  * @workers_changed: tells that [method@Osiiso.Backend.get_workers] returns
  *   another number than before, or that threads which left because of
@@ -86,6 +86,8 @@ OSIISO_AVAILABLE_IN_1_0
 OsiisoAttempt            *osiiso_backend_take             (OsiisoBackend *self) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 OsiisoAttempt            *osiiso_backend_take_wait        (OsiisoBackend *self) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+OsiisoAttempt            *osiiso_backend_take_ahead       (OsiisoBackend *self) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 gboolean                  osiiso_backend_init_worker      (OsiisoBackend *self);
 OSIISO_AVAILABLE_IN_1_0

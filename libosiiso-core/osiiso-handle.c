@@ -197,6 +197,7 @@ osiiso_handle_notify (OsiisoHandle   *self,
   switch (kind)
     {
     case OSIISO_EVENT_START:
+    case OSIISO_EVENT_WAIT:
       g_object_notify_by_pspec (object, props[PROP_STATUS]);
       g_object_notify_by_pspec (object, props[PROP_ATTEMPTS]);
       g_object_notify_by_pspec (object, props[PROP_STARTED]);

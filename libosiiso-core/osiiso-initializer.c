@@ -73,7 +73,7 @@ static void
 park_locked (OsiisoScheduler *self)
 {
   pthread_mutex_lock (&self->inbox_lock);
-  atomic_store_explicit (&self->parked, TRUE, memory_order_relaxed);
+  osiiso_scheduler_park_locked (self, OSIISO_PARKED);
   pthread_mutex_unlock (&self->inbox_lock);
 }
 

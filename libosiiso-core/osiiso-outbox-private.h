@@ -11,6 +11,7 @@ typedef enum
 {
   OSIISO_EVENT_START,
   OSIISO_EVENT_RETRY,    /* error: why */
+  OSIISO_EVENT_WAIT,     /* it had started and was given back; no signal tells that */
   OSIISO_EVENT_COMPLETE,
   OSIISO_EVENT_PROGRESS,
   OSIISO_EVENT_DESTROY,  /* destroy (data) */

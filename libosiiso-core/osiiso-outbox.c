@@ -634,6 +634,7 @@ deliver (OsiisoOutbox *self,
       break;
     case OSIISO_EVENT_START:
     case OSIISO_EVENT_RETRY:
+    case OSIISO_EVENT_WAIT:
     case OSIISO_EVENT_COMPLETE:
       deliver_view (self, event);
       break;

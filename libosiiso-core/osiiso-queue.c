@@ -148,6 +148,7 @@ osiiso_queue_listens (OsiisoQueue    *self,
       return klass->on_complete != NULL || g_signal_has_handler_pending (self, signals[SIGNAL_ON_COMPLETE], 0, TRUE);
     case OSIISO_EVENT_RETRY:
       return klass->on_retry != NULL || g_signal_has_handler_pending (self, signals[SIGNAL_ON_RETRY], 0, TRUE);
+    case OSIISO_EVENT_WAIT:
     case OSIISO_EVENT_PROGRESS:
     case OSIISO_EVENT_DESTROY:
     case OSIISO_EVENT_RETURN:
@@ -1232,7 +1233,8 @@ osiiso_queue_get_closed (OsiisoQueue *self)
  * osiiso_queue_get_active_count: (get-property active-count)
  * @self: a queue
  *
- * Gets how many attempts are running. Any thread.
+ * Gets how many attempts are running, without those that are only reserved, see
+ * [method@Osiiso.Backend.take_ahead]. Any thread.
  *
  * Returns: the number
  *
@@ -1250,8 +1252,8 @@ osiiso_queue_get_active_count (OsiisoQueue *self)
  * osiiso_queue_get_pending_count: (get-property pending-count)
  * @self: a queue
  *
- * Gets how many tasks wait, those that wait for a delay or a retry included. Any
- * thread.
+ * Gets how many tasks wait, those that wait for a delay or a retry included, and
+ * those that a backend has reserved. Any thread.
  *
  * Returns: the number
  *

@@ -114,6 +114,7 @@ typedef struct
  * changes the status and shows who has to be told. */
 enum
 {
+  OSIISO_RECORD_RESERVED       = 1 << 7,  /* it waits, but a backend has taken an attempt ahead */
   OSIISO_RECORD_STARTED        = 1 << 8,  /* an attempt began once */
   OSIISO_RECORD_MAP            = 1 << 9,  /* data is an OsiisoMapPayload, index is valid */
   OSIISO_RECORD_WAITED         = 1 << 10, /* a thread blocks, or a GTask waits, for the end */
@@ -139,7 +140,8 @@ enum
  * results are views of. Never a GObject, so that worker threads may touch it.
  *
  * link: guarded by the lock of the list that it is in (see the scheduler).
- * link.next is the running attempt while the status is RUNNING (ready lock).
+ * link.next is the attempt while there is one, see osiiso_word_has_attempt()
+ * (ready lock).
  * func, data, destroy: set at submit, cleared by whoever ends the task.
  * ext: published once, with release.
  * word: status (3 bits), flags, priority (the top 8 bits, signed).
@@ -175,6 +177,14 @@ static inline int
 osiiso_word_get_priority (guint32 word)
 {
   return (gint8) (word >> OSIISO_RECORD_PRIORITY_SHIFT);
+}
+
+/* Runs, or is going to: it is in no list, and whoever ends it has to end the
+ * attempt. */
+static inline gboolean
+osiiso_word_has_attempt (guint32 word)
+{
+  return osiiso_word_get_status (word) == OSIISO_STATUS_RUNNING || (word & OSIISO_RECORD_RESERVED) != 0;
 }
 
 static inline gboolean

@@ -26,11 +26,11 @@ end_one_overdue_locked (OsiisoScheduler *self,
                         GPtrArray       *late,
                         GPtrArray       *ended)
 {
-  OsiisoStatus status = osiiso_record_get_status (record);
+  const guint32 word = osiiso_record_get_word (record);
 
-  if (osiiso_status_is_final (status))
+  if (osiiso_status_is_final (osiiso_word_get_status (word)))
     return;
-  if (status == OSIISO_STATUS_RUNNING)
+  if (osiiso_word_has_attempt (word))
     {
       OsiisoAttempt *attempt = OSIISO_ATTEMPT_FROM_LINK (record->link.next);
 

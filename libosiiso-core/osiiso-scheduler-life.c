@@ -56,7 +56,7 @@ set_open (OsiisoScheduler *self,
     }
   self->stopping = !open;
   /* There is nobody yet, or nobody any more, who could be woken. */
-  self->parked = FALSE;
+  self->parked = 0;
   if (!open)
     pthread_cond_broadcast (&self->inbox_cond);
   pthread_mutex_unlock (&self->inbox_lock);
@@ -134,7 +134,7 @@ open_backend (OsiisoScheduler *self,
     {
       /* A new backend has not asked yet; the first wake makes it ask. */
       pthread_mutex_lock (&self->inbox_lock);
-      self->parked = TRUE;
+      self->parked = OSIISO_PARKED;
       pthread_mutex_unlock (&self->inbox_lock);
       osiiso_scheduler_follow_workers (self, backend);
     }

@@ -37,6 +37,13 @@ typedef struct
   GDestroyNotify destroy;
 } OsiisoPayload;
 
+/* What a backend that is to be woken has asked for in vain. */
+enum
+{
+  OSIISO_PARKED       = 1 << 0, /* take() */
+  OSIISO_PARKED_AHEAD = 1 << 1, /* take_ahead(), which the limit does not hold back */
+};
+
 typedef enum
 {
   OSIISO_LIFE_NEW,      /* accepts tasks, none runs */
@@ -123,7 +130,8 @@ struct _OsiisoScheduler
   _Atomic gboolean   inbox_dirty;   /* inbox_lock: something may be in the inbox */
   _Atomic guint      sleepers;      /* inbox_lock, and ready_lock to add one: threads
                                      * in take_wait() that wait */
-  _Atomic gboolean   parked;        /* the same: take() returned NULL since the last wake */
+  _Atomic guint      parked;        /* the same: OSIISO_PARKED bits, what has returned NULL
+                                     * since the last wake */
 
   /* ready_lock; the atomic ones are read anywhere */
   _Alignas (OSIISO_CACHE_LINE)
@@ -131,7 +139,7 @@ struct _OsiisoScheduler
   _Atomic guint64    n_out;         /* of the tasks that came in, how many have ended;
                                      * it reaches n_in only under all three locks */
   _Atomic guint64    n_completed;
-  _Atomic guint      n_active;
+  _Atomic guint      n_active;      /* without those that are reserved */
   guint              limit;         /* attempts at a time */
   guint              n_serving;     /* threads in serve(), but for those that are stuck */
   guint              n_halting;     /* threads that cancel what a halt has doomed */
@@ -282,6 +290,9 @@ void             osiiso_scheduler_write_off    (OsiisoScheduler *self);
 gboolean         osiiso_scheduler_serve_for    (OsiisoScheduler *self,
                                                 gint64           us);
 
+/* Attempts beyond the limit; see osiiso-attempt-ahead.c. */
+OsiisoAttempt   *osiiso_scheduler_take_ahead   (OsiisoScheduler *self);
+
 /* In the function of a token's attempt: ends that and returns the next one, which
  * is entered. */
 OsiisoAttempt   *osiiso_scheduler_exchange_token (OsiisoScheduler *self,
@@ -296,7 +307,30 @@ void             osiiso_scheduler_decide_wake_locked (OsiisoScheduler *self,
                                                       OsiisoWake      *wake);
 void             osiiso_scheduler_announce_locked (OsiisoScheduler *self,
                                                    OsiisoWake      *wake);
+/* With both of the locks. */
+static inline void
+osiiso_scheduler_park_locked (OsiisoScheduler *self,
+                              guint            bits)
+{
+  atomic_store_explicit (&self->parked, atomic_load_explicit (&self->parked, memory_order_relaxed) | bits,
+                         memory_order_relaxed);
+}
 void             osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self);
+/* What may be taken ahead now, taken out of what it waits in; NULL for nothing. */
+OsiisoRecord    *osiiso_scheduler_pop_locked   (OsiisoScheduler *self);
+void             osiiso_scheduler_link_attempt_locked (OsiisoScheduler *self,
+                                                       OsiisoAttempt   *attempt);
+/* An attempt begins that was linked before. @now is 0 when nobody has looked at the
+ * clock yet. */
+void             osiiso_scheduler_start_attempt_locked (OsiisoScheduler *self,
+                                                        OsiisoAttempt   *attempt,
+                                                        gint64           now);
+/* Lets a task that is in no list wait for its turn. */
+void             osiiso_scheduler_make_runnable_locked (OsiisoScheduler *self,
+                                                        OsiisoRecord    *record);
+/* Whether no attempt of a task may follow the one that it has. */
+gboolean         osiiso_scheduler_is_doomed_locked (OsiisoScheduler *self,
+                                                    guint32          word);
 void             osiiso_scheduler_remove_ready_locked (OsiisoScheduler *self,
                                                        OsiisoRecord    *record);
 void             osiiso_scheduler_unlink_attempt_locked (OsiisoScheduler *self,
@@ -348,6 +382,7 @@ void             osiiso_scheduler_tell_ended   (OsiisoScheduler *self,
 
 /* Deadlines, and the cancellables of submitters; see osiiso-scheduler-bounds.c. */
 GError          *osiiso_scheduler_new_deadline_error (OsiisoRecord *record);
+GError          *osiiso_scheduler_new_cancel_error (OsiisoRecord *record);
 /* Takes over @cancellable. NULL with CANCELLED when that is cancelled. The watch
  * is in use until it is released; the records that are pushed use it themselves. */
 OsiisoCancelWatch *osiiso_scheduler_use_watch (OsiisoScheduler *self,

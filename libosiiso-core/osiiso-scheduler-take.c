@@ -23,15 +23,22 @@ osiiso_scheduler_decide_wake_locked (OsiisoScheduler *self,
     }
   if (self->parked)
     {
-      self->parked = FALSE;
+      self->parked = 0;
       wake->backend = n;
     }
+}
+
+/* Ahead, which is beyond the limit. */
+static inline gboolean
+may_take_ahead_locked (OsiisoScheduler *self)
+{
+  return self->open && !self->resting && !self->paused && self->n_halting == 0;
 }
 
 static inline gboolean
 may_take_locked (OsiisoScheduler *self)
 {
-  return self->open && !self->resting && !self->paused && self->n_halting == 0 && self->n_active < self->limit;
+  return self->n_active < self->limit && may_take_ahead_locked (self);
 }
 
 /* Asked only when there is something to take: if that may not begin now, the
@@ -102,7 +109,8 @@ osiiso_scheduler_announce_locked (OsiisoScheduler *self,
 {
   /* Who goes to sleep says so with both locks held, so that under this one there
    * is nobody to be missed. */
-  if (!may_take_locked (self) || (self->sleepers == 0 && !self->parked))
+  if ((self->sleepers == 0 && !self->parked) || !may_take_ahead_locked (self) ||
+      (self->n_active >= self->limit && !(self->parked & OSIISO_PARKED_AHEAD)))
     return;
   pthread_mutex_lock (&self->inbox_lock);
   if (self->inbox_dirty)
@@ -136,6 +144,41 @@ start_clock_locked (OsiisoScheduler *self,
     }
 }
 
+/* For who looks for it by its record, or by the halt that ends it. */
+static inline void
+link_attempt_locked (OsiisoScheduler *self,
+                     OsiisoAttempt   *attempt)
+{
+  attempt->link.next = &self->running;
+  attempt->link.prev = self->running.prev;
+  self->running.prev->next = &attempt->link;
+  self->running.prev = &attempt->link;
+  attempt->record->link.next = &attempt->link;
+}
+
+static inline void
+start_attempt_locked (OsiisoScheduler *self,
+                      OsiisoAttempt   *attempt,
+                      OsiisoRecordExt *ext,
+                      gint64           now,
+                      guint32          clear)
+{
+  OsiisoRecord *record = attempt->record;
+  gboolean handled;
+  guint32 word;
+
+  atomic_store_explicit (&self->n_active, self->n_active + 1, memory_order_relaxed);
+  if (ext != NULL)
+    start_clock_locked (self, attempt, ext, now);
+  word = osiiso_record_set_status (record, OSIISO_STATUS_RUNNING, OSIISO_RECORD_STARTED, clear);
+
+  /* Posted before anybody else can see that it runs, so that nothing that
+   * happens to it is told earlier. */
+  handled = (word & OSIISO_RECORD_HANDLED) != 0;
+  if (osiiso_scheduler_may_listen_locked (self) || (handled && osiiso_handle_may_notify (record)))
+    osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_START, record, NULL, handled);
+}
+
 /* Who begins an attempt. */
 typedef enum
 {
@@ -154,8 +197,6 @@ begin_attempt_locked (OsiisoScheduler *self,
   OsiisoAttempt *attempt;
   guint number = 1;
   guint32 state = 0;
-  guint32 word;
-  gboolean handled;
   gint64 now = 0;
 
   osiiso_scheduler_remove_ready_locked (self, record);
@@ -178,23 +219,48 @@ begin_attempt_locked (OsiisoScheduler *self,
   else
     attempt = osiiso_attempt_new (self, record, number, state);
 
-  attempt->link.next = &self->running;
-  attempt->link.prev = self->running.prev;
-  self->running.prev->next = &attempt->link;
-  self->running.prev = &attempt->link;
-  record->link.next = &attempt->link;
-  atomic_store_explicit (&self->n_active, self->n_active + 1, memory_order_relaxed);
-
-  if (ext != NULL)
-    start_clock_locked (self, attempt, ext, now);
-  word = osiiso_record_set_status (record, OSIISO_STATUS_RUNNING, OSIISO_RECORD_STARTED, 0);
-
-  /* Posted before anybody else can see the attempt, so that nothing that
-   * happens to it is told earlier. */
-  handled = (word & OSIISO_RECORD_HANDLED) != 0;
-  if (osiiso_scheduler_may_listen_locked (self) || (handled && osiiso_handle_may_notify (record)))
-    osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_START, record, NULL, handled);
+  link_attempt_locked (self, attempt);
+  start_attempt_locked (self, attempt, ext, now, 0);
   return attempt;
+}
+
+void
+osiiso_scheduler_link_attempt_locked (OsiisoScheduler *self,
+                                      OsiisoAttempt   *attempt)
+{
+  link_attempt_locked (self, attempt);
+}
+
+void
+osiiso_scheduler_start_attempt_locked (OsiisoScheduler *self,
+                                       OsiisoAttempt   *attempt,
+                                       gint64           now)
+{
+  OsiisoRecordExt *ext = osiiso_record_get_ext (attempt->record);
+
+  if (ext != NULL && ext->params != NULL)
+    atomic_store_explicit (&ext->attempts, attempt->number, memory_order_release);
+  atomic_fetch_and (&attempt->state, ~(guint32) OSIISO_ATTEMPT_RESERVED);
+  start_attempt_locked (self, attempt, ext, now, OSIISO_RECORD_RESERVED);
+}
+
+OsiisoRecord *
+osiiso_scheduler_pop_locked (OsiisoScheduler *self)
+{
+  OsiisoRecord *record;
+
+  if (self->inbox_dirty)
+    {
+      pthread_mutex_lock (&self->inbox_lock);
+      splice_inbox_locked (self);
+      pthread_mutex_unlock (&self->inbox_lock);
+    }
+  if (!may_take_ahead_locked (self) || (record = peek_ready_locked (self)) == NULL || !rate_allows_locked (self))
+    return NULL;
+  osiiso_scheduler_remove_ready_locked (self, record);
+  if (osiiso_rate_limiter_is_on (&self->limiter))
+    osiiso_rate_limiter_take (&self->limiter, osiiso_clock_now ());
+  return record;
 }
 
 void
@@ -205,7 +271,10 @@ osiiso_scheduler_unlink_attempt_locked (OsiisoScheduler *self,
   attempt->link.next->prev = attempt->link.prev;
   osiiso_deadline_heap_remove (&self->timeouts, &attempt->timer);
   attempt->record->link.next = NULL;
-  atomic_store_explicit (&self->n_active, self->n_active - 1, memory_order_relaxed);
+  if (G_UNLIKELY (atomic_load_explicit (&attempt->state, memory_order_relaxed) & OSIISO_ATTEMPT_RESERVED))
+    osiiso_record_set_flags (attempt->record, 0, OSIISO_RECORD_RESERVED);
+  else
+    atomic_store_explicit (&self->n_active, self->n_active - 1, memory_order_relaxed);
 }
 
 void
@@ -526,7 +595,10 @@ exchange (OsiisoScheduler *self,
         }
       if (ask == ASK_PARK || self->stopping)
         {
-          atomic_store_explicit (&self->parked, ask == ASK_PARK, memory_order_relaxed);
+          if (ask == ASK_PARK)
+            osiiso_scheduler_park_locked (self, OSIISO_PARKED);
+          else
+            atomic_store_explicit (&self->parked, 0, memory_order_relaxed);
           if (serving)
             self->n_serving--;
           pthread_mutex_unlock (&self->inbox_lock);

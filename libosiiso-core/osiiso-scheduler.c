@@ -216,9 +216,9 @@ osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self)
     osiiso_timer_service_arm (&self->client, when);
 }
 
-static void
-make_runnable_locked (OsiisoScheduler *self,
-                      OsiisoRecord    *record)
+void
+osiiso_scheduler_make_runnable_locked (OsiisoScheduler *self,
+                                       OsiisoRecord    *record)
 {
   OsiisoRecordRare *rare = osiiso_record_ensure_rare (record);
 
@@ -573,6 +573,14 @@ retry_delay (OsiisoTaskParams *params,
   return osiiso_clock_from_seconds (seconds);
 }
 
+gboolean
+osiiso_scheduler_is_doomed_locked (OsiisoScheduler *self,
+                                   guint32          word)
+{
+  return (word & OSIISO_RECORD_CANCEL_ASKED) ||
+         (self->halted && (self->broken || !(word & OSIISO_RECORD_MUST_COMPLETE)));
+}
+
 void
 osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
                                 OsiisoAttempt   *attempt,
@@ -595,10 +603,13 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
     retry_after = retry_delay (params, attempt->number);
 
   pthread_mutex_lock (&self->ready_lock);
+  /* Whoever reports on an attempt tells that it has begun. */
+  if ((attempt->state & OSIISO_ATTEMPT_RESERVED) &&
+      !(attempt->state & (OSIISO_ATTEMPT_INTERRUPTED | OSIISO_ATTEMPT_GIVEN_BACK)))
+    osiiso_scheduler_start_attempt_locked (self, attempt, now);
   osiiso_scheduler_unlink_attempt_locked (self, attempt);
   word = osiiso_record_get_word (record);
-  if (word & OSIISO_RECORD_CANCEL_ASKED ||
-      (self->halted && (self->broken || !(word & OSIISO_RECORD_MUST_COMPLETE))))
+  if (osiiso_scheduler_is_doomed_locked (self, word))
     retry = FALSE;
   if (retry && (word & OSIISO_RECORD_OVERDUE))
     {
@@ -615,7 +626,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
       if (retry_after > 0)
         schedule_locked (self, record, now + retry_after);
       else
-        make_runnable_locked (self, record);
+        osiiso_scheduler_make_runnable_locked (self, record);
     }
   else
     {
@@ -686,24 +697,28 @@ osiiso_scheduler_end_waiting_locked (OsiisoScheduler *self,
   return word;
 }
 
+GError *
+osiiso_scheduler_new_cancel_error (OsiisoRecord *record)
+{
+  return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                              osiiso_record_get_attempts (record) > 0 ? "cancelled" : "cancelled before execution");
+}
+
 gboolean
 osiiso_scheduler_cancel (OsiisoScheduler *self,
                          OsiisoRecord    *record)
 {
   OsiisoOutcome *outcome;
-  OsiisoStatus status;
   guint32 word;
 
   if (osiiso_status_is_final (osiiso_record_get_status (record)))
     return FALSE;
 
-  outcome = osiiso_outcome_new_error (g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                                                           osiiso_record_get_attempts (record) > 0
-                                                           ? "cancelled" : "cancelled before execution"));
+  outcome = osiiso_outcome_new_error (osiiso_scheduler_new_cancel_error (record));
 
   pthread_mutex_lock (&self->ready_lock);
-  status = osiiso_record_get_status (record);
-  if (status == OSIISO_STATUS_RUNNING)
+  word = osiiso_record_get_word (record);
+  if (osiiso_word_has_attempt (word))
     {
       OsiisoAttempt *attempt = OSIISO_ATTEMPT_FROM_LINK (record->link.next);
 
@@ -720,7 +735,7 @@ osiiso_scheduler_cancel (OsiisoScheduler *self,
         }
       return TRUE;
     }
-  if (osiiso_status_is_final (status))
+  if (osiiso_status_is_final (osiiso_word_get_status (word)))
     {
       pthread_mutex_unlock (&self->ready_lock);
       osiiso_outcome_free (outcome);
@@ -747,8 +762,9 @@ osiiso_scheduler_set_priority (OsiisoScheduler *self,
   pthread_mutex_lock (&self->ready_lock);
   status = osiiso_record_get_status (record);
   waits = status == OSIISO_STATUS_PENDING || status == OSIISO_STATUS_RETRYING;
-  if (waits && (osiiso_record_get_word (record) & OSIISO_RECORD_SCHEDULED))
+  if (waits && (osiiso_record_get_word (record) & (OSIISO_RECORD_SCHEDULED | OSIISO_RECORD_RESERVED)))
     {
+      /* It matters when its time has come, or if it is given back. */
       osiiso_record_set_flags (record, bits, mask & ~bits);
     }
   else if (waits)
@@ -757,7 +773,7 @@ osiiso_scheduler_set_priority (OsiisoScheduler *self,
        * the heap that knows the order of submission. */
       unqueue_locked (self, record);
       osiiso_record_set_flags (record, bits, mask & ~bits);
-      make_runnable_locked (self, record);
+      osiiso_scheduler_make_runnable_locked (self, record);
     }
   pthread_mutex_unlock (&self->ready_lock);
   return waits;
@@ -818,7 +834,15 @@ halt_locked (OsiisoScheduler *self,
   collect_heap (found, &self->returned, must_complete_too);
   collect_heap (found, &self->delays, must_complete_too);
   for (OsiisoLink *l = self->running.next; l != &self->running; l = l->next)
-    collect (found, OSIISO_ATTEMPT_FROM_LINK (l)->record, must_complete_too);
+    {
+      OsiisoRecord *record = OSIISO_ATTEMPT_FROM_LINK (l)->record;
+
+      collect (found, record, must_complete_too);
+      /* What is reserved must not begin any more, like what waits. */
+      if ((osiiso_record_get_word (record) & OSIISO_RECORD_RESERVED) &&
+          (must_complete_too || !osiiso_record_get_must_complete (record)))
+        osiiso_record_set_flags (record, OSIISO_RECORD_CANCEL_ASKED, 0);
+    }
   self->n_halting++;
   return found;
 }
@@ -831,7 +855,7 @@ cancel_waiting (OsiisoScheduler *self,
   guint n = 0;
 
   for (guint i = 0; i < records->len; i++)
-    if (osiiso_record_get_status (g_ptr_array_index (records, i)) != OSIISO_STATUS_RUNNING)
+    if (!osiiso_word_has_attempt (osiiso_record_get_word (g_ptr_array_index (records, i))))
       n += osiiso_scheduler_cancel (self, g_ptr_array_index (records, i)) ? 1 : 0;
   return n;
 }
@@ -931,7 +955,7 @@ client_tick (OsiisoTimerClient *client)
       osiiso_deadline_heap_remove (&self->delays, node);
       atomic_fetch_sub_explicit (&self->n_scheduled, 1, memory_order_relaxed);
       osiiso_record_set_flags (record, 0, OSIISO_RECORD_SCHEDULED);
-      make_runnable_locked (self, record);
+      osiiso_scheduler_make_runnable_locked (self, record);
     }
   while ((node = osiiso_deadline_heap_peek (&self->timeouts)) != NULL && node->key <= now)
     {
