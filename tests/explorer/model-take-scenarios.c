@@ -66,6 +66,97 @@ main_loop (gpointer unused)
     }
 }
 
+/* A thread that feeds one worker, which is elsewhere: the one that it runs and a few
+ * more. */
+
+static gboolean
+fetch (gboolean *has_head,
+       int      *n_ahead,
+       gboolean *returns)
+{
+  const int before = *n_ahead;
+
+  if (!*has_head && *n_ahead > 0)
+    {
+      take_begin ();
+      (*n_ahead)--;
+      *has_head = TRUE;
+    }
+  else if (!*has_head && !*returns)
+    {
+      *has_head = take_now ();
+    }
+  if (*n_ahead >= take.scenario->window || !take_ahead ())
+    return FALSE;
+  if (*returns)
+    {
+      *returns = FALSE;
+      ex_store (&take.deferred, 1);
+      return TRUE;
+    }
+  (*n_ahead)++;
+  if (before == 0)
+    ex_store (&take.second_reserved, 1);
+  return TRUE;
+}
+
+static void
+feed_worker (gpointer unused)
+{
+  gboolean returns = take.scenario->returns;
+  gboolean has_head = FALSE;
+  int n_ahead = 0;
+
+  for (;;)
+    {
+      gboolean done;
+
+      ex_lock (&take.context_lock);
+      while (!take.ready_time)
+        ex_wait (&take.context_cond, &take.context_lock);
+      take.ready_time = FALSE;
+      done = take.head_done;
+      take.head_done = FALSE;
+      ex_unlock (&take.context_lock);
+
+      if (done)
+        {
+          has_head = FALSE;
+          for (; take.scenario->crashes && n_ahead > 0 && take.n_returned < 2 && ex_choose (2) == 1; n_ahead--)
+            take_give_back ();
+          take_attempt_ended ();
+        }
+      while (fetch (&has_head, &n_ahead, &returns))
+        ;
+      if (take.scenario->asks_last && has_head)
+        ex_assert (!take_now ());
+    }
+}
+
+/* What it feeds. The first task needs the next one to be sent ahead. */
+static void
+work (gpointer unused)
+{
+  for (int i = 0; i < (int) G_N_ELEMENTS (take.begun); i++)
+    {
+      ex_await (&take.begun[i]);
+      if (take.scenario->needy && i == 0)
+        ex_await (&take.second_reserved);
+      ex_lock (&take.context_lock);
+      ex_assert (!take.head_done);
+      take.head_done = take.ready_time = TRUE;
+      ex_broadcast (&take.context_cond);
+      ex_unlock (&take.context_lock);
+    }
+}
+
+static void
+return_first (gpointer unused)
+{
+  ex_await (&take.deferred);
+  take_give_back ();
+}
+
 /* The others. */
 
 static void
@@ -247,11 +338,21 @@ setup (const ExModel *model)
   take.paused = scenario->paused;
   take.resting = scenario->resting;
   take.open = TRUE;
-  take.ready_time = scenario->pullers == PULLERS_LOOP;
+  take.ready_time = scenario->pullers == PULLERS_LOOP || scenario->pullers == PULLERS_AHEAD;
   ex_init (&take.n_in, scenario->n_delayed);
 
-  for (int i = 0; i < scenario->n_pullers; i++)
-    ex_spawn (names[i], flags, scenario->pullers == PULLERS_LOOP ? main_loop : puller, NULL);
+  if (scenario->pullers == PULLERS_AHEAD)
+    {
+      ex_spawn ("feeder", flags, feed_worker, NULL);
+      ex_spawn ("worker", flags, work, NULL);
+    }
+  else
+    {
+      for (int i = 0; i < scenario->n_pullers; i++)
+        ex_spawn (names[i], flags, scenario->pullers == PULLERS_LOOP ? main_loop : puller, NULL);
+    }
+  if (scenario->returns)
+    ex_spawn ("elsewhere", EX_THREAD_DEFAULT, return_first, NULL);
   if (scenario->n_closes > 0)
     ex_spawn ("owner", EX_THREAD_DEFAULT, submit_and_close, NULL);
   else
@@ -278,9 +379,9 @@ check (const ExModel *model)
   const TakeScenario *scenario = model->data;
   const int rounds = MAX (1, scenario->n_closes);
 
-  if (take.n_taken != rounds * scenario->n_tasks + scenario->n_delayed + scenario->n_retries)
+  if (take.n_taken - take.n_returned != rounds * scenario->n_tasks + scenario->n_delayed + scenario->n_retries)
     return "stuck: a task was not taken, and nobody will";
-  if (take.n_in.value != take.n_out || take.n_active != 0)
+  if (take.n_in.value != take.n_out || take.n_active != 0 || take.n_reserved != 0)
     return "a task has not ended";
   if (take.tokens != 0 || take.n_coming != 0 || take.waking)
     return "somebody is still to be woken";
@@ -319,6 +420,17 @@ static const TakeScenario loop_defers = {
 };
 static const TakeScenario loop_tokens = { .pullers = PULLERS_LOOP, .n_pullers = 1, .n_tasks = 3, .tokens = 5 };
 static const TakeScenario loop_rated = { .pullers = PULLERS_LOOP, .n_pullers = 1, .n_tasks = 2, .rated = TRUE };
+#define AHEAD .pullers = PULLERS_AHEAD, .n_pullers = 1, .window = 1
+
+static const TakeScenario ahead_two = { AHEAD, .n_tasks = 2, .needy = TRUE };
+static const TakeScenario ahead_three = { AHEAD, .n_tasks = 3, .needy = TRUE, .crashes = TRUE };
+static const TakeScenario ahead_tick = { AHEAD, .n_tasks = 1, .needy = TRUE, .n_delayed = 1 };
+static const TakeScenario ahead_asks = { AHEAD, .n_tasks = 1, .needy = TRUE, .n_delayed = 1, .asks_last = TRUE };
+static const TakeScenario ahead_pauses = { AHEAD, .n_tasks = 2, .needy = TRUE, .pauses = TRUE };
+static const TakeScenario ahead_halts = { AHEAD, .n_tasks = 2, .needy = TRUE, .halts = TRUE };
+static const TakeScenario ahead_rated = { AHEAD, .n_tasks = 2, .needy = TRUE, .rated = TRUE };
+static const TakeScenario ahead_returns = { AHEAD, .n_tasks = 2, .needy = TRUE, .returns = TRUE };
+static const TakeScenario ahead_returns_one = { AHEAD, .n_tasks = 1, .returns = TRUE };
 static const TakeScenario loop_start = { .pullers = PULLERS_LOOP, .n_pullers = 1, .n_tasks = 2, .resting = TRUE };
 
 #define CLEAN(name, summary, scenario, ...) \
@@ -354,6 +466,16 @@ const ExModel ex_take_models[] = {
   CLEAN ("loop-tokens", "the same with tasks that ask for the next one themselves", loop_tokens, 0),
   CLEAN ("loop-rate", "the same with tasks that may not begin yet", loop_rated, 0),
 
+  CLEAN ("ahead", "a backend that takes ahead", ahead_two, 0),
+  CLEAN ("ahead-crash", "the same with a worker that loses what it was sent", ahead_three, 0),
+  CLEAN ("ahead-tick", "the same with a task whose delay is over", ahead_tick, 0),
+  CLEAN ("ahead-asks", "the same when it asks for one that begins at last", ahead_asks, 0),
+  CLEAN ("ahead-pause", "the same with a queue that is paused and resumed meanwhile", ahead_pauses, 0),
+  CLEAN ("ahead-halt", "the same with a queue in which tasks are cancelled meanwhile", ahead_halts, 0),
+  CLEAN ("ahead-rate", "the same with tasks that may not begin yet", ahead_rated, 0),
+  CLEAN ("ahead-return", "the same with a task that is given back elsewhere", ahead_returns, 0),
+  CLEAN ("ahead-return-one", "the same when it is the only one", ahead_returns_one, 0),
+
   FAULTY ("peek-early", "sleepers looked at before the ready lock is had", report_limit, TAKE_FAULT_PEEK_EARLY),
   FAULTY ("waking-early", "the flag cleared before looking at the lists", serve_three_tasks, TAKE_FAULT_WAKING_EARLY),
   FAULTY ("waking-late", "the flag cleared after looking at the lists", serve_two, TAKE_FAULT_WAKING_LATE),
@@ -368,5 +490,9 @@ const ExModel ex_take_models[] = {
   FAULTY ("end-silent", "an end that makes room without announcing", loop_defers, TAKE_FAULT_END_SILENT),
   FAULTY ("halt-silent", "tasks cancelled without announcing what is left", serve_halts, TAKE_FAULT_HALT_SILENT),
   FAULTY ("timer-silent", "a task that may not begin yet, and no timer", serve_rated, TAKE_FAULT_TIMER_SILENT),
+  FAULTY ("ahead-limited", "a task that may only be taken ahead, not announced", ahead_tick, TAKE_FAULT_AHEAD_LIMITED),
+  FAULTY ("ahead-forget", "asked for one that begins, and forgotten that one ahead is wanted", ahead_asks,
+          TAKE_FAULT_AHEAD_FORGET),
+  FAULTY ("ahead-return-silent", "given back without announcing", ahead_returns, TAKE_FAULT_BACK_SILENT),
   { NULL },
 };

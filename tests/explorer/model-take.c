@@ -6,8 +6,9 @@
  *
  * Mirrors osiiso-scheduler-take.c (decide_wake_locked, announce_locked,
  * rate_allows_locked, exchange, sleep_locked, end_done_locked, prepare_done,
- * settle_done, serve, serve_for, exchange_token), push, act and attempt_ended in
- * osiiso-scheduler.c, and count_out in osiiso-scheduler-life.c.
+ * settle_done, serve, serve_for, exchange_token), osiiso-attempt-ahead.c as far as
+ * it wakes somebody, push, act and attempt_ended in osiiso-scheduler.c, and count_out
+ * in osiiso-scheduler-life.c.
  */
 
 TakeModel take;
@@ -28,6 +29,12 @@ typedef enum
   ASK_TOKENS,
 } Ask;
 
+enum
+{
+  PARKED       = 1 << 0,
+  PARKED_AHEAD = 1 << 1,
+};
+
 static void
 decide_wake_locked (TakeWake *wake)
 {
@@ -41,15 +48,21 @@ decide_wake_locked (TakeWake *wake)
     }
   if (ex_peek (&take.parked))
     {
-      ex_store (&take.parked, FALSE);
+      ex_store (&take.parked, 0);
       wake->backend = TRUE;
     }
 }
 
 static gboolean
+may_take_ahead_locked (void)
+{
+  return take.open && !take.resting && !take.paused && take.n_halting == 0;
+}
+
+static gboolean
 may_take_locked (void)
 {
-  return take.open && !take.resting && !take.paused && take.n_halting == 0 && take.n_active < take.limit;
+  return take.n_active < take.limit && may_take_ahead_locked ();
 }
 
 /* osiiso_timer_service_arm() */
@@ -93,9 +106,12 @@ take_nobody_sleeps (void)
 void
 take_announce_locked (TakeWake *wake)
 {
-  if (!may_take_locked ())
+  if (!may_take_ahead_locked ())
     return;
   if (take.fault != TAKE_FAULT_PEEK_EARLY && take_nobody_sleeps ())
+    return;
+  if (take.n_active >= take.limit &&
+      (take.fault == TAKE_FAULT_AHEAD_LIMITED || !(ex_load (&take.parked) & PARKED_AHEAD)))
     return;
   ex_lock (&take.inbox_lock);
   if (ex_peek (&take.inbox_dirty))
@@ -267,17 +283,31 @@ is_token (int task)
 
 /* With the ready lock. */
 static int
-begin_attempt_locked (void)
+pop_locked (void)
 {
   take.n_ready--;
-  ex_assert (take.n_active < take.limit);
-  take.n_active++;
   if (take.scenario->rated)
     {
       ex_assert (ex_load (&take.clock) >= take.limiter);
       take.limiter = (int) ex_load (&take.clock) + 1;
     }
   return take.n_taken++;
+}
+
+static void
+start_locked (void)
+{
+  take.n_active++;
+  if (take.scenario->pullers == PULLERS_AHEAD)
+    ex_store (&take.begun[take.n_begun++], 1);
+}
+
+static int
+begin_attempt_locked (void)
+{
+  ex_assert (take.n_active < take.limit);
+  start_locked ();
+  return pop_locked ();
 }
 
 /* The last part of exchange(): with the ready lock, which is released. Sleeps, or
@@ -305,7 +335,12 @@ give_up_locked (Ask       ask,
     }
   if (ask == ASK_PARK || take.stopping)
     {
-      ex_store (&take.parked, ask == ASK_PARK);
+      if (ask != ASK_PARK)
+        ex_store (&take.parked, 0);
+      else if (take.fault == TAKE_FAULT_AHEAD_FORGET)
+        ex_store (&take.parked, PARKED);
+      else
+        ex_store (&take.parked, ex_peek (&take.parked) | PARKED);
       if (serving)
         take.n_serving--;
       ex_unlock (&take.inbox_lock);
@@ -485,4 +520,79 @@ take_serve_for (gboolean slice)
   while (slice && ex_choose (2) == 0);
   settle_done (&done);
   return task >= 0;
+}
+
+/* osiiso_backend_take() */
+gboolean
+take_now (void)
+{
+  return exchange (&(Done) { 0 }, ASK_PARK, FALSE) >= 0;
+}
+
+/* osiiso_scheduler_take_ahead() */
+gboolean
+take_ahead (void)
+{
+  TakeWake wake = { 0 };
+  gboolean found;
+  gboolean again;
+
+  ex_lock (&take.ready_lock);
+  do
+    {
+      again = FALSE;
+      if (ex_load (&take.inbox_dirty))
+        {
+          ex_lock (&take.inbox_lock);
+          splice_inbox_locked ();
+          ex_unlock (&take.inbox_lock);
+        }
+      found = may_take_ahead_locked () && take.n_ready > 0 && rate_allows_locked ();
+      if (!found)
+        {
+          ex_lock (&take.inbox_lock);
+          again = ex_peek (&take.inbox_dirty);
+          if (!again)
+            ex_store (&take.parked, ex_peek (&take.parked) | PARKED_AHEAD);
+          ex_unlock (&take.inbox_lock);
+        }
+    }
+  while (again);
+  if (found)
+    {
+      pop_locked ();
+      take.n_reserved++;
+      take_announce_locked (&wake);
+    }
+  ex_unlock (&take.ready_lock);
+  take_act (&wake);
+  return found;
+}
+
+/* osiiso_attempt_begin() */
+void
+take_begin (void)
+{
+  ex_lock (&take.ready_lock);
+  ex_assert (take.n_reserved > 0);
+  take.n_reserved--;
+  start_locked ();
+  ex_unlock (&take.ready_lock);
+}
+
+/* osiiso_attempt_give_back() */
+void
+take_give_back (void)
+{
+  TakeWake wake = { 0 };
+
+  ex_lock (&take.ready_lock);
+  ex_assert (take.n_reserved > 0);
+  take.n_reserved--;
+  take.n_returned++;
+  take.n_ready++;
+  if (take.fault != TAKE_FAULT_BACK_SILENT)
+    take_announce_locked (&wake);
+  ex_unlock (&take.ready_lock);
+  take_act (&wake);
 }

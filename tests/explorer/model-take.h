@@ -25,6 +25,9 @@ typedef enum
   TAKE_FAULT_END_SILENT,    /* the end of an attempt makes room without announcing */
   TAKE_FAULT_HALT_SILENT,   /* a halt ends without announcing */
   TAKE_FAULT_TIMER_SILENT,  /* who finds that nothing may begin yet sets no timer */
+  TAKE_FAULT_AHEAD_LIMITED, /* nobody is told beyond the limit, who takes ahead neither */
+  TAKE_FAULT_AHEAD_FORGET,  /* who asks for one that begins forgets that it takes ahead */
+  TAKE_FAULT_BACK_SILENT,   /* what is given back is not announced */
 } TakeFault;
 
 typedef enum
@@ -32,6 +35,7 @@ typedef enum
   PULLERS_SERVE, /* osiiso_backend_serve() */
   PULLERS_TAKE,  /* osiiso_backend_take_wait(), and a report */
   PULLERS_LOOP,  /* osiiso_backend_serve_for() in a main loop */
+  PULLERS_AHEAD, /* osiiso_backend_take() and _take_ahead(), for a worker elsewhere */
 } Pullers;
 
 typedef struct
@@ -44,6 +48,10 @@ typedef struct
   guint    tokens;    /* which ones are, by bits */
   gboolean complex;   /* ends of tasks are not merged with the next take */
   gboolean defers;    /* the first one ends in another thread */
+  int      window;    /* how many are taken ahead */
+  gboolean returns;   /* the first of these is given back by another thread */
+  gboolean asks_last; /* for one that may begin, although there is no room */
+  gboolean crashes;   /* a worker may give back all of them when it ends one */
   int      n_retries;
   int      limit;     /* 0: as many as pullers */
   int      limits[2]; /* somebody sets these then; 0: no more */
@@ -66,6 +74,9 @@ typedef struct
   ExMutex  ready_lock;
   int      n_ready;
   int      n_taken;
+  int      n_begun;    /* not in the real one, like the next */
+  int      n_reserved;
+  int      n_returned;
   int      n_retries;
   int      n_active;
   int      limit;
@@ -88,13 +99,14 @@ typedef struct
 
   ExAtomic inbox_dirty;   /* written with inbox_lock */
   ExAtomic sleepers;      /* written with inbox_lock */
-  ExAtomic parked;        /* written with inbox_lock */
+  ExAtomic parked;        /* written with inbox_lock: bits */
   ExAtomic n_in;          /* written with inbox_lock */
 
   /* The main loop. */
   ExMutex  context_lock;
   ExCond   context_cond;
   gboolean ready_time;
+  gboolean head_done;  /* PULLERS_AHEAD: the worker has */
 
   /* The timers. */
   ExMutex  timer_lock;
@@ -105,6 +117,8 @@ typedef struct
   /* Of the tasks. */
   ExAtomic second_runs;
   ExAtomic deferred;
+  ExAtomic begun[3];
+  ExAtomic second_reserved;
   ExAtomic round_over;
 } TakeModel;
 
@@ -127,5 +141,9 @@ void     take_attempt_ended   (void);
 void     take_serve           (void);
 void     take_and_report      (void);
 gboolean take_serve_for       (gboolean slice);
+gboolean take_now             (void);
+gboolean take_ahead           (void);
+void     take_begin           (void);
+void     take_give_back       (void);
 
 G_END_DECLS
