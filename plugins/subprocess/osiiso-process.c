@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "osiiso-process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "osiiso-process-spawn-private.h"
+
+/* The source waits for the pidfd and, while the process is being stopped, for
+ * the time to kill it. */
+struct _OsiisoProcess
+{
+  GSource            *source;     /* (owned) (nullable) */
+  gpointer            tag;        /* of the pidfd */
+  int                 pidfd;
+  pid_t               pid;
+  OsiisoProcessExited exited;     /* (nullable): NULL once it was freed */
+  gpointer            user_data;
+  long                our_peak;   /* kB, when the process began */
+  gint64              kill_time;  /* monotonic us; only while it is being stopped */
+  guint               stopping : 1;
+  guint               killed   : 1;
+  guint               over     : 1;
+  guint               orphan   : 1; /* freed before its end */
+};
+
+typedef struct
+{
+  GSource        source;
+  OsiisoProcess *process; /* which destroys the source */
+} ProcessSource;
+
+/* As long as its leader was not waited for, nobody else gets the id of the
+ * group. The leader might have been waited for by the program itself. */
+static void
+signal_group (OsiisoProcess *self,
+              int            signum)
+{
+  if (syscall (SYS_pidfd_send_signal, self->pidfd, 0, NULL, 0) == 0 || errno != ESRCH)
+    kill (-self->pid, signum);
+}
+
+static void
+destroy (OsiisoProcess *self)
+{
+  if (self->source != NULL)
+    {
+      g_source_destroy (self->source);
+      g_source_unref (g_steal_pointer (&self->source));
+    }
+  if (self->pidfd >= 0)
+    close (self->pidfd);
+  self->pidfd = -1;
+}
+
+static void
+reap (OsiisoProcess *self)
+{
+  struct rusage usage = { 0 };
+  int status;
+  pid_t pid;
+
+  /* While the leader is a zombie, see signal_group(). */
+  if (self->stopping)
+    signal_group (self, SIGKILL);
+
+  pid = wait4 (self->pid, &status, WNOHANG, &usage);
+  if (pid == 0 || (pid < 0 && errno == EINTR))
+    return;
+  if (pid < 0)
+    {
+      status = OSIISO_PROCESS_STATUS_LOST;
+      memset (&usage, 0, sizeof usage);
+    }
+  if (usage.ru_maxrss <= self->our_peak)
+    usage.ru_maxrss = 0;
+
+  self->over = TRUE;
+  destroy (self);
+  if (self->orphan)
+    g_free (self);
+  else
+    self->exited (self, status, &usage, self->user_data);
+}
+
+static gboolean
+process_source_dispatch (GSource    *source,
+                         GSourceFunc callback,
+                         gpointer    user_data)
+{
+  OsiisoProcess *self = ((ProcessSource *) source)->process;
+
+  if (g_source_query_unix_fd (source, self->tag) != 0)
+    {
+      reap (self);
+    }
+  else if (self->stopping && !self->killed && g_source_get_time (source) >= self->kill_time)
+    {
+      osiiso_process_kill (self);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs process_source_funcs = {
+  .dispatch = process_source_dispatch,
+};
+
+/* The descriptor of a child that was just started, or the child is gone. */
+static int
+open_pidfd (pid_t       pid,
+            const char *program,
+            GError    **error)
+{
+  int pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
+  int saved_errno = errno;
+
+  if (pidfd >= 0)
+    return pidfd;
+
+  kill (-pid, SIGKILL);
+  while (waitpid (pid, NULL, 0) < 0 && errno == EINTR)
+    ;
+  if (saved_errno == ENOSYS)
+    g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_FAILED,
+                 "Cannot start “%s”: this needs Linux 5.3 (pidfd_open)", program);
+  else
+    osiiso_process_set_error (error, saved_errno, program);
+  return -1;
+}
+
+OsiisoProcess *
+osiiso_process_spawn (const OsiisoProcessSpec *spec,
+                      GMainContext            *context,
+                      OsiisoProcessExited      exited,
+                      gpointer                 user_data,
+                      GError                 **error)
+{
+  struct rusage usage;
+  OsiisoProcess *self;
+  pid_t pid;
+  int pidfd;
+
+  g_return_val_if_fail (spec->argv != NULL && spec->argv[0] != NULL, NULL);
+  g_return_val_if_fail (exited != NULL, NULL);
+
+  getrusage (RUSAGE_SELF, &usage);
+  pid = osiiso_process_spawn_pid (spec, error);
+  if (pid < 0)
+    return NULL;
+  pidfd = open_pidfd (pid, spec->argv[0], error);
+  if (pidfd < 0)
+    return NULL;
+
+  self = g_new0 (OsiisoProcess, 1);
+  self->pid = pid;
+  self->pidfd = pidfd;
+  self->our_peak = usage.ru_maxrss;
+  self->exited = exited;
+  self->user_data = user_data;
+  self->source = g_source_new (&process_source_funcs, sizeof (ProcessSource));
+  ((ProcessSource *) self->source)->process = self;
+  g_source_set_static_name (self->source, "OsiisoProcess");
+  self->tag = g_source_add_unix_fd (self->source, pidfd, G_IO_IN);
+  g_source_attach (self->source, context);
+  return self;
+}
+
+void
+osiiso_process_kill (OsiisoProcess *self)
+{
+  if (self->over)
+    return;
+  self->stopping = TRUE;
+  self->killed = TRUE;
+  g_source_set_ready_time (self->source, -1);
+  signal_group (self, SIGKILL);
+}
+
+void
+osiiso_process_stop (OsiisoProcess *self,
+                     gint64         grace_us)
+{
+  gint64 kill_time;
+
+  if (self->over || self->killed)
+    return;
+  if (grace_us <= 0)
+    {
+      osiiso_process_kill (self);
+      return;
+    }
+
+  kill_time = g_get_monotonic_time ();
+  kill_time = grace_us > G_MAXINT64 - kill_time ? G_MAXINT64 : kill_time + grace_us;
+  if (!self->stopping || kill_time < self->kill_time)
+    {
+      self->kill_time = kill_time;
+      g_source_set_ready_time (self->source, kill_time);
+    }
+  if (!self->stopping)
+    {
+      self->stopping = TRUE;
+      signal_group (self, SIGTERM);
+      /* Who is stopped handles SIGTERM only when it goes on. */
+      signal_group (self, SIGCONT);
+    }
+}
+
+pid_t
+osiiso_process_get_pid (OsiisoProcess *self)
+{
+  return self->pid;
+}
+
+gboolean
+osiiso_process_has_exited (OsiisoProcess *self)
+{
+  return self->over;
+}
+
+void
+osiiso_process_free (OsiisoProcess *self)
+{
+  if (self->over)
+    {
+      g_free (self);
+      return;
+    }
+  self->orphan = TRUE;
+  osiiso_process_kill (self);
+}
