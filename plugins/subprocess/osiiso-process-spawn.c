@@ -315,47 +315,44 @@ spawn_limited (const OsiisoProcessSpec *spec,
   return result;
 }
 
+/* 0, or why no process can be in that folder. */
+static int
+check_folder (const char *folder)
+{
+  struct stat info;
+
+  if (stat (folder, &info) < 0)
+    return errno;
+  if (!S_ISDIR (info.st_mode))
+    return ENOTDIR;
+  return faccessat (AT_FDCWD, folder, X_OK, AT_EACCESS) < 0 ? errno : 0;
+}
+
 /* posix_spawn() says which error, but not where. */
 static void
 explain (const OsiisoProcessSpec *spec,
          int                      result,
-         const char              *file,
+         const char              *file,     /* (nullable): it was not found */
+         const char              *launcher, /* (nullable): it was not its fault */
          GError                 **error)
 {
   const char *program = spec->argv[0];
+  int folder_result = spec->cwd != NULL ? check_folder (spec->cwd) : 0;
 
-  if (spec->cwd != NULL && (result == ENOENT || result == ENOTDIR || result == EACCES ||
-                            result == ELOOP || result == ENAMETOOLONG))
-    {
-      struct stat info;
-      int reason = 0;
-
-      if (stat (spec->cwd, &info) < 0)
-        reason = errno;
-      else if (!S_ISDIR (info.st_mode))
-        reason = ENOTDIR;
-      else if (faccessat (AT_FDCWD, spec->cwd, X_OK, AT_EACCESS) < 0)
-        reason = errno;
-      if (reason != 0)
-        {
-          g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_CHDIR, "Cannot start “%s” in “%s”: %s",
-                       program, spec->cwd, g_strerror (reason));
-          return;
-        }
-    }
-  if (result == ENOSYS && spec->cwd != NULL)
-    {
-      g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_CHDIR,
-                   "Cannot start “%s” in another folder: the C library cannot", program);
-      return;
-    }
-  if (result == ENOENT && file != NULL && check_program (file, spec->cwd) == 0)
-    {
-      g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT,
-                   "Cannot start “%s”: the interpreter that it asks for does not exist", program);
-      return;
-    }
-  osiiso_process_set_error (error, result, program);
+#ifndef HAVE_SPAWN_CHDIR
+  if (spec->cwd != NULL && result == ENOSYS)
+    folder_result = ENOSYS;
+#endif
+  if (folder_result != 0)
+    g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_CHDIR, "Cannot start “%s” in “%s”: %s",
+                 program, spec->cwd, g_strerror (folder_result));
+  else if (launcher != NULL)
+    osiiso_process_set_error (error, result, launcher);
+  else if (result == ENOENT && file != NULL && check_program (file, spec->cwd) == 0)
+    g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT,
+                 "Cannot start “%s”: the interpreter that it asks for does not exist", program);
+  else
+    osiiso_process_set_error (error, result, program);
 }
 
 pid_t
@@ -388,9 +385,6 @@ osiiso_process_spawn_pid (const OsiisoProcessSpec *spec,
 
   if (result == 0)
     return pid;
-  if (launcher != NULL)
-    osiiso_process_set_error (error, result, launcher);
-  else
-    explain (spec, result, file, error);
+  explain (spec, result, file, launcher, error);
   return -1;
 }

@@ -2,7 +2,6 @@
 #include "osiiso-process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
@@ -11,6 +10,10 @@
 #include <unistd.h>
 
 #include "osiiso-process-spawn-private.h"
+
+#ifndef P_PIDFD
+# define P_PIDFD 3
+#endif
 
 /* The source waits for the pidfd and, while the process is being stopped, for
  * the time to kill it. */
@@ -59,25 +62,45 @@ destroy (OsiisoProcess *self)
   self->pidfd = -1;
 }
 
+/* By its descriptor: the id may be somebody else's if we were not the first. */
+static gboolean
+wait_for (OsiisoProcess *self,
+          int           *status,
+          struct rusage *usage)
+{
+  siginfo_t info = { 0 };
+  long result;
+
+  *status = OSIISO_PROCESS_STATUS_LOST;
+  if (self->pidfd < 0)
+    return TRUE;
+  do
+    result = syscall (SYS_waitid, P_PIDFD, self->pidfd, &info, WEXITED | WNOHANG, usage);
+  while (result < 0 && errno == EINTR);
+  if (result < 0)
+    {
+      memset (usage, 0, sizeof *usage);
+      return TRUE;
+    }
+  if (info.si_pid == 0)
+    return FALSE;
+  *status = info.si_code == CLD_EXITED ? W_EXITCODE (info.si_status, 0)
+                                       : W_EXITCODE (0, info.si_status) |
+                                         (info.si_code == CLD_DUMPED ? WCOREFLAG : 0);
+  return TRUE;
+}
+
 static void
 reap (OsiisoProcess *self)
 {
   struct rusage usage = { 0 };
   int status;
-  pid_t pid;
 
   /* While the leader is a zombie, see signal_group(). */
   if (self->stopping)
     signal_group (self, SIGKILL);
-
-  pid = wait4 (self->pid, &status, WNOHANG, &usage);
-  if (pid == 0 || (pid < 0 && errno == EINTR))
+  if (!wait_for (self, &status, &usage))
     return;
-  if (pid < 0)
-    {
-      status = OSIISO_PROCESS_STATUS_LOST;
-      memset (&usage, 0, sizeof usage);
-    }
   if (usage.ru_maxrss <= self->our_peak)
     usage.ru_maxrss = 0;
 
@@ -96,14 +119,10 @@ process_source_dispatch (GSource    *source,
 {
   OsiisoProcess *self = ((ProcessSource *) source)->process;
 
-  if (g_source_query_unix_fd (source, self->tag) != 0)
-    {
-      reap (self);
-    }
+  if (self->tag == NULL || g_source_query_unix_fd (source, self->tag) != 0)
+    reap (self);
   else if (self->stopping && !self->killed && g_source_get_time (source) >= self->kill_time)
-    {
-      osiiso_process_kill (self);
-    }
+    osiiso_process_kill (self);
   return G_SOURCE_CONTINUE;
 }
 
@@ -112,26 +131,31 @@ static GSourceFuncs process_source_funcs = {
 };
 
 /* The descriptor of a child that was just started, or the child is gone. */
-static int
-open_pidfd (pid_t       pid,
-            const char *program,
-            GError    **error)
+static gboolean
+open_pidfd (OsiisoProcess *self,
+            const char    *program,
+            GError       **error)
 {
-  int pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
-  int saved_errno = errno;
+  int saved_errno;
 
-  if (pidfd >= 0)
-    return pidfd;
+  self->pidfd = (int) syscall (SYS_pidfd_open, self->pid, 0);
+  if (self->pidfd >= 0)
+    return TRUE;
+  saved_errno = errno;
+  /* Over already, and waited for by somebody else, or by nobody because the
+   * program ignores SIGCHLD. */
+  if (saved_errno == ESRCH)
+    return TRUE;
 
-  kill (-pid, SIGKILL);
-  while (waitpid (pid, NULL, 0) < 0 && errno == EINTR)
+  kill (-self->pid, SIGKILL);
+  while (waitpid (self->pid, NULL, 0) < 0 && errno == EINTR)
     ;
   if (saved_errno == ENOSYS)
     g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_FAILED,
-                 "Cannot start “%s”: this needs Linux 5.3 (pidfd_open)", program);
+                 "Cannot start “%s”: this needs Linux 5.4 (pidfds)", program);
   else
     osiiso_process_set_error (error, saved_errno, program);
-  return -1;
+  return FALSE;
 }
 
 OsiisoProcess *
@@ -141,40 +165,35 @@ osiiso_process_spawn (const OsiisoProcessSpec *spec,
                       gpointer                 user_data,
                       GError                 **error)
 {
+  g_autofree OsiisoProcess *self = g_new0 (OsiisoProcess, 1);
   struct rusage usage;
-  OsiisoProcess *self;
-  pid_t pid;
-  int pidfd;
 
   g_return_val_if_fail (spec->argv != NULL && spec->argv[0] != NULL, NULL);
   g_return_val_if_fail (exited != NULL, NULL);
 
   getrusage (RUSAGE_SELF, &usage);
-  pid = osiiso_process_spawn_pid (spec, error);
-  if (pid < 0)
-    return NULL;
-  pidfd = open_pidfd (pid, spec->argv[0], error);
-  if (pidfd < 0)
-    return NULL;
-
-  self = g_new0 (OsiisoProcess, 1);
-  self->pid = pid;
-  self->pidfd = pidfd;
   self->our_peak = usage.ru_maxrss;
   self->exited = exited;
   self->user_data = user_data;
+  self->pid = osiiso_process_spawn_pid (spec, error);
+  if (self->pid < 0 || !open_pidfd (self, spec->argv[0], error))
+    return NULL;
+
   self->source = g_source_new (&process_source_funcs, sizeof (ProcessSource));
   ((ProcessSource *) self->source)->process = self;
   g_source_set_static_name (self->source, "OsiisoProcess");
-  self->tag = g_source_add_unix_fd (self->source, pidfd, G_IO_IN);
+  if (self->pidfd >= 0)
+    self->tag = g_source_add_unix_fd (self->source, self->pidfd, G_IO_IN);
+  else
+    g_source_set_ready_time (self->source, 0);
   g_source_attach (self->source, context);
-  return self;
+  return g_steal_pointer (&self);
 }
 
 void
 osiiso_process_kill (OsiisoProcess *self)
 {
-  if (self->over)
+  if (self->over || self->pidfd < 0)
     return;
   self->stopping = TRUE;
   self->killed = TRUE;
@@ -188,7 +207,7 @@ osiiso_process_stop (OsiisoProcess *self,
 {
   gint64 kill_time;
 
-  if (self->over || self->killed)
+  if (self->over || self->killed || self->pidfd < 0)
     return;
   if (grace_us <= 0)
     {
