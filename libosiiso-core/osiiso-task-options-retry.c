@@ -172,7 +172,8 @@ osiiso_task_options_get_jitter (OsiisoTaskOptions *self)
  * @self: options
  * @jitter: from 0 to 1
  *
- * Sets by which part a wait between attempts is made shorter or longer at random.
+ * Sets by which part a wait between attempts is made shorter or longer at random,
+ * before [property@Osiiso.TaskOptions:max-retry-delay] limits it.
  *
  * Since: 1.0
  */

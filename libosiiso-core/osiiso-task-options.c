@@ -394,7 +394,9 @@ osiiso_task_options_class_init (OsiisoTaskOptionsClass *klass)
    *
    * The longest wait between two attempts in seconds, or 0 for no limit.
    *
-   * It holds for what the backoff and the jitter make of the retry delay.
+   * It holds for what the backoff and the jitter make of the retry delay: a wait that
+   * jitter makes longer than that is cut down to it. A wait that the function chooses
+   * by [method@Osiiso.Attempt.retry_after] is not.
    *
    * Since: 1.0
    */
@@ -406,8 +408,9 @@ osiiso_task_options_class_init (OsiisoTaskOptionsClass *klass)
    * By which part a wait between attempts is made shorter or longer, at random,
    * from 0 to 1.
    *
-   * With 0.25 each wait is between 75 and 125 percent of what it would be. It
-   * keeps tasks that failed together from coming back together.
+   * With 0.25 each wait is between 75 and 125 percent of what it would be, but no
+   * longer than [property@Osiiso.TaskOptions:max-retry-delay]. It keeps tasks that
+   * failed together from coming back together.
    *
    * Since: 1.0
    */

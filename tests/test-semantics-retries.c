@@ -66,6 +66,33 @@ test_waits (gconstpointer backend)
 }
 
 static void
+test_jitter (gconstpointer backend)
+{
+  OsiisoQueue *queue = semantics_queue_new (backend, 1);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 1, "retry-delay", 10.0, "jitter", 0.5,
+                                                            "max-retry-delay", 10.0, NULL);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 100, test_task_fail, NULL, NULL, options, NULL);
+
+  g_test_summary ("Jitter makes a wait shorter or longer, and then the longest wait cuts it down");
+
+  while (osiiso_queue_get_scheduled_count (queue) < 100)
+    semantics_turn ();
+  semantics_advance (4.999);
+  semantics_settle ();
+  g_assert_cmpuint (osiiso_queue_get_scheduled_count (queue), ==, 100);
+  /* Half of them are cut down; one in 2^100 times it is all or none. */
+  semantics_advance (5);
+  semantics_settle ();
+  g_assert_cmpuint (osiiso_queue_get_scheduled_count (queue), >, 0);
+  g_assert_cmpuint (osiiso_queue_get_scheduled_count (queue), <, 100);
+  semantics_advance (0.001);
+  g_assert_cmpuint (osiiso_queue_get_scheduled_count (queue), ==, 0);
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  g_assert_cmpuint (osiiso_group_get_n_finished (group), ==, 100);
+  test_queue_free (queue);
+}
+
+static void
 test_default (gconstpointer backend)
 {
   OsiisoQueue *queue = semantics_queue_new (backend, 1);
@@ -289,6 +316,7 @@ main (int   argc,
   semantics_init (&argc, &argv);
 
   test_add_for_backends ("/semantics/retries/waits", test_waits);
+  test_add_for_backends ("/semantics/retries/jitter", test_jitter);
   test_add_for_backends ("/semantics/retries/default", test_default);
   test_add_for_backends ("/semantics/retries/stops-at-success", test_stops_at_success);
   test_add_for_backends ("/semantics/retries/at-once", test_at_once);
