@@ -470,18 +470,18 @@ static gboolean
 job_iterate (Job     *job,
              GError **error)
 {
-  guint sources[] = {
-    g_unix_signal_add (SIGINT, on_sigint, job),
-    g_unix_signal_add (SIGTERM, on_sigterm, job),
-    g_timeout_add_seconds (FLUSH_SECONDS, on_flush, job),
-  };
+  const guint flush = g_timeout_add_seconds (FLUSH_SECONDS, on_flush, job);
+
+  /* To the end of the program: without them another Ctrl-C would end it before
+   * what is known is stored and reported. */
+  g_unix_signal_add (SIGINT, on_sigint, job);
+  g_unix_signal_add (SIGTERM, on_sigterm, job);
 
   job->progress = index_progress_new (&job->totals);
   g_main_loop_run (job->loop);
   g_clear_pointer (&job->progress, index_progress_free);
 
-  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
-    g_source_remove (sources[i]);
+  g_source_remove (flush);
 
   if (job->error != NULL)
     {
