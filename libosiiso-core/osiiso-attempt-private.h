@@ -71,6 +71,8 @@ void           osiiso_frame_enter       (OsiisoFrame     *self,
 void           osiiso_frame_leave       (OsiisoFrame     *self);
 /* The innermost one of the calling thread; NULL outside of all queues. */
 OsiisoFrame   *osiiso_frame_get_current (void);
+/* That one is @frame again, without the functions within it having returned. */
+void           osiiso_frame_unwind      (OsiisoFrame     *frame);
 
 /* Takes references on both, but on the record when @state says that it BORROWS.
  * With INSIDE in @state the thread that has it is going to enter at once. */
@@ -103,6 +105,9 @@ gboolean       osiiso_attempt_perform   (OsiisoAttempt  **location);
  * the caller has to end it. */
 gboolean       osiiso_attempt_enter     (OsiisoAttempt   *self);
 gboolean       osiiso_attempt_leave     (OsiisoAttempt   *self);
+
+/* The thread ends in the function, which does not return. */
+void           osiiso_attempt_thread_exits (OsiisoAttempt *self);
 
 /* The function of a token has been called and reports by number from now on. */
 void           osiiso_attempt_park      (OsiisoAttempt   *self);

@@ -27,6 +27,10 @@
  * later reports are ignored. Long work should check that cancellable, or hand
  * it to GIO calls.
  *
+ * A function has to return. If it ends its thread instead, as `pthread_exit()` does,
+ * an attempt that it has neither reported on nor deferred fails with
+ * %OSIISO_QUEUE_ERROR_ABANDONED, and another thread takes the place of that one.
+ *
  * ```c
  * static void
  * load (OsiisoAttempt *attempt,
@@ -98,6 +102,12 @@ osiiso_attempt_is_inside (OsiisoScheduler *scheduler)
   while (frame != NULL && frame->scheduler != scheduler)
     frame = frame->outer;
   return frame != NULL;
+}
+
+void
+osiiso_frame_unwind (OsiisoFrame *frame)
+{
+  current_frame = frame;
 }
 
 OsiisoOutcome *
@@ -235,6 +245,17 @@ end (OsiisoAttempt *self)
 }
 
 static void
+set_abandoned (OsiisoAttempt *self,
+               const char    *how)
+{
+  g_autofree char *name = osiiso_record_dup_name (self->record);
+
+  self->status = OSIISO_STATUS_FAILED;
+  self->outcome = osiiso_outcome_new_error (g_error_new (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_ABANDONED,
+                                                         "attempt %u of task '%s' %s", self->number, name, how));
+}
+
+static void
 attempt_free (OsiisoAttempt *self)
 {
   GCancellable *cancellable = atomic_load (&self->cancellable);
@@ -301,12 +322,7 @@ osiiso_attempt_unref (OsiisoAttempt *self)
 
   if (claim (self, 0))
     {
-      g_autofree char *name = osiiso_record_dup_name (self->record);
-
-      self->status = OSIISO_STATUS_FAILED;
-      self->outcome = osiiso_outcome_new_error (g_error_new (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_ABANDONED,
-                                                             "attempt %u of task '%s' was dropped without a report",
-                                                             self->number, name));
+      set_abandoned (self, "was dropped without a report");
       end (self);
     }
   attempt_free (self);
@@ -527,7 +543,8 @@ osiiso_attempt_is_open (OsiisoAttempt *self)
  * @self: an attempt
  *
  * Whether the attempt was ended by a timeout or a cancellation while its function
- * was running, so that the thread which runs it is not free until it returns.
+ * was running, so that the thread which runs it is not free until it returns; or
+ * whether the function has ended that thread.
  *
  * For backends with threads, in [vfunc@Osiiso.Backend.interrupt].
  *
@@ -544,11 +561,20 @@ osiiso_attempt_is_stuck (OsiisoAttempt *self)
   return (atomic_load (&self->state) & OSIISO_ATTEMPT_STUCK) != 0;
 }
 
+static void
+tell_backend (OsiisoAttempt         *self,
+              OsiisoInterruptReason  reason)
+{
+  g_autoptr (OsiisoBackend) backend = osiiso_scheduler_dup_backend (self->scheduler);
+
+  if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->interrupt != NULL)
+    OSIISO_BACKEND_GET_CLASS (backend)->interrupt (backend, self, reason);
+}
+
 gboolean
 osiiso_attempt_interrupt (OsiisoAttempt        *self,
                           OsiisoInterruptReason reason)
 {
-  g_autoptr (OsiisoBackend) backend = NULL;
   GError *error;
 
   if (!claim (self, OSIISO_ATTEMPT_INTERRUPTED))
@@ -580,9 +606,7 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
     osiiso_scheduler_write_off (self->scheduler);
   /* The backend first: the end of the attempt lets another one start, for which
    * it may have to make room. */
-  backend = osiiso_scheduler_dup_backend (self->scheduler);
-  if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->interrupt != NULL)
-    OSIISO_BACKEND_GET_CLASS (backend)->interrupt (backend, self, reason);
+  tell_backend (self, reason);
   end (self);
   cancel_cancellable (self);
   if (atomic_load (&self->state) & OSIISO_ATTEMPT_PARKED)
@@ -1128,6 +1152,37 @@ osiiso_attempt_leave (OsiisoAttempt *self)
   if (!(state & OSIISO_ATTEMPT_REPORTED))
     self->status = OSIISO_STATUS_SUCCEEDED;
   return TRUE;
+}
+
+/* The thread is as good as stuck in the function. What it ran may go on, when the
+ * function has deferred it, so the backend is told of another attempt at the task. */
+static void
+write_off_thread (OsiisoAttempt *self)
+{
+  g_autoptr (OsiisoAttempt) last = osiiso_attempt_new (self->scheduler, self->record, self->number,
+                                                       OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_STUCK);
+
+  osiiso_scheduler_write_off (self->scheduler);
+  tell_backend (last, OSIISO_INTERRUPT_REASON_CANCELLED);
+}
+
+void
+osiiso_attempt_thread_exits (OsiisoAttempt *self)
+{
+  gboolean ended;
+
+  osiiso_attempt_return_loan (self);
+  if (!(atomic_load (&self->state) & OSIISO_ATTEMPT_DEFERRED) && claim (self, 0))
+    {
+      set_abandoned (self, "was dropped by its function, which ended the thread");
+      atomic_fetch_or (&self->state, OSIISO_ATTEMPT_REPORTED);
+    }
+  ended = osiiso_attempt_leave (self);
+  /* Unless that has been done when it was interrupted, which has come first. */
+  if (!osiiso_attempt_is_stuck (self))
+    write_off_thread (self);
+  if (ended)
+    end (self);
 }
 
 static void

@@ -416,6 +416,12 @@ osiiso_backend_init_worker (OsiisoBackend *self)
   return ok;
 }
 
+static void
+drop_scheduler (void *scheduler)
+{
+  osiiso_scheduler_unref (scheduler);
+}
+
 /**
  * osiiso_backend_serve:
  * @self: a backend
@@ -429,6 +435,11 @@ osiiso_backend_init_worker (OsiisoBackend *self)
  * that is interrupted while its function runs keeps its thread until the function
  * returns; [method@Osiiso.Attempt.is_stuck] says so in the interrupt slot, which
  * may then start another thread.
+ *
+ * When a function ends the thread, as with `pthread_exit()`, the call does not return.
+ * The interrupt slot has been called then for an attempt that is stuck, as far as it
+ * had not before, and a cleanup handler may count the thread out, like one for which
+ * the call has returned %OSIISO_SERVE_END_INTERRUPTED.
  *
  * Any thread, for as long as the call lasts.
  *
@@ -447,8 +458,9 @@ osiiso_backend_serve (OsiisoBackend *self)
   scheduler = dup_scheduler (self);
   if (scheduler == NULL)
     return OSIISO_SERVE_END_CLOSED;
+  pthread_cleanup_push (drop_scheduler, scheduler);
   end = osiiso_scheduler_serve (scheduler);
-  osiiso_scheduler_unref (scheduler);
+  pthread_cleanup_pop (TRUE);
   return end;
 }
 

@@ -76,6 +76,7 @@ typedef struct
 {
   gboolean            active;
   gboolean            infinite;
+  gboolean            limited;   /* there is a timeout */
   gboolean            timed_out;
   OsiisoTimeoutPolicy on_timeout;
   gint64              started;

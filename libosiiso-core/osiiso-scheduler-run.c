@@ -35,6 +35,7 @@ osiiso_scheduler_begin_run (OsiisoScheduler      *self,
       self->run = (OsiisoRun) {
         .active = TRUE,
         .infinite = terms->infinite,
+        .limited = terms->timeout > 0,
         .on_timeout = terms->on_timeout,
         .started = osiiso_clock_now (),
         .first_result = self->results->len,

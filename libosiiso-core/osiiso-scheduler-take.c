@@ -428,6 +428,7 @@ struct _Serving
 {
   Serving         *outer;
   OsiisoAttempt   *outer_attempt; /* (nullable): whose function called this thread's loop */
+  OsiisoFrame     *outer_frame;   /* (nullable): the same */
   OsiisoScheduler *scheduler;
   OsiisoAttempt   *attempt; /* (nullable) (owned): whose function it is in */
   Done             done;
@@ -644,20 +645,53 @@ perform (Serving *serving)
   return stuck;
 }
 
+/* TRUE when the thread was written off. */
+static gboolean
+serve_tasks (Serving *serving)
+{
+  gboolean stuck = FALSE;
+
+  while (!stuck && (serving->attempt = exchange (serving->scheduler, &serving->done, ASK_WAIT, BEGIN_FOR_SERVER)) != NULL)
+    stuck = perform (serving);
+  return stuck;
+}
+
+/* A function has ended the thread, of which nothing returns any more. */
+static void
+thread_exits (void *data)
+{
+  Serving *serving = data;
+
+  current_serving = serving->outer;
+  osiiso_attempt_set_current (serving->outer_attempt);
+  osiiso_frame_unwind (serving->outer_frame);
+  if (serving->attempt != NULL)
+    osiiso_attempt_thread_exits (serving->attempt);
+  g_clear_pointer (&serving->attempt, osiiso_attempt_unref);
+  osiiso_record_pool_return_chain (&serving->freed);
+}
+
 OsiisoServeEnd
 osiiso_scheduler_serve (OsiisoScheduler *self)
 {
-  Serving serving = { .outer = current_serving, .scheduler = self, .who = BEGIN_FOR_SERVER };
+  Serving serving = {
+    .outer = current_serving,
+    .outer_attempt = osiiso_attempt_get_current (),
+    .outer_frame = osiiso_frame_get_current (),
+    .scheduler = self,
+    .who = BEGIN_FOR_SERVER,
+  };
   OsiisoServeEnd end = OSIISO_SERVE_END_CLOSED;
-  gboolean stuck = FALSE;
+  gboolean stuck;
 
   pthread_mutex_lock (&self->ready_lock);
   self->n_serving++;
   pthread_mutex_unlock (&self->ready_lock);
 
   current_serving = &serving;
-  while (!stuck && (serving.attempt = exchange (self, &serving.done, ASK_WAIT, BEGIN_FOR_SERVER)) != NULL)
-    stuck = perform (&serving);
+  pthread_cleanup_push (thread_exits, &serving);
+  stuck = serve_tasks (&serving);
+  pthread_cleanup_pop (FALSE);
   current_serving = serving.outer;
 
   g_clear_pointer (&serving.done.attempt, osiiso_attempt_unref);

@@ -57,16 +57,15 @@ is_cut_locked (OsiisoScheduler *scheduler,
                guint32          word)
 {
   const gboolean must_complete = (word & OSIISO_RECORD_MUST_COMPLETE) != 0;
-  gboolean all;
+  gboolean cut;
 
   if (scheduler->shutdown_deadline != 0 || (scheduler->halted && !scheduler->broken && !must_complete))
     return TRUE;
-  if (scheduler->run_deadline == 0)
-    return FALSE;
   pthread_mutex_lock (&scheduler->view_lock);
-  all = scheduler->run.on_timeout == OSIISO_TIMEOUT_POLICY_CANCEL;
+  cut = scheduler->run.active && scheduler->run.limited &&
+        (scheduler->run.on_timeout == OSIISO_TIMEOUT_POLICY_CANCEL || !must_complete);
   pthread_mutex_unlock (&scheduler->view_lock);
-  return all || !must_complete;
+  return cut;
 }
 
 static gboolean

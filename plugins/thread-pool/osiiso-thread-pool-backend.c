@@ -11,6 +11,9 @@
  * the function returns. Meanwhile another puller takes its place, and when the
  * function does return there is one too many, which ends.
  *
+ * A function may end its thread instead of returning. The queue interrupts its attempt
+ * then, so that there is another puller already.
+ *
  * A puller calls the queue's initializer first, and ends when that fails. The queue
  * announces by a change of the workers that others have to take the places of those
  * that ended; one that does not know of it yet, because it is on its way out, sees
@@ -105,6 +108,36 @@ is_short_locked (OsiisoThreadPoolBackend *self)
   return !self->closing && self->n_threads - self->n_stuck < self->n_wanted;
 }
 
+/* The thread ends in a function, which the queue has told as one that is stuck. */
+static void
+puller_exits (void *data)
+{
+  g_autoptr (OsiisoThreadPoolBackend) self = data;
+  gboolean over;
+
+  pthread_mutex_lock (&self->lock);
+  self->n_stuck--;
+  self->n_threads--;
+  /* Perhaps there was no thread to be had. */
+  if (is_short_locked (self))
+    add_puller_locked (self, NULL);
+  over = is_over_locked (self);
+  pthread_mutex_unlock (&self->lock);
+  if (over)
+    osiiso_backend_closed (OSIISO_BACKEND (self));
+}
+
+static OsiisoServeEnd
+serve (OsiisoThreadPoolBackend *self)
+{
+  OsiisoServeEnd end;
+
+  pthread_cleanup_push (puller_exits, self);
+  end = osiiso_backend_serve (OSIISO_BACKEND (self));
+  pthread_cleanup_pop (FALSE);
+  return end;
+}
+
 static gpointer
 puller (gpointer data)
 {
@@ -117,7 +150,7 @@ puller (gpointer data)
   do
     {
       const gboolean ready = init_thread (self, &seen);
-      const OsiisoServeEnd end = ready ? osiiso_backend_serve (OSIISO_BACKEND (self)) : OSIISO_SERVE_END_CLOSED;
+      const OsiisoServeEnd end = ready ? serve (self) : OSIISO_SERVE_END_CLOSED;
 
       pthread_mutex_lock (&self->lock);
       stay = may_stay_locked (self, end);
