@@ -591,6 +591,7 @@ osiiso_wait_enter (OsiisoWait *self,
                    GError    **error)
 {
   OsiisoFrame *frames = osiiso_frame_get_current ();
+  gboolean ok;
 
   if (frames == NULL)
     return TRUE;
@@ -615,8 +616,10 @@ osiiso_wait_enter (OsiisoWait *self,
       if (self->refused)
         take_out (self);
     }
+  /* From here on another thread may refuse it, which it will find while it blocks. */
+  ok = !self->refused;
   pthread_mutex_unlock (&graph_lock);
-  return !self->refused || osiiso_wait_set_error (self, error);
+  return ok || osiiso_wait_set_error (self, error);
 }
 
 void

@@ -56,8 +56,9 @@ scene_add (Scene *self,
 void
 scene_start (Scene *self)
 {
-  for (guint i = 0; i < N_QUEUES; i++)
-    g_assert_true (osiiso_queue_start (self->queues[i], NULL));
+  /* The first one last: its tasks may shut the other one down. */
+  for (guint i = N_QUEUES; i > 0; i--)
+    g_assert_true (osiiso_queue_start (self->queues[i - 1], NULL));
 }
 
 void
