@@ -118,8 +118,10 @@ wait_in_line (OsiisoBatch  *batch,
  * [method@Osiiso.Group.next_completed_async]; after the last one there is %NULL.
  * Starts the queue if it has not been started. Any thread.
  *
- * Fails like [method@Osiiso.Group.wait]. A member that was not given out because of
- * that is left to the next call.
+ * Fails like [method@Osiiso.Group.wait]; with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK only
+ * when not enough members are left that could end before the task that waits, for all
+ * who wait for one. A member that was not given out because of that is left to the next
+ * call.
  *
  * Returns: (transfer full) (nullable): the member that finished; %NULL without
  *   an error when all have been given out

@@ -487,7 +487,8 @@ batch_is_over (OsiisoScheduler *scheduler,
  * Blocks until all members have finished, however they finished.
  *
  * Starts the queue if it has not been started. Fails like
- * [method@Osiiso.Handle.wait]; a member of the group cannot wait for it.
+ * [method@Osiiso.Handle.wait], with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a member of
+ * the group, and in a task that a member waits for.
  *
  * Returns: (transfer full): the results in the order of submission
  *

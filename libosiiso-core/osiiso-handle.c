@@ -1057,13 +1057,28 @@ osiiso_handle_cancel (OsiisoHandle *self)
  * Blocks until the task has finished, however it finished.
  *
  * Starts the queue if it has not been started. In the thread that owns the queue
- * what has happened so far is delivered before the call returns.
+ * what has happened so far is delivered before the call returns. The wait lasts while
+ * the queue is paused, until another thread resumes it.
  *
  * Fails with %G_IO_ERROR_TIMED_OUT or %G_IO_ERROR_CANCELLED when the wait ended
- * before the task, with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK when the task could
- * only run in the thread that blocks, or needs the worker that it blocks, with
- * %OSIISO_QUEUE_ERROR_INVALID when @timeout is not a number, and with what
- * [method@Osiiso.Queue.start] fails with.
+ * before the task, with %OSIISO_QUEUE_ERROR_INVALID when @timeout is not a number, with
+ * what [method@Osiiso.Queue.start] fails with, and with
+ * %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK, whatever @timeout is, when the task runs in
+ * the thread that blocks, as on `main-loop`.
+ *
+ * A task that waits is refused with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK when what it
+ * waits for could only end after itself: because that waits for it, directly or by way
+ * of others, in whatever queue they are, or because tasks that wait have all the
+ * workers that could run it. Of tasks that wait for each other the last one is refused,
+ * and the others get what they wait for. A wait that comes to that while it lasts, when
+ * there are fewer workers, the task is tried again, or a group gets more members, ends
+ * with the same error.
+ *
+ * A wait with a timeout ends by itself, and so does a task with a timeout or a
+ * deadline, or one that the timeout of the run ends; nobody is refused because of
+ * those. Only a task that alone stands in the way of what it waits for is refused all
+ * the same, since that has no use. @cancellable makes no difference. Calls that do not
+ * block are not looked at, nor are threads that are not in a task.
  *
  * Returns: %TRUE when the task has finished
  *

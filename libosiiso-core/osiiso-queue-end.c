@@ -39,7 +39,11 @@ begin_join (OsiisoQueue *self,
  * Starts the queue if it has not been started. In the thread that owns the queue
  * the call iterates its main context; in other threads it blocks.
  *
- * Fails with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task of the queue, with
+ * A queue that is paused is waited for until another thread resumes it, if there is
+ * work.
+ *
+ * Fails with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task of the queue, and in a task
+ * that one of the queue waits for, see [method@Osiiso.Handle.wait]; with
  * %G_IO_ERROR_CANCELLED when @cancellable was cancelled, and with what
  * [method@Osiiso.Queue.start] fails with.
  *
@@ -205,7 +209,9 @@ begin_shutdown (OsiisoQueue *self,
  * threads it blocks.
  *
  * Fails with %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task of the queue, where
- * [method@Osiiso.Queue.cancel] can be used, with %OSIISO_QUEUE_ERROR_INVALID when
+ * [method@Osiiso.Queue.cancel] can be used, and, unless work is cancelled by force or
+ * after a time, in a task that one of the queue waits for, see
+ * [method@Osiiso.Handle.wait]; with %OSIISO_QUEUE_ERROR_INVALID when
  * the timeout makes no sense, and with %OSIISO_QUEUE_ERROR_FAILED when the system has
  * no thread left to watch it; then nothing has changed. Fails with
  * %G_IO_ERROR_CANCELLED when @cancellable was cancelled; the shutdown goes on then.

@@ -173,7 +173,8 @@ wait_for_run (OsiisoQueue  *self,
  *
  * Fails with %OSIISO_QUEUE_ERROR_BUSY when a run is in progress, with
  * %OSIISO_QUEUE_ERROR_INVALID when the timeout makes no sense, with
- * %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task of the queue, with
+ * %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task of the queue, and in a task that one
+ * of the queue waits for, see [method@Osiiso.Handle.wait], with
  * %G_IO_ERROR_CANCELLED when @cancellable was cancelled, and with what
  * [method@Osiiso.Queue.start] fails with. Tasks that fail are no error of the
  * run; see [method@Osiiso.RunSummary.check].

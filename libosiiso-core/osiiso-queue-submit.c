@@ -69,7 +69,8 @@ push (OsiisoQueue            *self,
  * A full queue leads to an error where the call could block for ever:
  * %OSIISO_QUEUE_ERROR_FULL in the thread that owns the queue when its tasks run
  * there too, as on `main-loop`, and %OSIISO_QUEUE_ERROR_WOULD_DEADLOCK in a task
- * of the queue when no other task would be left to make room. A wait ends with
+ * when only tasks are left to make room that wait for it, or would need its worker or
+ * its place; see [method@Osiiso.Handle.wait]. A wait ends with
  * %OSIISO_QUEUE_ERROR_CLOSED when the queue stops accepting tasks, with
  * %G_IO_ERROR_CANCELLED when the cancellable of @options is cancelled, and with
  * the error of [method@Osiiso.Queue.start] when the queue cannot be started.

@@ -1185,6 +1185,10 @@ set_paused (OsiisoQueue *self,
  * Lets no further attempt begin until [method@Osiiso.Queue.resume]. What is
  * running runs on. Any thread.
  *
+ * Whoever waits for a task, a group, room or all work of the queue meanwhile goes on
+ * waiting, since any other thread may resume it. So the only thread that would do that
+ * must not wait without a timeout.
+ *
  * Since: 1.0
  */
 void
