@@ -6,15 +6,15 @@
 /*
  * A queue with a size: who waits for room, who frees it, and the end.
  *
- * Mirrors osiiso-admission.c (judge_first_locked, judge_locked, judge_inside_locked,
- * serve_line_locked, unlock_line, update, set_size, enter, leave, wait_in_line),
- * push in osiiso-scheduler.c, place_freed and has_work in
+ * Mirrors osiiso-admission.c (judge_first_locked, judge_locked, serve_line_locked,
+ * unlock_line, update, set_size, enter, leave, wait_in_line), osiiso-wait.c for room
+ * (enter, leave, is_room_hopeless, resolve, graph_update), push in osiiso-scheduler.c, place_freed and has_work in
  * osiiso-scheduler-private.h, and count_out and shutdown in
  * osiiso-scheduler-life.c.
  *
  * There are never more tasks than places; nobody waits next to a free place that
- * would do, or after the queue was shut down; who waits for all work to end does so
- * for those in line too.
+ * would do, or after the queue was shut down, or, in a task, for its own place; who
+ * waits for all work to end does so for those in line too.
  *
  * The queue is full at first, with tasks that workers end. Who comes in ends its
  * own tasks then.
@@ -33,6 +33,9 @@ typedef enum
   FAULT_WORK_DISORDER,   /* has_work() looks at the tasks first */
   FAULT_WORK_SILENT,     /* the last one to leave does not tell that there is no work */
   FAULT_INSIDE_UNCOUNTED,/* tasks that wait are not counted as they begin to */
+  FAULT_INSIDE_LATE,     /* a task looks at the others, then adds itself to the graph */
+  FAULT_SHRINK_SILENT,   /* a smaller size is not told to tasks that wait */
+  FAULT_REFUSE_UNLOCKED, /* nor with the lock that they wait with */
 } Fault;
 
 typedef enum
@@ -41,8 +44,7 @@ typedef enum
   ADMITTED,
   FULL,
   CLOSED,
-  LAST_WORKER,
-  STUCK,
+  REFUSED,
   LEFT,
 } Entry;
 
@@ -67,7 +69,8 @@ typedef struct
   Entry    entry;
   int      n;
   gboolean inside;
-  gboolean counted;
+  gboolean in_graph; /* graph_lock */
+  ExAtomic refused;  /* written with graph_lock */
   ExCond   cond;
 } Waiter;
 
@@ -85,7 +88,8 @@ static struct
   ExAtomic n_waiting;        /* written with inbox_lock */
   ExAtomic n_in;             /* written with inbox_lock */
   ExAtomic n_out;            /* written with ready_lock */
-  ExAtomic n_blocked;
+  ExMutex  graph_lock;
+  ExAtomic n_waits;          /* written with graph_lock */
   ExAtomic cancelled;
   ExMutex  view_lock;
   ExCond   view_cond;
@@ -158,35 +162,10 @@ remove_locked (int    place,
 }
 
 static gboolean
-is_stuck_locked (int n_blocked,
-                 int n)
-{
-  return n_blocked + n > ex_peek (&s.size);
-}
-
-static Entry
-judge_inside_locked (Waiter *waiter)
-{
-  int n_blocked = (int) ex_load (&s.n_blocked) + 1;
-  int most = waiter->n;
-
-  if (n_blocked >= s.scenario->n_workers)
-    return LAST_WORKER;
-  for (int i = 0; i < s.n_line; i++)
-    most = MAX (most, s.line[i]->n);
-  if (is_stuck_locked (n_blocked, most))
-    return STUCK;
-  waiter->counted = TRUE;
-  if (s.fault != FAULT_INSIDE_UNCOUNTED)
-    ex_add (&s.n_blocked, 1);
-  return WAITS;
-}
-
-static gboolean
 serve_line_locked (gboolean size_changed)
 {
   gboolean removed = FALSE;
-  int most = 0;
+  gboolean blocked = FALSE;
   int i = 0;
 
   while (i < s.n_line && !(removed && s.fault == FAULT_SERVE_ONE))
@@ -194,17 +173,13 @@ serve_line_locked (gboolean size_changed)
       Waiter *waiter = s.line[i];
       Entry entry = judge_first_locked (waiter->n);
 
-      if (entry == FULL || (entry == ADMITTED && most > 0))
+      if (entry == FULL || (entry == ADMITTED && blocked))
         {
           if (!size_changed)
             break;
-          most = MAX (most, waiter->n);
-          if (!waiter->inside || !is_stuck_locked ((int) ex_load (&s.n_blocked), most))
-            {
-              i++;
-              continue;
-            }
-          entry = STUCK;
+          blocked = TRUE;
+          i++;
+          continue;
         }
       if (entry == ADMITTED)
         count_in (waiter->n);
@@ -278,8 +253,6 @@ enter (Waiter *waiter)
 
   lock_line ();
   entry = judge_locked (waiter->n);
-  if (entry == FULL && waiter->inside)
-    entry = judge_inside_locked (waiter);
   if (entry == ADMITTED || entry == FULL)
     entry = WAITS;
   waiter->entry = entry;
@@ -314,6 +287,124 @@ leave (Waiter *waiter)
   unlock_line (removed);
 }
 
+/* The graph, with its lock. */
+
+static gboolean
+is_hopeless (Waiter *waiter,
+             int     n_held)
+{
+  gboolean hopeless = FALSE;
+  int total = n_held;
+  int most = 0;
+
+  lock_line ();
+  if (waiter->entry == WAITS)
+    {
+      for (int i = 0; i < s.n_line; i++)
+        {
+          if (s.line[i] == waiter || !ex_load (&s.line[i]->refused))
+            {
+              total += s.line[i]->n;
+              most = MAX (most, s.line[i]->n);
+            }
+          if (s.line[i] == waiter)
+            break;
+        }
+      hopeless = (n_held < s.scenario->n_workers ? n_held + most : total) > ex_peek (&s.size);
+    }
+  unlock_line (FALSE);
+  return hopeless;
+}
+
+/* How many waits are hopeless, which it marks. */
+static int
+find_hopeless (gboolean *hopeless)
+{
+  gboolean changed;
+  int n = 0;
+
+  for (int i = 0; i < MAX_COMERS; i++)
+    {
+      hopeless[i] = s.waiters[i].in_graph && !ex_load (&s.waiters[i].refused);
+      n += hopeless[i] ? 1 : 0;
+    }
+  do
+    {
+      changed = FALSE;
+      for (int i = 0; i < MAX_COMERS; i++)
+        {
+          if (!hopeless[i] || is_hopeless (&s.waiters[i], n))
+            continue;
+          hopeless[i] = FALSE;
+          changed = TRUE;
+          n--;
+        }
+    }
+  while (changed);
+  return n;
+}
+
+static void
+resolve (void)
+{
+  gboolean hopeless[MAX_COMERS];
+
+  while (find_hopeless (hopeless) > 0)
+    {
+      Waiter *culprit = NULL;
+
+      for (int i = 0; i < MAX_COMERS; i++)
+        if (hopeless[i])
+          culprit = &s.waiters[i];
+      ex_store (&culprit->refused, 1);
+      if (s.fault != FAULT_REFUSE_UNLOCKED)
+        ex_lock (&s.inbox_lock);
+      ex_signal (&culprit->cond);
+      if (s.fault != FAULT_REFUSE_UNLOCKED)
+        ex_unlock (&s.inbox_lock);
+    }
+}
+
+static void
+graph_update (void)
+{
+  if (ex_load (&s.n_waits) == 0)
+    return;
+  ex_lock (&s.graph_lock);
+  resolve ();
+  ex_unlock (&s.graph_lock);
+}
+
+static void
+enter_graph (Waiter *waiter)
+{
+  if (s.fault == FAULT_INSIDE_UNCOUNTED)
+    return;
+  ex_lock (&s.graph_lock);
+  if (s.fault == FAULT_INSIDE_LATE)
+    {
+      resolve ();
+      ex_unlock (&s.graph_lock);
+      ex_lock (&s.graph_lock);
+    }
+  waiter->in_graph = TRUE;
+  ex_add (&s.n_waits, 1);
+  if (s.fault != FAULT_INSIDE_LATE)
+    resolve ();
+  ex_unlock (&s.graph_lock);
+}
+
+static void
+leave_graph (Waiter *waiter)
+{
+  if (s.fault == FAULT_INSIDE_UNCOUNTED)
+    return;
+  ex_lock (&s.graph_lock);
+  waiter->in_graph = FALSE;
+  ex_add (&s.n_waits, -1);
+  ex_unlock (&s.graph_lock);
+}
+
 static gboolean
 is_cancelled (const Waiter *waiter)
 {
@@ -326,7 +417,7 @@ wait_in_line (Waiter *waiter)
   Entry entry;
 
   ex_lock (&s.inbox_lock);
-  while (waiter->entry == WAITS && !is_cancelled (waiter))
+  while (waiter->entry == WAITS && !is_cancelled (waiter) && !ex_load (&waiter->refused))
     ex_wait (&waiter->cond, &s.inbox_lock);
   entry = waiter->entry;
   ex_unlock (&s.inbox_lock);
@@ -335,6 +426,8 @@ wait_in_line (Waiter *waiter)
       leave (waiter);
       /* Nobody else touches it now. */
       entry = waiter->entry;
+      if (entry == LEFT && ex_load (&waiter->refused))
+        entry = REFUSED;
     }
   return entry;
 }
@@ -379,9 +472,11 @@ submit (gpointer data)
       enter (waiter);
       if (s.scenario->joins)
         ex_store (&s.in_line, 1);
+      if (waiter->inside)
+        enter_graph (waiter);
       entry = wait_in_line (waiter);
-      if (waiter->counted && s.fault != FAULT_INSIDE_UNCOUNTED)
-        ex_add (&s.n_blocked, -1);
+      if (waiter->inside)
+        leave_graph (waiter);
     }
   else if (s.scenario->joins)
     {
@@ -426,6 +521,8 @@ set_size (gpointer unused)
   if (s.fault != FAULT_SIZE_SILENT)
     removed = serve_line_locked (TRUE);
   unlock_line (removed);
+  if (s.fault != FAULT_SHRINK_SILENT)
+    graph_update ();
 }
 
 static void
@@ -483,9 +580,10 @@ static const char *
 check (const ExModel *model)
 {
   const Scenario *scenario = model->data;
+  int n_refused = 0;
 
   if (s.n_in.value - s.n_out.value != scenario->n_endless ||
-      s.n_waiting.value != 0 || s.n_line != 0 || s.n_blocked.value != 0)
+      s.n_waiting.value != 0 || s.n_line != 0 || s.n_waits.value != 0)
     return "the places were counted wrong";
   for (int i = 0; i < MAX_COMERS && scenario->wants[i] > 0; i++)
     {
@@ -495,7 +593,11 @@ check (const ExModel *model)
         return "somebody was refused";
       if (s.entries[i] == LEFT && !(scenario->cancels && i == 0))
         return "somebody has left who did not want to";
+      n_refused += s.entries[i] == REFUSED ? 1 : 0;
     }
+  if (n_refused > (scenario->inside ? 1 : 0) ||
+      (scenario->inside && scenario->new_size == 0 && !scenario->cancels && n_refused == 0))
+    return "the wrong number of tasks was refused";
   return NULL;
 }
 
@@ -515,6 +617,8 @@ static const Scenario joins = { 1, 1, .wants = { 1 }, .joins = TRUE };
 static const Scenario joins_cancelled = { 1, 1, .wants = { 1 }, .joins = TRUE, .cancels = TRUE };
 static const Scenario inside = { 2, 2, .wants = { 1, 1 }, .inside = TRUE };
 static const Scenario inside_grows = { 2, 2, .wants = { 1, 1 }, .inside = TRUE, .new_size = 3 };
+static const Scenario inside_shrinks = { 2, 2, .wants = { 1 }, .inside = TRUE, .new_size = 1, .n_endless = 1 };
+static const Scenario inside_cancelled = { 2, 2, .wants = { 1, 1 }, .inside = TRUE, .cancels = TRUE };
 
 #define CLEAN(name, summary, scenario, more) { name, summary, setup, check, &scenario, FAULT_NONE, FALSE, more }
 #define FAULTY(name, summary, scenario, fault) { name, summary, setup, check, &scenario, fault, TRUE }
@@ -536,6 +640,8 @@ const ExModel ex_admission_models[] = {
   CLEAN ("join-cancel", "the same when who is in line gives up", joins_cancelled, 0),
   CLEAN ("inside", "tasks that submit to their own queue", inside, 0),
   CLEAN ("inside-grow", "the same with a size that grows", inside_grows, -1),
+  CLEAN ("inside-shrink", "one with a size that shrinks, when no place is freed", inside_shrinks, 0),
+  CLEAN ("inside-cancel", "two of which one gives up", inside_cancelled, -1),
 
   FAULTY ("look-first", "looked for room, then said to be waiting, with one lock", one_endless, FAULT_LOOK_FIRST),
   FAULTY ("peek-first", "looked who waits, then freed the place", one, FAULT_PEEK_FIRST),
@@ -547,5 +653,8 @@ const ExModel ex_admission_models[] = {
   FAULTY ("work-disorder", "looked for tasks first, then who brings some", joins, FAULT_WORK_DISORDER),
   FAULTY ("work-silent", "left as the last one without a word", joins_cancelled, FAULT_WORK_SILENT),
   FAULTY ("inside-uncounted", "tasks that wait, not counted", inside, FAULT_INSIDE_UNCOUNTED),
+  FAULTY ("inside-late", "looked at the others, then added to the graph", inside, FAULT_INSIDE_LATE),
+  FAULTY ("shrink-silent", "a smaller size without a look at who waits", inside_shrinks, FAULT_SHRINK_SILENT),
+  FAULTY ("refuse-unlocked", "refused without the lock", inside_shrinks, FAULT_REFUSE_UNLOCKED),
   { NULL },
 };
