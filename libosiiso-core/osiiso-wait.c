@@ -11,6 +11,9 @@ enum
   STATE_REFUSED,  /* its thread goes on with an error, or is taken to do so */
 };
 
+/* How much is tried to find whom to refuse, in waits that are looked at again. */
+#define MAX_TRIED 4096
+
 #define WAIT_FROM_LINK(l) ((OsiisoWait *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoWait, link)))
 
 static pthread_mutex_t graph_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -214,6 +217,9 @@ count_waiting_locked (OsiisoScheduler *scheduler,
 
   n += count_list (&scheduler->ready, most - n);
   n += count_list (&scheduler->inbox, most - n);
+  /* What a backend has taken ahead waits there. */
+  for (OsiisoLink *l = scheduler->running.next; l != &scheduler->running && n < most; l = l->next)
+    n += (atomic_load (&OSIISO_ATTEMPT_FROM_LINK (l)->state) & OSIISO_ATTEMPT_RESERVED) != 0 ? 1 : 0;
   return n;
 }
 
@@ -486,21 +492,23 @@ wake (OsiisoWait *self)
   pthread_mutex_unlock (&scheduler->view_lock);
 }
 
-/* Of those that are hopeless now, the one without which the fewest are; of several
- * the newest. */
+/* Of the @n_hopeless that are hopeless now, the one without which the fewest are; of
+ * several the newest. Among very many only some of the newest are tried. */
 static OsiisoWait *
-find_culprit (void)
+find_culprit (guint n_hopeless)
 {
+  guint n_tries = 1 + MAX_TRIED / n_hopeless;
   OsiisoWait *culprit = NULL;
   guint fewest = G_MAXUINT;
 
-  for (OsiisoLink *link = waits.prev; link != &waits && fewest > 0; link = link->prev)
+  for (OsiisoLink *link = waits.prev; link != &waits && fewest > 0 && n_tries > 0; link = link->prev)
     {
       OsiisoWait *wait = WAIT_FROM_LINK (link);
       guint n;
 
       if (wait->state != STATE_HOPELESS)
         continue;
+      n_tries--;
       wait->state = STATE_REFUSED;
       n = find_hopeless ();
       wait->state = STATE_HOPEFUL;
@@ -517,12 +525,14 @@ find_culprit (void)
 static void
 resolve (void)
 {
+  guint n_hopeless;
+
   for (OsiisoLink *link = waits.next; link != &waits; link = link->next)
     look_at_frames (WAIT_FROM_LINK (link), FALSE);
 
-  while (find_hopeless () > 0)
+  while ((n_hopeless = find_hopeless ()) > 0)
     {
-      OsiisoWait *culprit = find_culprit ();
+      OsiisoWait *culprit = find_culprit (n_hopeless);
 
       /* What it waits for may have been ended meanwhile. Says why, as things are now. */
       if (culprit->state != STATE_HOPELESS || !is_hopeless (culprit))
