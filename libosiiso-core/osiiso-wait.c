@@ -24,6 +24,10 @@ static OsiisoLink waits = { &waits, &waits };
 static OsiisoWait *alone;
 /* Tells frames that were counted from others. */
 static guint last_mark;
+/* What was counted last, as long as the same waits count as hopeless: many may wait
+ * for workers of one queue. */
+static OsiisoScheduler *counted; /* (nullable) */
+static guint n_counted;
 
 static _Atomic guint n_waits; /* written with graph_lock */
 
@@ -174,15 +178,19 @@ is_context_held (OsiisoScheduler *scheduler)
 static gboolean
 has_worker (OsiisoScheduler *scheduler)
 {
-  const guint held = count_held (scheduler, TRUE);
   guint limit;
 
   if (is_context_held (scheduler))
     return FALSE;
+  if (counted != scheduler)
+    {
+      n_counted = count_held (scheduler, TRUE);
+      counted = scheduler;
+    }
   pthread_mutex_lock (&scheduler->ready_lock);
   limit = scheduler->limit;
   pthread_mutex_unlock (&scheduler->ready_lock);
-  return held < limit;
+  return n_counted < limit;
 }
 
 static gboolean
@@ -441,6 +449,7 @@ is_hopeless (OsiisoWait *self)
 static void
 suspect_all (void)
 {
+  counted = NULL;
   for (OsiisoLink *link = waits.next; link != &waits; link = link->next)
     if (WAIT_FROM_LINK (link)->state != STATE_REFUSED)
       WAIT_FROM_LINK (link)->state = STATE_HOPELESS;
@@ -466,6 +475,7 @@ find_hopeless (void)
               continue;
             }
           wait->state = STATE_HOPEFUL;
+          counted = NULL;
           changed = TRUE;
         }
     }
@@ -562,7 +572,9 @@ is_hopeless_alone (OsiisoWait *self)
 
   look_at_frames (self, TRUE);
   alone = self;
+  counted = NULL;
   hopeless = is_hopeless (self);
+  counted = NULL;
   alone = NULL;
   return hopeless;
 }
