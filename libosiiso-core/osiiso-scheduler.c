@@ -837,11 +837,11 @@ halt_locked (OsiisoScheduler *self,
     {
       OsiisoRecord *record = OSIISO_ATTEMPT_FROM_LINK (l)->record;
 
-      collect (found, record, must_complete_too);
-      /* What is reserved must not begin any more, like what waits. */
-      if ((osiiso_record_get_word (record) & OSIISO_RECORD_RESERVED) &&
-          (must_complete_too || !osiiso_record_get_must_complete (record)))
-        osiiso_record_set_flags (record, OSIISO_RECORD_CANCEL_ASKED, 0);
+      if (!must_complete_too && osiiso_record_get_must_complete (record))
+        continue;
+      /* From here on no attempt begins, neither one that is reserved nor the next. */
+      osiiso_record_set_flags (record, OSIISO_RECORD_CANCEL_ASKED, 0);
+      g_ptr_array_add (found, osiiso_record_ref (record));
     }
   self->n_halting++;
   return found;

@@ -9,6 +9,7 @@ G_BEGIN_DECLS
 extern const ExModel ex_basic_models[];
 extern const ExModel ex_wake_protocol_models[];
 extern const ExModel ex_take_models[];
+extern const ExModel ex_ahead_models[];
 extern const ExModel ex_attempt_end_models[];
 extern const ExModel ex_waiter_models[];
 extern const ExModel ex_admission_models[];

@@ -26,6 +26,7 @@ static const struct
   { "basic", ex_basic_models },
   { "wake-protocols", ex_wake_protocol_models },
   { "take", ex_take_models },
+  { "ahead", ex_ahead_models },
   { "attempt-end", ex_attempt_end_models },
   { "waiters", ex_waiter_models },
   { "admission", ex_admission_models },
