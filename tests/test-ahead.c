@@ -20,6 +20,8 @@ ahead_backend_interrupt (OsiisoBackend        *backend,
 {
   g_atomic_int_inc (&AHEAD_BACKEND (backend)->n_interrupts);
   g_atomic_pointer_set (&AHEAD_BACKEND (backend)->last, attempt);
+  if (AHEAD_BACKEND (backend)->hook != NULL)
+    AHEAD_BACKEND (backend)->hook (AHEAD_BACKEND (backend));
 }
 
 static void
@@ -447,6 +449,7 @@ main (int   argc,
   g_test_add_func ("/ahead/priority", test_priority);
   g_test_add_func ("/ahead/report-begins", test_report_begins);
   g_test_add_func ("/ahead/run-begins", test_run_begins);
+  test_add_ahead_ends ();
 
   return g_test_run ();
 }

@@ -16,7 +16,10 @@ struct _AheadBackend
 
   int           n_wakes;
   int           n_interrupts;
-  gpointer      last; /* the attempt that was interrupted last, not owned */
+  gpointer      last;      /* the attempt that was interrupted last, not owned */
+  void        (*hook) (AheadBackend *backend); /* (nullable): called when one is */
+  gpointer      hook_data;
+  OsiisoQueue  *queue;     /* (nullable), not owned, for the hook */
 };
 
 /* A started queue on such a backend, with that many workers. */
