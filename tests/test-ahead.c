@@ -450,6 +450,7 @@ main (int   argc,
   g_test_add_func ("/ahead/report-begins", test_report_begins);
   g_test_add_func ("/ahead/run-begins", test_run_begins);
   test_add_ahead_ends ();
+  test_add_ahead_races ();
 
   return g_test_run ();
 }
