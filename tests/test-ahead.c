@@ -2,7 +2,8 @@
 #include "test-ahead.h"
 
 /* Attempts that a backend takes ahead, begins, and gives back. What ends them from
- * outside is in test-ahead-ends.c, races are in test-ahead-races.c. */
+ * outside is in test-ahead-ends.c, races are in test-ahead-races.c, and a backend with
+ * threads is in test-ahead-storm.c. */
 
 G_DEFINE_FINAL_TYPE (AheadBackend, ahead_backend, OSIISO_TYPE_BACKEND)
 
@@ -451,6 +452,7 @@ main (int   argc,
   g_test_add_func ("/ahead/run-begins", test_run_begins);
   test_add_ahead_ends ();
   test_add_ahead_races ();
+  test_add_ahead_storms ();
 
   return g_test_run ();
 }

@@ -38,5 +38,6 @@ void           test_woken           (OsiisoQueue *queue,
 
 void           test_add_ahead_ends  (void);
 void           test_add_ahead_races (void);
+void           test_add_ahead_storms (void);
 
 G_END_DECLS
