@@ -493,6 +493,7 @@ const ExModel ex_take_models[] = {
   FAULTY ("ahead-limited", "a task that may only be taken ahead, not announced", ahead_tick, TAKE_FAULT_AHEAD_LIMITED),
   FAULTY ("ahead-forget", "asked for one that begins, and forgotten that one ahead is wanted", ahead_asks,
           TAKE_FAULT_AHEAD_FORGET),
+  FAULTY ("ahead-look-once", "taken ahead in vain without looking again", ahead_two, TAKE_FAULT_AHEAD_ONCE),
   FAULTY ("ahead-return-silent", "given back without announcing", ahead_returns, TAKE_FAULT_BACK_SILENT),
   { NULL },
 };

@@ -551,7 +551,7 @@ take_ahead (void)
       if (!found)
         {
           ex_lock (&take.inbox_lock);
-          again = ex_peek (&take.inbox_dirty);
+          again = ex_peek (&take.inbox_dirty) && take.fault != TAKE_FAULT_AHEAD_ONCE;
           if (!again)
             ex_store (&take.parked, ex_peek (&take.parked) | PARKED_AHEAD);
           ex_unlock (&take.inbox_lock);

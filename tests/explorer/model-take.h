@@ -27,6 +27,7 @@ typedef enum
   TAKE_FAULT_TIMER_SILENT,  /* who finds that nothing may begin yet sets no timer */
   TAKE_FAULT_AHEAD_LIMITED, /* nobody is told beyond the limit, who takes ahead neither */
   TAKE_FAULT_AHEAD_FORGET,  /* who asks for one that begins forgets that it takes ahead */
+  TAKE_FAULT_AHEAD_ONCE,    /* who takes ahead parks without looking again */
   TAKE_FAULT_BACK_SILENT,   /* what is given back is not announced */
 } TakeFault;
 
