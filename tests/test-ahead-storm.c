@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdatomic.h>
+
 #include "test-ahead.h"
 
 /* A backend of several threads, each of which feeds a worker that is elsewhere: it
@@ -22,6 +24,7 @@ struct _FeedingBackend
   guint         n_threads;
   int           n_returned; /* atomic, like the next */
   int           n_interrupts;
+  _Atomic guint64 last_taken; /* the id of its task */
 };
 
 G_DEFINE_FINAL_TYPE (FeedingBackend, feeding_backend, OSIISO_TYPE_BACKEND)
@@ -58,6 +61,7 @@ fill (FeedingBackend *self,
         window[n] = osiiso_backend_take_ahead (OSIISO_BACKEND (self));
       if (window[n] == NULL)
         break;
+      atomic_store (&self->last_taken, osiiso_attempt_get_task_id (window[n]));
       n++;
     }
   return n;
@@ -96,6 +100,9 @@ feed (gpointer data)
           g_mutex_unlock (&self->lock);
           continue;
         }
+      /* Others have their turn while the window is full. */
+      if (g_rand_int_range (random, 0, 20) == 0)
+        g_thread_yield ();
       /* In any order. */
       for (guint i = (guint) g_rand_int_range (random, 1, (gint32) n + 1); i > 0; i--)
         {
@@ -241,13 +248,14 @@ count_cb (OsiisoQueue  *queue,
   (*n)++;
 }
 
+#define N_TASKS 100000
+
 /* Somebody who cancels, changes priorities, pauses and changes the workers. */
 typedef struct
 {
   OsiisoQueue *queue;
   guint64     *ids;
-  guint        n_ids;
-  gboolean    *told;    /* cancel() said so */
+  GHashTable  *told;    /* of ids: cancel() said so */
   guint        n_told;
   int          stop;        /* atomic */
 } Meddler;
@@ -260,8 +268,11 @@ meddle (gpointer data)
 
   while (!g_atomic_int_get (&self->stop))
     {
-      const guint at = (guint) g_rand_int_range (random, 0, (gint32) self->n_ids);
-      g_autoptr (OsiisoHandle) handle = osiiso_queue_lookup (self->queue, self->ids[at]);
+      /* One that waits, most of the time, or one that a backend has. */
+      const guint64 any = self->ids[g_rand_int_range (random, 0, N_TASKS)];
+      const guint64 taken = atomic_load (&FEEDING_BACKEND (osiiso_queue_get_backend (self->queue))->last_taken);
+      const guint64 id = taken != 0 && g_rand_boolean (random) ? taken : any;
+      g_autoptr (OsiisoHandle) handle = osiiso_queue_lookup (self->queue, id);
 
       switch (g_rand_int_range (random, 0, 8))
         {
@@ -274,12 +285,11 @@ meddle (gpointer data)
           break;
         case 2:
         case 3:
-          if (handle != NULL)
+          /* Half of them are left for the others. */
+          if (handle != NULL && self->n_told < N_TASKS / 2 && osiiso_handle_cancel (handle))
             {
-              const gboolean told = osiiso_handle_cancel (handle);
-
-              self->told[at] |= told;
-              self->n_told += told ? 1 : 0;
+              g_hash_table_add (self->told, g_memdup2 (&id, sizeof id));
+              self->n_told++;
             }
           break;
         default:
@@ -290,8 +300,6 @@ meddle (gpointer data)
   g_rand_free (random);
   return NULL;
 }
-
-#define N_TASKS 100000
 
 static void
 push_all (OsiisoQueue *queue,
@@ -314,17 +322,12 @@ static void
 check_told (GListModel *results,
             Meddler    *meddler)
 {
-  g_autoptr (GHashTable) told = g_hash_table_new (g_int64_hash, g_int64_equal);
-
-  for (guint i = 0; i < meddler->n_ids; i++)
-    if (meddler->told[i])
-      g_hash_table_add (told, &meddler->ids[i]);
   for (guint i = 0; i < g_list_model_get_n_items (results); i++)
     {
       g_autoptr (OsiisoTaskResult) result = g_list_model_get_item (results, i);
       const guint64 id = osiiso_task_result_get_task_id (result);
 
-      g_assert_true (g_hash_table_contains (told, &id));
+      g_assert_true (g_hash_table_contains (meddler->told, &id));
     }
 }
 
@@ -335,8 +338,8 @@ test_storm (void)
   OsiisoQueue *queue = osiiso_queue_new_with_backend (OSIISO_BACKEND (backend));
   g_autofree Slot *slots = g_new0 (Slot, N_TASKS);
   g_autofree guint64 *ids = g_new0 (guint64, N_TASKS);
-  g_autofree gboolean *told = g_new0 (gboolean, N_TASKS);
-  Meddler meddler = { .queue = queue, .ids = ids, .n_ids = N_TASKS, .told = told };
+  g_autoptr (GHashTable) told = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
+  Meddler meddler = { .queue = queue, .ids = ids, .told = told };
   g_autoptr (GListModel) failures = NULL;
   g_autoptr (GListModel) cancellations = NULL;
   g_autoptr (OsiisoRunSummary) summary = NULL;
