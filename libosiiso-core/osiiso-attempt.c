@@ -1014,10 +1014,15 @@ osiiso_attempt_return_error_literal (OsiisoAttempt *self,
  * @error: (transfer full): why this attempt did not work
  *
  * Reports failure and chooses the wait before the next attempt, instead of the
- * one that the options ask for.
+ * one that the options ask for: for a server, say, that tells when to come back.
+ *
+ * The wait is what @seconds says. Neither [property@Osiiso.TaskOptions:jitter] nor
+ * [property@Osiiso.TaskOptions:max-retry-delay] changes it; who does not trust a
+ * server has to limit it here.
  *
  * A task without a retry left fails with @error. A negative or infinite wait, or
- * one that is not a number, fails the attempt with %OSIISO_QUEUE_ERROR_INVALID.
+ * one that is not a number, fails the task with %OSIISO_QUEUE_ERROR_INVALID, and it
+ * is not tried again.
  *
  * Since: 1.0
  */
@@ -1032,8 +1037,10 @@ osiiso_attempt_retry_after (OsiisoAttempt *self,
   if (!isfinite (seconds) || seconds < 0)
     {
       g_error_free (error);
-      osiiso_attempt_return_new_error (self, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
-                                       "the wait before a retry must be a finite number >= 0; got %g", seconds);
+      error = g_error_new (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                           "the wait before a retry must be a finite number >= 0; got %g", seconds);
+      /* The next attempt would do the same. */
+      report (self, OSIISO_STATUS_FAILED, osiiso_outcome_new_error (error), OSIISO_RETRY_NEVER);
       return;
     }
   report (self, OSIISO_STATUS_FAILED, osiiso_outcome_new_error (error), osiiso_clock_from_seconds (seconds));

@@ -412,6 +412,7 @@ void             osiiso_scheduler_end_overdue_locked (OsiisoScheduler *self,
 /* The end of an attempt that the caller has claimed. Takes over @outcome. With
  * @retry_after >= 0 that is the delay of a retry instead of what the options
  * say, in microseconds. */
+#define OSIISO_RETRY_NEVER G_MININT64
 void             osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
                                                  OsiisoAttempt   *attempt,
                                                  OsiisoStatus     status,

@@ -592,6 +592,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   OsiisoRecordExt *ext = outcome != NULL ? osiiso_record_ensure_ext (record) : osiiso_record_get_ext (record);
   OsiisoTaskParams *params = ext != NULL ? ext->params : NULL;
   gboolean retry = status == OSIISO_STATUS_FAILED && params != NULL && attempt->number <= params->retries &&
+                   retry_after != OSIISO_RETRY_NEVER &&
                    osiiso_task_params_may_retry (params, outcome->error);
   gint64 now = ext != NULL && (ext->created != 0 || retry) ? osiiso_clock_now () : 0;
   g_autoptr (GPtrArray) doomed = NULL;

@@ -47,6 +47,7 @@ random_report (Driver        *self,
     {
       outcome.domain = OSIISO_QUEUE_ERROR;
       outcome.code = OSIISO_QUEUE_ERROR_INVALID;
+      outcome.final = TRUE;
       g_clear_pointer (&outcome.message, g_free);
     }
   ref_model_report (self->model, task, number, &outcome, inside);

@@ -302,6 +302,8 @@ may_retry (RefModel *self,
 {
   int attempts = (int) task->attempts + WRONG (self, REF_RETRY_MISSING) - WRONG (self, REF_RETRY_TOO_MANY);
 
+  if (task->outcome.final)
+    return FALSE;
   if (attempts > task->options.retries || (timed_out && WRONG (self, REF_NO_TIMEOUT_RETRY)))
     return FALSE;
   if (task->cancel_asked && !WRONG (self, REF_CANCEL_RETRIES))

@@ -106,6 +106,7 @@ typedef struct
   int      code;
   char    *message;         /* NULL: not compared */
   double   retry_after;     /* seconds; < 0: as the options say */
+  gboolean final;           /* no retry follows, whatever the options say */
 } RefOutcome;
 
 /* Who waits for room. */

@@ -378,12 +378,17 @@ static void
 test_bad_retry_after (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
-  g_autoptr (OsiisoHandle) handle = test_submit (queue, bad_retry_after, NULL, NULL);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 3, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
   g_autoptr (GError) error = NULL;
 
-  g_test_summary ("A wait before a retry that is not a number fails the attempt and says so");
+  g_test_summary ("A wait before a retry that is not a number fails the task and says so, whatever retries are left");
 
+  osiiso_task_options_retry_on (options, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
+  handle = test_submit (queue, bad_retry_after, NULL, options);
   test_run_all (queue);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_FAILED);
+  g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, 1);
   error = osiiso_handle_dup_error (handle);
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
   g_assert_nonnull (g_strrstr (error->message, "nan"));

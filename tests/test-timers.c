@@ -234,12 +234,13 @@ static void
 test_retry_after (void)
 {
   OsiisoQueue *queue = started_queue ();
-  g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 1, "retry-delay", 100.0, NULL);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 1, "retry-delay", 100.0,
+                                                            "max-retry-delay", 3.0, "jitter", 1.0, NULL);
   g_autoptr (OsiisoHandle) handle = test_submit (queue, retry_after_5, NULL, options);
   g_autoptr (OsiisoHandle) without = test_submit (queue, retry_after_5, NULL, NULL);
   g_autoptr (GError) error = NULL;
 
-  g_test_summary ("A task may choose the wait before its retry, but gets no more retries by that");
+  g_test_summary ("A task may choose the wait before its retry, which no option changes then, but gets no more retries by that");
 
   settle ();
   assert_log ("0 0");
