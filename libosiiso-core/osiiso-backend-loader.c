@@ -337,7 +337,7 @@ set_unusable_error (GError    **error,
   /* What is quoted from the file or from the linker may be in any encoding. */
   valid = g_utf8_make_valid (found, -1);
   g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED,
-               "The backend plugin %s cannot be used: found %s, expected %s",
+               "the backend plugin %s cannot be used: found %s, expected %s",
                display_path, valid, expected);
 }
 
@@ -502,7 +502,7 @@ set_not_found_error (GError    **error,
   g_auto (GStrv) names = list_names_in (folders);
   g_autoptr (GString) message = g_string_new (NULL);
 
-  g_string_append_printf (message, "There is no backend '%s'; searched: ", name);
+  g_string_append_printf (message, "there is no backend '%s'; searched: ", name);
   if (folders->len == 0)
     g_string_append (message, "no folder");
   for (guint i = 0; i < folders->len; i++)
@@ -790,7 +790,7 @@ osiiso_backend_register (const char *name,
   if (found != NULL)
     {
       g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
-                   "The backend '%s' cannot be registered: found %s, expected %s",
+                   "the backend '%s' cannot be registered: found %s, expected %s",
                    name, found, expected);
       return FALSE;
     }
@@ -799,7 +799,7 @@ osiiso_backend_register (const char *name,
   if (known != type)
     {
       g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY,
-                   "The backend '%s' cannot be registered as %s: the name belongs to %s",
+                   "the backend '%s' cannot be registered as %s: the name belongs to %s",
                    name, g_type_name (type), g_type_name (known));
       return FALSE;
     }

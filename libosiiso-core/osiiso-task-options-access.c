@@ -139,6 +139,10 @@ osiiso_task_options_get_deadline (OsiisoTaskOptions *self)
  *
  * Sets how long the whole task may take, from its submission to its end.
  *
+ * What has not ended by then fails with %G_IO_ERROR_TIMED_OUT, a task that waits for
+ * its delay or a retry as well as one that runs, must-complete or not, and no retry
+ * follows.
+ *
  * Since: 1.0
  */
 void

@@ -211,7 +211,8 @@ add_rule (OsiisoTaskOptions *self,
  * osiiso_task_options_retry_on:
  * @self: options
  * @domain: an error domain
- * @code: an error code of that domain, or -1 for all of them
+ * @code: an error code of that domain, or -1 for all of them; every other number,
+ *   also a negative one, is that code alone
  *
  * Adds errors after which there is another attempt, if there are retries left.
  *
@@ -243,7 +244,8 @@ osiiso_task_options_retry_on (OsiisoTaskOptions *self,
  * osiiso_task_options_never_retry_on:
  * @self: options
  * @domain: an error domain
- * @code: an error code of that domain, or -1 for all of them
+ * @code: an error code of that domain, or -1 for all of them; every other number,
+ *   also a negative one, is that code alone
  *
  * Adds errors after which there is no other attempt, whatever
  * [method@Osiiso.TaskOptions.retry_on] says.

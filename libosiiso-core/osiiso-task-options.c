@@ -345,8 +345,9 @@ osiiso_task_options_class_init (OsiisoTaskOptionsClass *klass)
    *
    * The time starts with the submission, and everything counts: what the task waits
    * for its turn, its delay, all attempts and the waits between them. When it is
-   * over, the task fails with %G_IO_ERROR_TIMED_OUT whether it waits or runs, and is
-   * not tried again.
+   * over, the task fails with %G_IO_ERROR_TIMED_OUT whether it waits or runs,
+   * must-complete or not, and is not tried again. A delay that is longer than this
+   * lets a task fail that never ran.
    *
    * Since: 1.0
    */

@@ -327,12 +327,18 @@ osiiso_queue_set_runner (OsiisoQueue     *self,
  *   queue, when the queue is gone; also when this call fails
  * @error: return location for an error
  *
- * Sets the function that hears of the ends of tokens, many at a time, in the
- * context that owns the queue.
+ * Sets the function that hears of the ends of tokens.
  *
- * While it is called, [method@Osiiso.Queue.lookup] finds the tasks. In the thread
- * that made the queue, before the first token. Fails like
- * [method@Osiiso.Queue.set_runner].
+ * It is called in the context that owns the queue, for many at a time. With
+ * %OSIISO_COMPLETION_FLAGS_ANY_THREAD it is called for each one as it ends, in the
+ * thread that ended it, before the end is counted; several threads may be in it at
+ * a time, and it must not wait for the queue. While it is called,
+ * [method@Osiiso.Queue.lookup] finds the tasks.
+ *
+ * In the thread that made the queue, before the first token. Fails with
+ * %OSIISO_QUEUE_ERROR_BUSY while the queue has work, and with
+ * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when the function is one of a language that
+ * cannot be called in other threads and %OSIISO_COMPLETION_FLAGS_ANY_THREAD is set.
  *
  * Returns: %TRUE if it was set
  *
@@ -439,7 +445,8 @@ osiiso_queue_submit_token (OsiisoQueue       *self,
  *
  * Submits many tokens at once, which costs less than one by one. Any thread.
  *
- * Either all are submitted or none. Fails like [method@Osiiso.Queue.submit_token].
+ * Either all are submitted or none. Fails like [method@Osiiso.Queue.submit_token],
+ * also with @n = 0, which submits nothing and gives an array without ids.
  *
  * Returns: (transfer full) (array length=n_ids) (nullable): the ids of the tasks, to
  *   be freed with [func@GLib.free]; %NULL on error
@@ -587,13 +594,17 @@ osiiso_queue_token_done (OsiisoQueue *self,
  * @self: a queue
  * @task_id: the id of the task
  * @attempt: which attempt it was
- * @domain: the domain of the error
+ * @domain: the domain of the error; not 0
  * @code: its code
  * @message: its message
  * @retry_after: how long to wait before a retry, in seconds; negative for what the
- *   options say
+ *   options say, but a number
  *
  * Reports that a token has failed, to be retried if its options say so. Any thread.
+ *
+ * Neither jitter nor the longest wait of the options changes @retry_after. A domain
+ * of 0 and a wait that is not a number are errors of the program: nothing is reported
+ * then, and the attempt goes on.
  *
  * Returns: %TRUE if it counts; %FALSE when that attempt is over already
  *

@@ -852,7 +852,7 @@ check_secure (uid_t uid,
       g_assert_null (strstr (output, no_folder));
       g_assert_null (strstr (output, plugins));
       g_assert_null (strstr (output, "Fixture"));
-      g_assert_nonnull (strstr (output, "good: There is no backend 'good'; searched: " OSIISO_DEFAULT_BACKEND_DIR));
+      g_assert_nonnull (strstr (output, "good: there is no backend 'good'; searched: " OSIISO_DEFAULT_BACKEND_DIR));
 
       /* The default is what is compiled in, be it installed or not. */
       g_assert_null (strstr (output, "OSIISO_BACKEND:"));
@@ -978,7 +978,7 @@ test_default (void)
   g_test_summary ("Without a name the user chooses, and thread-pool is what one gets otherwise");
   use_path (dir);
 
-  assert_create_fails (NULL, OSIISO_QUEUE_ERROR_NOT_FOUND, "There is no backend 'thread-pool'", NULL);
+  assert_create_fails (NULL, OSIISO_QUEUE_ERROR_NOT_FOUND, "there is no backend 'thread-pool'", NULL);
   g_assert_true (osiiso_backend_register ("thread-pool", TEST_TYPE_BACKEND, &error));
   g_assert_no_error (error);
   assert_create_gives (NULL, "TestBackend");

@@ -67,6 +67,11 @@ test_retry_on (void)
   g_assert_true (may_retry (options, G_IO_ERROR, G_IO_ERROR_TIMED_OUT));
   g_assert_true (may_retry (options, G_IO_ERROR, 0));
   g_assert_false (may_retry (options, G_IO_ERROR, -1));
+  /* Only -1 stands for all of them. */
+  osiiso_task_options_retry_on (options, G_IO_ERROR, -5);
+  g_assert_true (may_retry (options, G_IO_ERROR, -5));
+  g_assert_false (may_retry (options, G_IO_ERROR, -6));
+  g_assert_false (may_retry (options, G_IO_ERROR, G_IO_ERROR_BUSY));
   g_assert_true (may_retry (options, G_FILE_ERROR, 0));
   g_assert_true (may_retry (options, G_FILE_ERROR, 1234));
   g_assert_true (may_retry (options, G_FILE_ERROR, -2));

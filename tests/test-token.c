@@ -443,6 +443,7 @@ test_with_signals (gconstpointer backend)
 static void
 test_errors (gconstpointer backend)
 {
+  g_autoptr (OsiisoTaskOptions) bad = test_options_new ("timeout", -1.0, NULL);
   g_autoptr (OsiisoQueue) queue = test_queue_new (backend);
   g_autoptr (GError) error = NULL;
   g_autofree guint64 *ids = NULL;
@@ -461,7 +462,11 @@ test_errors (gconstpointer backend)
   layer_init (&layer, backend);
   ids = osiiso_queue_submit_tokens (layer.queue, 1, 0, NULL, &n, &error);
   g_assert_no_error (error);
+  g_assert_nonnull (ids);
   g_assert_cmpuint (n, ==, 0);
+  g_assert_null (osiiso_queue_submit_tokens (layer.queue, 1, 0, bad, &n, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
+  g_clear_error (&error);
   submit (&layer, 1, NULL);
   g_assert_false (osiiso_queue_set_runner (layer.queue, run, &layer, released, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY);
