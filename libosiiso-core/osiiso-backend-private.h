@@ -14,8 +14,10 @@ void     osiiso_backend_unbind (OsiisoBackend   *self,
                                 OsiisoScheduler *scheduler);
 gboolean osiiso_backend_open   (OsiisoBackend   *self,
                                 GError         **error);
-/* 0: what the backend thinks best. */
-void     osiiso_backend_set_workers (OsiisoBackend *self,
-                                     guint          workers);
+/* What get_workers() says; 0: what the backend thinks best. TRUE when it was another
+ * number; the backend is to be told then. */
+gboolean osiiso_backend_set_workers  (OsiisoBackend *self,
+                                      guint          workers);
+void     osiiso_backend_tell_workers (OsiisoBackend *self);
 
 G_END_DECLS

@@ -165,7 +165,7 @@ osiiso_backend_open (OsiisoBackend *self,
   return FALSE;
 }
 
-void
+gboolean
 osiiso_backend_set_workers (OsiisoBackend *self,
                             guint          workers)
 {
@@ -176,8 +176,13 @@ osiiso_backend_set_workers (OsiisoBackend *self,
   changed = priv->workers != workers;
   priv->workers = workers;
   pthread_mutex_unlock (&priv->lock);
+  return changed;
+}
 
-  if (changed && OSIISO_BACKEND_GET_CLASS (self)->workers_changed != NULL)
+void
+osiiso_backend_tell_workers (OsiisoBackend *self)
+{
+  if (OSIISO_BACKEND_GET_CLASS (self)->workers_changed != NULL)
     OSIISO_BACKEND_GET_CLASS (self)->workers_changed (self);
 }
 

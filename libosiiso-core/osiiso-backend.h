@@ -33,7 +33,8 @@ G_DECLARE_DERIVABLE_TYPE (OsiisoBackend, osiiso_backend, OSIISO, BACKEND, GObjec
  *   with no lock held. Its [class@Gio.Cancellable] is cancelled besides
  * @workers_changed: tells that [method@Osiiso.Backend.get_workers] returns
  *   another number than before, or that threads which left because of
- *   [method@Osiiso.Backend.init_worker] have to be replaced. Called from any thread
+ *   [method@Osiiso.Backend.init_worker] have to be replaced. More attempts are handed
+ *   out before that, fewer after it. Called from any thread
  * @close: stops taking attempts. With @force, which is always %TRUE so far, the
  *   ones that are running are not waited for. Must not block; [method@Osiiso.Backend.closed] is called when all
  *   is over, from here or later from any thread

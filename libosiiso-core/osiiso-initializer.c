@@ -2,7 +2,7 @@
 #include "config.h"
 
 #include "osiiso-attempt-private.h"
-#include "osiiso-backend.h"
+#include "osiiso-backend-private.h"
 #include "osiiso-error.h"
 #include "osiiso-foreign-private.h"
 #include "osiiso-initializer-private.h"
@@ -190,8 +190,8 @@ osiiso_scheduler_renew_workers (OsiisoScheduler *self)
 {
   g_autoptr (OsiisoBackend) backend = osiiso_scheduler_dup_backend (self);
 
-  if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->workers_changed != NULL)
-    OSIISO_BACKEND_GET_CLASS (backend)->workers_changed (backend);
+  if (backend != NULL)
+    osiiso_backend_tell_workers (backend);
 }
 
 /* BUSY when threads may have called the one that there is. */

@@ -326,7 +326,7 @@ osiiso_queue_constructed (GObject *object)
     g_clear_object (&priv->backend);
   if (priv->backend != NULL)
     {
-      osiiso_backend_set_workers (priv->backend, priv->workers);
+      osiiso_scheduler_set_workers (priv->scheduler, priv->backend, priv->workers);
       osiiso_scheduler_set_backend (priv->scheduler, priv->backend);
     }
 }
@@ -788,10 +788,7 @@ osiiso_queue_set_workers (OsiisoQueue *self,
     return;
   priv->workers = workers;
   if (priv->backend != NULL)
-    {
-      osiiso_backend_set_workers (priv->backend, workers);
-      osiiso_scheduler_follow_workers (priv->scheduler, priv->backend);
-    }
+    osiiso_scheduler_set_workers (priv->scheduler, priv->backend, workers);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_WORKERS]);
 }
 

@@ -63,9 +63,9 @@ set_open (OsiisoScheduler *self,
   pthread_mutex_unlock (&self->ready_lock);
 }
 
-void
-osiiso_scheduler_follow_workers (OsiisoScheduler *self,
-                                 OsiisoBackend   *backend)
+static void
+follow_workers (OsiisoScheduler *self,
+                OsiisoBackend   *backend)
 {
   guint workers;
 
@@ -77,6 +77,27 @@ osiiso_scheduler_follow_workers (OsiisoScheduler *self,
       osiiso_scheduler_set_limit (self, workers);
     }
   while (workers != osiiso_backend_get_workers (backend));
+}
+
+/* A thread that serves is sent away when the queue has a lower limit than the backend
+ * has threads, and comes back as long as the backend wants it. So the limit is never
+ * the lower one: it is raised before the backend hears of more workers, and lowered
+ * after it has heard of fewer. */
+void
+osiiso_scheduler_set_workers (OsiisoScheduler *self,
+                              OsiisoBackend   *backend,
+                              guint            workers)
+{
+  const guint before = osiiso_backend_get_workers (backend);
+  const gboolean changed = osiiso_backend_set_workers (backend, workers);
+  const gboolean more = osiiso_backend_get_workers (backend) > before;
+
+  if (more)
+    follow_workers (self, backend);
+  if (changed)
+    osiiso_backend_tell_workers (backend);
+  if (!more)
+    follow_workers (self, backend);
 }
 
 static gboolean
@@ -125,6 +146,8 @@ open_backend (OsiisoScheduler *self,
   else
     {
       set_open (self, TRUE);
+      /* For threads that it starts; and after it, which may know better then. */
+      follow_workers (self, backend);
       ok = osiiso_backend_open (backend, error);
       if (!ok)
         set_open (self, FALSE);
@@ -136,7 +159,7 @@ open_backend (OsiisoScheduler *self,
       pthread_mutex_lock (&self->inbox_lock);
       self->parked = OSIISO_PARKED;
       pthread_mutex_unlock (&self->inbox_lock);
-      osiiso_scheduler_follow_workers (self, backend);
+      follow_workers (self, backend);
     }
   return ok;
 }

@@ -434,9 +434,10 @@ void             osiiso_scheduler_abort_shutdown (OsiisoScheduler *self,
                                                   guint            shutdown);
 void             osiiso_scheduler_set_limit    (OsiisoScheduler *self,
                                                 guint            limit);
-/* Sets the limit to what the backend has as workers. */
-void             osiiso_scheduler_follow_workers (OsiisoScheduler *self,
-                                                  OsiisoBackend   *backend);
+/* Changes the number of workers of the backend, and the limit with it. */
+void             osiiso_scheduler_set_workers (OsiisoScheduler *self,
+                                               OsiisoBackend   *backend,
+                                               guint            workers);
 /* A rate or a burst that makes no sense is kept for check_rate() and changes
  * nothing; see osiiso-scheduler-rate.c. */
 void             osiiso_scheduler_set_rate     (OsiisoScheduler *self,

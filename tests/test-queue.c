@@ -753,6 +753,85 @@ test_slow_backend_init (TestSlowBackend *self)
 {
 }
 
+#define TEST_TYPE_STAFF_BACKEND (test_staff_backend_get_type ())
+G_DECLARE_FINAL_TYPE (TestStaffBackend, test_staff_backend, TEST, STAFF_BACKEND, OsiisoBackend)
+
+/* Takes all that it can get when its workers change. */
+struct _TestStaffBackend
+{
+  OsiisoBackend parent_instance;
+
+  GPtrArray    *attempts;
+};
+
+G_DEFINE_FINAL_TYPE (TestStaffBackend, test_staff_backend, OSIISO_TYPE_BACKEND)
+
+static void
+test_staff_backend_take_all (OsiisoBackend *backend)
+{
+  OsiisoAttempt *attempt;
+
+  while ((attempt = osiiso_backend_take (backend)) != NULL)
+    g_ptr_array_add (TEST_STAFF_BACKEND (backend)->attempts, attempt);
+}
+
+static void
+test_staff_backend_close (OsiisoBackend *backend,
+                          gboolean       force)
+{
+  osiiso_backend_closed (backend);
+}
+
+static void
+test_staff_backend_finalize (GObject *object)
+{
+  g_ptr_array_unref (TEST_STAFF_BACKEND (object)->attempts);
+  G_OBJECT_CLASS (test_staff_backend_parent_class)->finalize (object);
+}
+
+static void
+test_staff_backend_class_init (TestStaffBackendClass *klass)
+{
+  OsiisoBackendClass *backend_class = OSIISO_BACKEND_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->finalize = test_staff_backend_finalize;
+  backend_class->workers_changed = test_staff_backend_take_all;
+  backend_class->close = test_staff_backend_close;
+}
+
+static void
+test_staff_backend_init (TestStaffBackend *self)
+{
+  self->attempts = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
+}
+
+static void
+test_workers_changed (void)
+{
+  g_autoptr (TestStaffBackend) backend = g_object_new (TEST_TYPE_STAFF_BACKEND, NULL);
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (OSIISO_BACKEND (backend));
+
+  g_test_summary ("A backend that hears of more workers gets tasks for them, one that hears of fewer for those of before");
+
+  osiiso_queue_set_workers (queue, 1);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  for (guint i = 0; i < 9; i++)
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL), !=, 0);
+  g_assert_cmpuint (backend->attempts->len, ==, 0);
+  osiiso_queue_set_workers (queue, 3);
+  g_assert_cmpuint (backend->attempts->len, ==, 3);
+  osiiso_attempt_run (g_ptr_array_index (backend->attempts, 0));
+  osiiso_attempt_run (g_ptr_array_index (backend->attempts, 1));
+  osiiso_queue_set_workers (queue, 2);
+  g_assert_cmpuint (backend->attempts->len, ==, 5);
+  for (guint i = 2; i < 4; i++)
+    osiiso_attempt_run (g_ptr_array_index (backend->attempts, i));
+  test_staff_backend_take_all (OSIISO_BACKEND (backend));
+  g_assert_cmpuint (backend->attempts->len, ==, 6);
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, NULL));
+  test_queue_free (queue);
+}
+
 static void
 test_push_while_opening (void)
 {
@@ -923,6 +1002,7 @@ main (int   argc,
   g_test_add_func ("/queue/shutdown-force", test_shutdown_force);
   test_add_for_backends ("/queue/producers", test_producers);
   test_add_for_backends ("/queue/push-while-starting", test_push_while_starting);
+  g_test_add_func ("/queue/workers-changed", test_workers_changed);
   g_test_add_func ("/queue/push-while-opening", test_push_while_opening);
   g_test_add_func ("/queue/run-elsewhere", test_run_elsewhere);
   test_add_for_backends ("/queue/run-cancelled", test_run_cancelled);

@@ -11,7 +11,7 @@
  * is_over_locked, add_puller_locked, interrupt, workers_changed, close; but not that
  * an initializer may fail), of osiiso-scheduler-take.c what counts in serve, exchange
  * and write_off, claim and leave in osiiso-attempt.c, begin_init in
- * osiiso-initializer.c, and set_workers in osiiso-queue.c. Who is woken is the matter
+ * osiiso-initializer.c, and osiiso_scheduler_set_workers(). Who is woken is the matter
  * of another model: here all sleepers are.
  *
  * In the end there are as many threads as workers, not counting those that are
@@ -29,6 +29,8 @@ typedef enum
   FAULT_TOLD_TWICE,     /* nobody remembers that the queue was told */
   FAULT_INIT_BLIND,     /* the initializer is called although the end has come */
   FAULT_WAIT_STUCK,     /* the end waits for stuck threads too */
+  FAULT_LIMIT_LAST,     /* the queue hears of more workers after the backend */
+  FAULT_LIMIT_FIRST,    /* and of fewer before it */
 } Fault;
 
 enum
@@ -72,7 +74,6 @@ static struct
   int      n_serving;
   int      limit;
   gboolean stopping;
-  ExAtomic limit_seq; /* not in the real one, which looks again and again */
   ExAtomic states[MAX_TASKS];
   ExAtomic n_outstanding;
   ExAtomic all_ended;
@@ -224,16 +225,15 @@ init_thread (int number)
 static void
 puller (gpointer data)
 {
+  guint n_surplus = 0;
+  gboolean ready;
   gboolean stay;
   gboolean over;
-
-  gboolean ready;
 
   ex_await (&s.made[GPOINTER_TO_INT (data)]);
   ready = !s.scenario->inits || init_thread (GPOINTER_TO_INT (data));
   do
     {
-      const gint64 seq = s.scenario->workers[0] > 0 ? ex_load (&s.limit_seq) : 0;
       ServeEnd end = ready ? serve () : END_CLOSED;
 
       ex_lock (&s.lock);
@@ -247,9 +247,9 @@ puller (gpointer data)
         s.n_threads--;
       over = is_over_locked ();
       ex_unlock (&s.lock);
-      /* The backend knows of more workers, and the queue will. */
-      if (stay && end == END_SURPLUS)
-        ex_futex_wait (&s.limit_seq, seq);
+      /* Once it may have been too many and be needed again. */
+      if (stay && end == END_SURPLUS && ++n_surplus > 1)
+        ex_fail_at ("a thread comes and goes until the queue knows of more workers", EX_HERE ("stay"));
     }
   while (stay);
   if (over)
@@ -301,22 +301,38 @@ interrupt (gpointer unused)
 }
 
 static void
+set_limit (int limit)
+{
+  ex_lock (&s.ready_lock);
+  s.limit = limit;
+  ex_broadcast (&s.ready_cond);
+  ex_unlock (&s.ready_lock);
+}
+
+static void
+workers_changed (int workers)
+{
+  ex_lock (&s.lock);
+  s.n_wanted = (guint) workers;
+  while (!s.closing && s.n_threads - s.n_stuck < s.n_wanted)
+    add_puller_locked ();
+  ex_unlock (&s.lock);
+}
+
+static void
 set_workers (gpointer unused)
 {
   for (int i = 0; i < 2 && s.scenario->workers[i] > 0; i++)
     {
-      ex_lock (&s.lock);
-      s.n_wanted = (guint) s.scenario->workers[i];
-      while (!s.closing && s.n_threads - s.n_stuck < s.n_wanted)
-        add_puller_locked ();
-      ex_unlock (&s.lock);
+      const int workers = s.scenario->workers[i];
+      const gboolean limit_first = s.fault == FAULT_LIMIT_FIRST ||
+                                   (workers > s.limit && s.fault != FAULT_LIMIT_LAST);
 
-      ex_lock (&s.ready_lock);
-      s.limit = s.scenario->workers[i];
-      ex_broadcast (&s.ready_cond);
-      ex_unlock (&s.ready_lock);
-      ex_add (&s.limit_seq, 1);
-      ex_futex_wake (&s.limit_seq, MAX_THREADS);
+      if (limit_first)
+        set_limit (workers);
+      workers_changed (workers);
+      if (!limit_first)
+        set_limit (workers);
     }
 }
 
@@ -419,6 +435,8 @@ const ExModel ex_thread_pool_models[] = {
   FAULTY ("no-spare", "nobody takes the place of a stuck thread", hangs, FAULT_NO_SPARE),
   FAULTY ("told-twice", "nobody remembers that the queue was told", closes_returns, FAULT_TOLD_TWICE),
   FAULTY ("init-blind", "an initializer called although the end has come", closes_init_hangs, FAULT_INIT_BLIND),
+  FAULTY ("limit-last", "a queue that hears of more workers too late", grows, FAULT_LIMIT_LAST),
+  FAULTY ("limit-first", "a queue that hears of fewer workers too early", shrinks, FAULT_LIMIT_FIRST),
   FAULTY ("wait-stuck", "an end that waits for stuck threads", closes_hangs, FAULT_WAIT_STUCK),
   { NULL },
 };
