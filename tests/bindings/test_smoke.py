@@ -658,6 +658,18 @@ class TestErrors(Case):
             self.raises(Osiiso.QueueError.NOT_FOUND, call)
         self.raises(Osiiso.QueueError.NOT_FOUND, call_async, queue, 'run', None)
 
+    def test_options_by_name(self):
+        """Options in the place of the user data are user data, which nothing here can tell."""
+        queue = Osiiso.Queue.new('main-loop')
+        options = Osiiso.TaskOptions(name='named')
+        given = []
+        handle = queue.submit(lambda attempt, *data: given.append(data), options)
+        named = queue.submit(return_ten, options=options)
+        queue.run()
+        self.assertEqual(given, [(options,)])
+        self.assertNotEqual(handle.props.name, 'named')
+        self.assertEqual(named.props.name, 'named')
+
     def test_invalid(self):
         queue = Osiiso.Queue.new('main-loop')
         for options in (Osiiso.TaskOptions(timeout=-1), Osiiso.TaskOptions(retries=-2)):
