@@ -20,6 +20,7 @@ enum
   OSIISO_ATTEMPT_BORROWS     = 1 << 9, /* its reference on the record is the queue's */
   OSIISO_ATTEMPT_RESERVED    = 1 << 10, /* taken ahead and not begun; ready lock */
   OSIISO_ATTEMPT_GIVEN_BACK  = 1 << 11, /* ended by a backend that did not run it */
+  OSIISO_ATTEMPT_ENTERED     = 1 << 12, /* somebody calls the function, or has */
 };
 
 /*
@@ -75,7 +76,8 @@ OsiisoFrame   *osiiso_frame_get_current (void);
 void           osiiso_frame_unwind      (OsiisoFrame     *frame);
 
 /* Takes references on both, but on the record when @state says that it BORROWS.
- * With INSIDE in @state the thread that has it is going to enter at once. */
+ * With INSIDE and ENTERED in @state the thread that has it is going to enter at
+ * once. */
 OsiisoAttempt *osiiso_attempt_new       (OsiisoScheduler *scheduler,
                                          OsiisoRecord    *record,
                                          guint            number,

@@ -1279,18 +1279,27 @@ osiiso_attempt_finish_token (OsiisoAttempt *self)
  *
  * Calls the task's function, in this thread and now.
  *
- * For backends that run functions of this process. Nothing is called when the
- * attempt has ended already. When the function returns without a report and
- * without having deferred it, the attempt succeeds without a value. One that is
- * only reserved begins first, see [method@Osiiso.Attempt.begin].
+ * For backends that run functions of this process, once for each attempt: while it
+ * goes on, or is deferred, a second call is an error of the program and calls
+ * nothing. Nothing is called either when the attempt has ended already. When the
+ * function returns without a report and without having deferred it, the attempt
+ * succeeds without a value. One that is only reserved begins first, see
+ * [method@Osiiso.Attempt.begin].
  *
  * Since: 1.0
  */
 void
 osiiso_attempt_run (OsiisoAttempt *self)
 {
+  guint32 state;
+
   g_return_if_fail (self != NULL);
-  g_return_if_fail (!(atomic_load (&self->state) & OSIISO_ATTEMPT_INSIDE));
+
+  state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_ENTERED);
+  g_return_if_fail (!(state & OSIISO_ATTEMPT_INSIDE));
+  if ((state & OSIISO_ATTEMPT_ENTERED) && (state & OSIISO_ATTEMPT_CLAIMED))
+    return;
+  g_return_if_fail (!(state & OSIISO_ATTEMPT_ENTERED));
 
   if ((atomic_load (&self->state) & OSIISO_ATTEMPT_RESERVED) && !osiiso_attempt_begin (self))
     return;

@@ -211,7 +211,7 @@ begin_attempt_locked (OsiisoScheduler *self,
   if (ext == NULL)
     state |= OSIISO_ATTEMPT_BORROWS;
   if (who != BEGIN_FOR_BACKEND)
-    state |= OSIISO_ATTEMPT_INSIDE;
+    state |= OSIISO_ATTEMPT_INSIDE | OSIISO_ATTEMPT_ENTERED;
   if (who == BEGIN_FOR_SERVER)
     state |= OSIISO_ATTEMPT_SERVED;
   if (spare != NULL && osiiso_attempt_reuse (spare, record, number, state))

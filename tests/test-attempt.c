@@ -499,6 +499,8 @@ G_DECLARE_FINAL_TYPE (TestEagerBackend, test_eager_backend, TEST, EAGER_BACKEND,
 struct _TestEagerBackend
 {
   OsiisoBackend parent_instance;
+
+  gboolean      lazy; /* leaves it to the test to take */
 };
 
 G_DEFINE_FINAL_TYPE (TestEagerBackend, test_eager_backend, OSIISO_TYPE_BACKEND)
@@ -516,6 +518,8 @@ test_eager_backend_wake (OsiisoBackend *backend,
 {
   OsiisoAttempt *attempt;
 
+  if (TEST_EAGER_BACKEND (backend)->lazy)
+    return;
   while ((attempt = osiiso_backend_take (backend)) != NULL)
     {
       osiiso_attempt_return_int (attempt, 5);
@@ -572,6 +576,77 @@ test_run_reported (void)
   test_queue_free (queue);
 }
 
+static void
+defer_and_count (OsiisoAttempt *attempt,
+                 gpointer       counter)
+{
+  (*(int *) counter)++;
+  g_assert_true (osiiso_attempt_defer (attempt) == attempt);
+}
+
+static void
+run_again (OsiisoAttempt *attempt)
+{
+  g_test_expect_message ("Osiiso", G_LOG_LEVEL_CRITICAL, "*OSIISO_ATTEMPT_ENTERED*");
+  osiiso_attempt_run (attempt);
+  g_test_assert_expected_messages ();
+}
+
+static void
+test_run_twice (void)
+{
+  g_autoptr (TestEagerBackend) backend = g_object_new (TEST_TYPE_EAGER_BACKEND, NULL);
+  OsiisoQueue *queue;
+  g_autoptr (OsiisoHandle) handle = NULL;
+  OsiisoAttempt *attempt;
+  int n_run = 0;
+
+  g_test_summary ("An attempt whose function has returned and that is deferred is not run again");
+
+  backend->lazy = TRUE;
+  queue = osiiso_queue_new_with_backend (OSIISO_BACKEND (backend));
+  handle = test_submit (queue, defer_and_count, &n_run, NULL);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  attempt = osiiso_backend_take (OSIISO_BACKEND (backend));
+  osiiso_attempt_run (attempt);
+  run_again (attempt);
+  g_assert_cmpint (n_run, ==, 1);
+  g_assert_true (osiiso_attempt_is_open (attempt));
+  osiiso_attempt_return_int (attempt, 7);
+  /* Over: there is nothing to be run, and nothing wrong with that. */
+  osiiso_attempt_run (attempt);
+  g_assert_cmpint (n_run, ==, 1);
+  osiiso_attempt_unref (attempt);
+  /* The one of defer(). */
+  osiiso_attempt_unref (attempt);
+  test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, 7);
+  test_queue_free (queue);
+}
+
+static void
+test_run_deferred (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  OsiisoAttempt *attempt = NULL;
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_defer, &attempt, NULL);
+  OsiisoAttempt *deferred;
+
+  g_test_summary ("Nor is one that a backend has served");
+
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  while (attempt == NULL)
+    g_main_context_iteration (NULL, FALSE);
+  deferred = attempt;
+  attempt = NULL;
+  run_again (deferred);
+  g_assert_null (attempt);
+  osiiso_attempt_return_none (deferred);
+  osiiso_attempt_unref (deferred);
+  test_await_status (handle, OSIISO_STATUS_SUCCEEDED);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -587,6 +662,8 @@ main (int   argc,
   test_add_for_backends ("/attempt/defer-late", test_defer_late);
   test_add_for_backends ("/attempt/defer-late-map", test_defer_late_map);
   g_test_add_func ("/attempt/run-reported", test_run_reported);
+  g_test_add_func ("/attempt/run-twice", test_run_twice);
+  g_test_add_func ("/attempt/run-deferred", test_run_deferred);
   test_add_for_backends ("/attempt/abandoned", test_abandoned);
   g_test_add_func ("/attempt/cancellable", test_cancellable);
   g_test_add_func ("/attempt/stale", test_stale_attempt);
