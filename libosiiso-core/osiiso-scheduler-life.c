@@ -9,6 +9,17 @@
  * thread that made the transition, with no lock held; the life cycle in
  * view_lock makes sure that this is exactly one. */
 
+static gboolean
+is_closing (OsiisoScheduler *self)
+{
+  gboolean closing;
+
+  pthread_mutex_lock (&self->view_lock);
+  closing = self->life == OSIISO_LIFE_CLOSING;
+  pthread_mutex_unlock (&self->view_lock);
+  return closing;
+}
+
 void
 osiiso_scheduler_set_backend (OsiisoScheduler *self,
                               OsiisoBackend   *backend)
@@ -27,6 +38,9 @@ osiiso_scheduler_set_backend (OsiisoScheduler *self,
     {
       osiiso_backend_unbind (old, self);
       g_object_unref (old);
+      /* It cannot tell any more that it has closed. */
+      if (is_closing (self))
+        osiiso_scheduler_backend_closed (self);
     }
 }
 

@@ -62,6 +62,111 @@ test_many_dropped (gconstpointer backend)
   g_assert_cmpint (n_destroyed, ==, 20000);
 }
 
+/* A backend that takes its time to close. */
+#define TEST_TYPE_SLOW_BACKEND (test_slow_backend_get_type ())
+G_DECLARE_FINAL_TYPE (TestSlowBackend, test_slow_backend, TEST, SLOW_BACKEND, OsiisoBackend)
+
+struct _TestSlowBackend
+{
+  OsiisoBackend parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestSlowBackend, test_slow_backend, OSIISO_TYPE_BACKEND)
+
+static void
+test_slow_backend_close (OsiisoBackend *backend,
+                         gboolean       force)
+{
+}
+
+static void
+test_slow_backend_class_init (TestSlowBackendClass *klass)
+{
+  OSIISO_BACKEND_CLASS (klass)->close = test_slow_backend_close;
+}
+
+static void
+test_slow_backend_init (TestSlowBackend *self)
+{
+}
+
+static void
+store_shutdown (GObject      *queue,
+                GAsyncResult *result,
+                gpointer      answer)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (osiiso_queue_shutdown_finish (OSIISO_QUEUE (queue), result, &error));
+  g_assert_no_error (error);
+  *(int *) answer = 1;
+}
+
+static void
+store_run (GObject      *queue,
+           GAsyncResult *result,
+           gpointer      answer)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (OsiisoRunSummary) summary = osiiso_queue_run_finish (OSIISO_QUEUE (queue), result, &error);
+
+  g_assert_no_error (error);
+  *(int *) answer = 1;
+}
+
+static void
+test_disposed_closing (void)
+{
+  g_autoptr (OsiisoBackend) backend = g_object_new (TEST_TYPE_SLOW_BACKEND, NULL);
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (backend);
+  int closed = 0;
+  int run_over = 0;
+
+  g_test_summary ("Who waits for the end of a queue is told when it is disposed of, though its backend has not closed");
+
+  osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
+  osiiso_queue_run_async (queue, NULL, store_run, &run_over);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_shutdown, &closed);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (closed, ==, 0);
+  g_assert_cmpint (run_over, ==, 0);
+  g_object_run_dispose (G_OBJECT (queue));
+  g_assert_cmpint (closed, ==, 0);
+  test_iterate_until (&closed);
+  test_iterate_until (&run_over);
+  g_assert_true (osiiso_queue_get_closed (queue));
+  /* It belongs to nobody any more. */
+  osiiso_backend_closed (backend);
+  test_queue_free (queue);
+}
+
+static void
+test_disposed_working (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  OsiisoAttempt *attempt = NULL;
+  int closed = 0;
+
+  g_test_summary ("A queue that has work goes on when it is disposed of, and tells when it has closed");
+
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  handle = test_submit (queue, test_task_defer, &attempt, NULL);
+  while (g_atomic_pointer_get (&attempt) == NULL)
+    g_main_context_iteration (NULL, FALSE);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_shutdown, &closed);
+  g_object_run_dispose (G_OBJECT (queue));
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (closed, ==, 0);
+  osiiso_attempt_return_none (attempt);
+  osiiso_attempt_unref (attempt);
+  test_iterate_until (&closed);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  test_queue_free (queue);
+}
+
 /* User data that tell in which thread they were released. */
 typedef struct
 {
@@ -402,6 +507,8 @@ main (int   argc,
   test_add_for_backends ("/queue-lifetime/dropped-delayed", test_dropped_delayed);
   test_add_for_backends ("/queue-lifetime/dropped-working", test_dropped_working);
   test_add_for_backends ("/queue-lifetime/many-dropped", test_many_dropped);
+  g_test_add_func ("/queue-lifetime/disposed-closing", test_disposed_closing);
+  test_add_for_backends ("/queue-lifetime/disposed-working", test_disposed_working);
   test_add_for_backends ("/queue-lifetime/dropped-elsewhere", test_dropped_elsewhere);
   test_add_for_backends ("/queue-lifetime/dropped-in-destroy", test_dropped_in_destroy);
   g_test_add_func ("/queue-lifetime/dropped-in-wait", test_dropped_in_wait);
