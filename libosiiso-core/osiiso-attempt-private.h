@@ -148,5 +148,8 @@ gboolean       osiiso_attempt_is_inside   (OsiisoScheduler *scheduler);
 
 OsiisoOutcome *osiiso_outcome_new_error (GError *error);
 void           osiiso_outcome_free      (OsiisoOutcome *self);
+/* The same where it may be freed: here, or in the owner's context. */
+void           osiiso_outcome_drop      (OsiisoOutcome   *self,
+                                         OsiisoScheduler *scheduler);
 
 G_END_DECLS

@@ -130,6 +130,16 @@ osiiso_outcome_free (OsiisoOutcome *self)
   g_free (self);
 }
 
+void
+osiiso_outcome_drop (OsiisoOutcome   *self,
+                     OsiisoScheduler *scheduler)
+{
+  if (self == NULL || osiiso_outcome_is_plain (self))
+    osiiso_outcome_free (self);
+  else
+    osiiso_scheduler_destroy_in_owner (scheduler, (GDestroyNotify) osiiso_outcome_free, self);
+}
+
 OsiisoAttempt *
 osiiso_attempt_new (OsiisoScheduler *scheduler,
                     OsiisoRecord    *record,
@@ -625,10 +635,7 @@ osiiso_attempt_report (OsiisoAttempt *self,
 
   if (!claim (self, 0))
     {
-      if (outcome != NULL && G_IS_VALUE (&outcome->value))
-        osiiso_scheduler_destroy_in_owner (self->scheduler, (GDestroyNotify) osiiso_outcome_free, outcome);
-      else
-        osiiso_outcome_free (outcome);
+      osiiso_outcome_drop (outcome, self->scheduler);
       return FALSE;
     }
 

@@ -116,8 +116,7 @@ osiiso_group_submit_command (OsiisoGroup        *self,
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  command = osiiso_command_new (argv);
-  osiiso_command_set_stdin_bytes (command, stdin_bytes);
+  command = g_object_new (OSIISO_TYPE_COMMAND, "argv", argv, "stdin-bytes", stdin_bytes, NULL);
   return osiiso_group_submit_command_full (self, command, options, error);
 }
 

@@ -244,6 +244,10 @@ guint32          osiiso_record_set_status (OsiisoRecord *self,
                                            guint32       set,
                                            guint32       clear);
 
+/* Whether any thread may free it: what a user put into it is dropped where the user
+ * lives. */
+gboolean         osiiso_outcome_is_plain  (const OsiisoOutcome *self);
+
 /* What the views show; any thread. Times are seconds, 0 for none. The value and
  * the error are NULL until the status is final and constant afterwards. */
 guint64          osiiso_record_get_id            (OsiisoRecord *self);

@@ -44,6 +44,12 @@ value_is_plain (const GValue *value)
     }
 }
 
+gboolean
+osiiso_outcome_is_plain (const OsiisoOutcome *self)
+{
+  return !G_IS_VALUE (&self->value) || value_is_plain (&self->value);
+}
+
 static void
 outcome_free (gpointer data)
 {
@@ -83,8 +89,7 @@ record_clear (OsiisoRecord *self)
       g_clear_pointer (&ext->batch, osiiso_batch_unref);
       if (ext->outcome != NULL)
         {
-          /* What a user put into a value is dropped where the user lives. */
-          if (!G_IS_VALUE (&ext->outcome->value) || value_is_plain (&ext->outcome->value))
+          if (osiiso_outcome_is_plain (ext->outcome))
             outcome_free (ext->outcome);
           else
             osiiso_scheduler_destroy_in_owner (osiiso_record_pool_get_owner (self),

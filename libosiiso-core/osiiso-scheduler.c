@@ -595,6 +595,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
                    retry_after != OSIISO_RETRY_NEVER &&
                    osiiso_task_params_may_retry (params, outcome->error);
   gint64 now = ext != NULL && (ext->created != 0 || retry) ? osiiso_clock_now () : 0;
+  OsiisoOutcome *spent = NULL;
   g_autoptr (GPtrArray) doomed = NULL;
   OsiisoWake wake = { 0 };
   guint32 word;
@@ -615,7 +616,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   if (retry && (word & OSIISO_RECORD_OVERDUE))
     {
       retry = FALSE;
-      osiiso_outcome_free (outcome);
+      spent = outcome;
       outcome = osiiso_outcome_new_error (osiiso_scheduler_new_deadline_error (record));
     }
   if (retry)
@@ -648,8 +649,10 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
 
   osiiso_scheduler_act (self, &wake);
   if (retry)
+    spent = outcome;
+  osiiso_outcome_drop (spent, self);
+  if (retry)
     {
-      osiiso_outcome_free (outcome);
       /* It needs a worker again. */
       osiiso_wait_graph_update ();
     }
