@@ -29,7 +29,7 @@ void test_values (string backend) throws Error {
     var failed = queue.submit_call_full (new Osiiso.Call ("test-calls:test_fail", null),
                                          new Osiiso.TaskOptions () { name = "mine" });
     var summary = queue.run ();
-    assert_true (added.get_value ().get_variant ().get_int32 () == 7);
+    assert_true (added.get_value ().dup_variant ().get_int32 () == 7);
     assert_cmpstr (added.name, CompareOperator.EQ, "test-calls:test_add");
     assert_true (nothing.status == Osiiso.Status.SUCCEEDED && nothing.get_value () == null);
     assert_true (failed.dup_error () is IOError.BUSY);
@@ -66,7 +66,7 @@ void test_many (string backend) throws Error {
         handles += queue.submit_call ("test-calls:test_add", new Variant ("(ii)", i, 1));
     queue.run ().check ();
     for (var i = 0; i < 1000; i++)
-        assert_true (handles[i].get_value ().get_variant ().get_int32 () == i + 1);
+        assert_true (handles[i].get_value ().dup_variant ().get_int32 () == i + 1);
 }
 
 void test_holder () throws Error {
