@@ -787,6 +787,7 @@ run_probe (const char *probe,
   environment = g_environ_setenv (environment, "OSIISO_BACKEND_PATH", plugins, TRUE);
   environment = g_environ_setenv (environment, "OSIISO_BACKEND_DIR", plugins, TRUE);
   environment = g_environ_setenv (environment, "OSIISO_BACKEND", "good", TRUE);
+  g_assert_nonnull (g_environ_getenv (environment, "OSIISO_MODULE_PATH"));
 
   g_spawn_sync (NULL, (char **) argv, environment, G_SPAWN_DEFAULT, NULL, NULL,
                 &output, &errors, &status, &error);
@@ -830,6 +831,7 @@ check_secure (uid_t uid,
   g_assert_nonnull (strstr (output, " good "));
   g_assert_nonnull (strstr (output, "good: FixtureGoodBackend\n"));
   g_assert_nonnull (strstr (output, "default: FixtureGoodBackend\n"));
+  g_assert_nonnull (strstr (output, "test-calls:test_none: done\n"));
   g_clear_pointer (&output, g_free);
 
   g_assert_no_errno (chown (copy, uid, gid));
@@ -853,6 +855,8 @@ check_secure (uid_t uid,
       g_assert_null (strstr (output, plugins));
       g_assert_null (strstr (output, "Fixture"));
       g_assert_nonnull (strstr (output, "good: there is no backend 'good'; searched: " OSIISO_DEFAULT_BACKEND_DIR));
+      g_assert_nonnull (strstr (output, "test-calls:test_none: there is no module 'test-calls': tried "
+                                        OSIISO_DEFAULT_MODULE_DIR "/test-calls.so, "));
 
       /* The default is what is compiled in, be it installed or not. */
       g_assert_null (strstr (output, "OSIISO_BACKEND:"));
