@@ -1306,7 +1306,13 @@ osiiso_attempt_run (OsiisoAttempt *self)
   g_return_if_fail (!(state & OSIISO_ATTEMPT_INSIDE));
   if ((state & OSIISO_ATTEMPT_ENTERED) && (state & OSIISO_ATTEMPT_CLAIMED))
     return;
-  g_return_if_fail (!(state & OSIISO_ATTEMPT_ENTERED));
+  if (state & OSIISO_ATTEMPT_ENTERED)
+    {
+      g_critical ("%s: the function of attempt %" G_GUINT32_FORMAT " of task %" G_GUINT64_FORMAT
+                  " was called already: call osiiso_attempt_run() once",
+                  G_STRFUNC, self->number, osiiso_record_get_id (self->record));
+      return;
+    }
 
   if ((atomic_load (&self->state) & OSIISO_ATTEMPT_RESERVED) && !osiiso_attempt_begin (self))
     return;

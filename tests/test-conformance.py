@@ -30,10 +30,12 @@ FAULTS = [
     ('no-workers', 'open/describe', 'get_default_workers() returned 0'),
     ('not-initialized', 'init/called', 'the initializer was never called'),
     ('not-released', 'tasks/dropped', 'drop the reference on each attempt'),
-    ('runs-twice', 'tasks/deferred', 'the function of one attempt was called 2 times'),
+    ('runs-twice', 'tasks/deferred', 'call osiiso_attempt_run() once'),
     ('takes-one', 'wake/once', 'after wake(), take until there is NULL'),
     ('wrong-thread', 'tasks/where', 'it has the capability CLOSURES, but ran'),
 ]
+# Of which the library says it by itself, before the case can.
+CRITICALS = {'runs-twice'}
 GIVE_UP = 5
 LIMIT = 300
 
@@ -108,7 +110,8 @@ def faults_are_found():
                for fault in FAULTS]
     for (name, case, text), process in running:
         out, err = finish(process, 1)
-        assert f"backend '{name}' is wrong, in /conformance/{case}:\n" in err, f'{name}: {err}'
+        if name not in CRITICALS:
+            assert f"backend '{name}' is wrong, in /conformance/{case}:\n" in err, f'{name}: {err}'
         assert text in err, f'{name}: “{text}” is not in:\n{err}'
         assert f'not ok 1 /conformance/{case}' in out, f'{name}: {out}'
 
