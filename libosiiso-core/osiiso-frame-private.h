@@ -72,6 +72,8 @@ typedef struct
   gsize   start; /* of what is not used up */
   gsize   end;
   gsize   current; /* length of the frame at start that was peeked, 0 for none */
+  gsize   ahead;   /* of the bytes from start on, those that were looked at */
+  gsize   last;    /* the one of those that comes last, from start on */
   gsize   max_body;
 } OsiisoFrameReader;
 
@@ -110,6 +112,18 @@ void      osiiso_frame_reader_skip     (OsiisoFrameReader *self);
  * The frame still has to be skipped. */
 GBytes   *osiiso_frame_reader_dup_payload (OsiisoFrameReader *self,
                                            OsiisoFrame       *frame);
+
+/* The next frame that was not looked at ahead, each only once and before it can be
+ * peeked in its turn. */
+OsiisoFrameState osiiso_frame_reader_look_ahead (OsiisoFrameReader *self,
+                                                 OsiisoFrame       *frame,
+                                                 GError           **error);
+/* Takes a frame out of those that were looked at, but for one that was peeked: the
+ * first of that kind and number, or the last that was looked at. */
+gboolean  osiiso_frame_reader_drop     (OsiisoFrameReader *self,
+                                        OsiisoFrameKind    kind,
+                                        guint32            id);
+void      osiiso_frame_reader_drop_last (OsiisoFrameReader *self);
 
 /* Whether the stream may end here. */
 gboolean  osiiso_frame_reader_is_empty (OsiisoFrameReader *self);

@@ -64,7 +64,7 @@ void
 osiiso_frame_reader_clear (OsiisoFrameReader *self)
 {
   g_clear_pointer (&self->data, g_free);
-  self->size = self->start = self->end = self->current = 0;
+  self->size = self->start = self->end = self->current = self->ahead = self->last = 0;
 }
 
 /* Moves what is there into new memory or to the front, such that the payload of
@@ -78,7 +78,7 @@ make_room (OsiisoFrameReader *self,
 
   if (length >= OSIISO_FRAME_HEADER_SIZE)
     offset = -(gsize) (OSIISO_FRAME_HEADER_SIZE + load_u16 (self->data + self->start + 10)) % 8;
-  if (size > self->size)
+  if (size + 8 > self->size)
     {
       guint8 *data;
 
@@ -180,18 +180,20 @@ check_header (OsiisoFrameReader *self,
   return FALSE;
 }
 
-OsiisoFrameState
-osiiso_frame_reader_peek (OsiisoFrameReader *self,
-                          OsiisoFrame       *frame,
-                          GError           **error)
+/* The frame that begins @offset bytes from start. */
+static OsiisoFrameState
+peek_at (OsiisoFrameReader *self,
+         gsize              offset,
+         OsiisoFrame       *frame,
+         GError           **error)
 {
   const guint8 *header;
-  gsize length = self->end - self->start;
+  gsize length = self->end - self->start - offset;
   gsize body;
 
   if (length < OSIISO_FRAME_HEADER_SIZE)
     return OSIISO_FRAME_MORE;
-  header = self->data + self->start;
+  header = self->data + self->start + offset;
   if (!check_header (self, header, error))
     return OSIISO_FRAME_BROKEN;
   body = load_u32 (header);
@@ -210,18 +212,93 @@ osiiso_frame_reader_peek (OsiisoFrameReader *self,
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "frame whose name is not UTF-8");
       return OSIISO_FRAME_BROKEN;
     }
-  self->current = OSIISO_FRAME_HEADER_SIZE + body;
   return OSIISO_FRAME_READY;
+}
+
+static gsize
+frame_size (const OsiisoFrame *frame)
+{
+  return OSIISO_FRAME_HEADER_SIZE + frame->name_length + frame->length;
+}
+
+static void
+advance (OsiisoFrameReader *self,
+         gsize              length)
+{
+  self->start += length;
+  self->ahead = self->ahead > length ? self->ahead - length : 0;
+  self->last = self->last > length ? self->last - length : 0;
+  if (self->start == self->end)
+    self->start = self->end = 0;
+}
+
+/* No frame that came in has this kind: it stands for one that was taken out. */
+#define DROPPED 0
+
+OsiisoFrameState
+osiiso_frame_reader_peek (OsiisoFrameReader *self,
+                          OsiisoFrame       *frame,
+                          GError           **error)
+{
+  OsiisoFrameState state;
+
+  while (self->current == 0 && self->ahead > 0 && self->data[self->start + 8] == DROPPED)
+    advance (self, OSIISO_FRAME_HEADER_SIZE + load_u32 (self->data + self->start));
+  state = peek_at (self, 0, frame, error);
+  if (state == OSIISO_FRAME_READY)
+    self->current = frame_size (frame);
+  return state;
 }
 
 void
 osiiso_frame_reader_skip (OsiisoFrameReader *self)
 {
   g_assert (self->current != 0);
-  self->start += self->current;
+  advance (self, self->current);
   self->current = 0;
-  if (self->start == self->end)
-    self->start = self->end = 0;
+}
+
+OsiisoFrameState
+osiiso_frame_reader_look_ahead (OsiisoFrameReader *self,
+                                OsiisoFrame       *frame,
+                                GError           **error)
+{
+  OsiisoFrameState state = peek_at (self, self->ahead, frame, error);
+
+  if (state == OSIISO_FRAME_READY)
+    {
+      self->last = self->ahead;
+      self->ahead += frame_size (frame);
+    }
+  return state;
+}
+
+gboolean
+osiiso_frame_reader_drop (OsiisoFrameReader *self,
+                          OsiisoFrameKind    kind,
+                          guint32            id)
+{
+  gsize offset = self->current;
+
+  while (offset < self->ahead)
+    {
+      guint8 *header = self->data + self->start + offset;
+
+      if (header[8] == kind && load_u32 (header + 4) == id)
+        {
+          header[8] = DROPPED;
+          return TRUE;
+        }
+      offset += OSIISO_FRAME_HEADER_SIZE + load_u32 (header);
+    }
+  return FALSE;
+}
+
+void
+osiiso_frame_reader_drop_last (OsiisoFrameReader *self)
+{
+  g_assert (self->last < self->ahead && self->last >= self->current);
+  self->data[self->start + self->last + 8] = DROPPED;
 }
 
 GBytes *
@@ -243,6 +320,8 @@ osiiso_frame_reader_dup_payload (OsiisoFrameReader *self,
   payload = g_bytes_new_from_bytes (whole, offset, frame->length);
 
   /* An empty frame stands for the one that is to be skipped. */
+  self->ahead -= MIN (self->ahead, self->current - OSIISO_FRAME_HEADER_SIZE);
+  self->last -= MIN (self->last, self->current - OSIISO_FRAME_HEADER_SIZE);
   self->size = MAX (rest, READ_SIZE) + OSIISO_FRAME_HEADER_SIZE;
   self->data = g_malloc (self->size);
   self->start = 0;

@@ -246,6 +246,58 @@ test_hand_over (void)
 }
 
 static void
+test_ahead (void)
+{
+  OsiisoFrameBuffer buffer;
+  OsiisoFrameReader reader;
+  OsiisoFrame frame;
+  g_autoptr (GBytes) payload = NULL;
+
+  g_test_summary ("Frames are looked at ahead and taken out, whatever happens to the first one");
+
+  osiiso_frame_buffer_init (&buffer);
+  osiiso_frame_reader_init (&reader, 0);
+  memset (osiiso_frame_buffer_add (&buffer, OSIISO_FRAME_CALL, 1, 'B', "f", 1 << 20), 1, 1 << 20);
+  for (guint i = 2; i < 6; i++)
+    osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, i, 'B', "f", "abc", 3);
+  carry (&buffer, &reader);
+
+  g_assert_false (osiiso_frame_reader_drop (&reader, OSIISO_FRAME_CALL, 3));
+  for (guint i = 1; i < 5; i++)
+    {
+      g_assert_cmpint (osiiso_frame_reader_look_ahead (&reader, &frame, NULL), ==, OSIISO_FRAME_READY);
+      g_assert_cmpuint (frame.id, ==, i);
+    }
+  osiiso_frame_reader_drop_last (&reader);
+  g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
+  g_assert_false (osiiso_frame_reader_drop (&reader, OSIISO_FRAME_CALL, 1));
+  g_assert_false (osiiso_frame_reader_drop (&reader, OSIISO_FRAME_CANCEL, 3));
+  payload = osiiso_frame_reader_dup_payload (&reader, &frame);
+  g_assert_cmpuint (g_bytes_get_size (payload), ==, 1 << 20);
+  g_assert_true (osiiso_frame_reader_drop (&reader, OSIISO_FRAME_CALL, 3));
+  g_assert_false (osiiso_frame_reader_drop (&reader, OSIISO_FRAME_CALL, 3));
+  osiiso_frame_reader_skip (&reader);
+  g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
+  g_assert_cmpuint (frame.id, ==, 2);
+  osiiso_frame_reader_skip (&reader);
+  g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
+  g_assert_cmpuint (frame.id, ==, 5);
+  osiiso_frame_reader_skip (&reader);
+  g_assert_true (osiiso_frame_reader_is_empty (&reader));
+
+  /* Taken out to the last one. */
+  osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 6, 'B', "f", "abc", 3);
+  carry (&buffer, &reader);
+  g_assert_cmpint (osiiso_frame_reader_look_ahead (&reader, &frame, NULL), ==, OSIISO_FRAME_READY);
+  g_assert_true (osiiso_frame_reader_drop (&reader, OSIISO_FRAME_CALL, 6));
+  g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_MORE);
+  g_assert_true (osiiso_frame_reader_is_empty (&reader));
+  g_assert_cmpint (osiiso_frame_reader_look_ahead (&reader, &frame, NULL), ==, OSIISO_FRAME_MORE);
+  osiiso_frame_reader_clear (&reader);
+  osiiso_frame_buffer_clear (&buffer);
+}
+
+static void
 test_variants (void)
 {
   static const char * const texts[] = {
@@ -502,6 +554,7 @@ main (int   argc,
   g_test_add_func ("/frame/broken", test_broken);
   g_test_add_func ("/frame/memory", test_memory);
   g_test_add_func ("/frame/hand-over", test_hand_over);
+  g_test_add_func ("/frame/ahead", test_ahead);
   g_test_add_func ("/frame/variants", test_variants);
   g_test_add_func ("/frame/payloads", test_payloads);
   g_test_add_func ("/frame/fuzz", test_fuzz);
