@@ -148,7 +148,7 @@ gboolean       osiiso_attempt_is_inside   (OsiisoScheduler *scheduler);
 
 OsiisoOutcome *osiiso_outcome_new_error (GError *error);
 void           osiiso_outcome_free      (OsiisoOutcome *self);
-/* The same where it may be freed: here, or in the owner's context. */
+/* The same where it may be freed: here, also without a scheduler, or in the owner's context. */
 void           osiiso_outcome_drop      (OsiisoOutcome   *self,
                                          OsiisoScheduler *scheduler);
 

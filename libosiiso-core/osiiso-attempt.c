@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "osiiso-attempt-lone-private.h"
 #include "osiiso-attempt-private.h"
 #include "osiiso-backend.h"
 #include "osiiso-call-private.h"
@@ -134,7 +135,7 @@ void
 osiiso_outcome_drop (OsiisoOutcome   *self,
                      OsiisoScheduler *scheduler)
 {
-  if (self == NULL || osiiso_outcome_is_plain (self))
+  if (self == NULL || scheduler == NULL || osiiso_outcome_is_plain (self))
     osiiso_outcome_free (self);
   else
     osiiso_scheduler_destroy_in_owner (scheduler, (GDestroyNotify) osiiso_outcome_free, self);
@@ -210,8 +211,11 @@ osiiso_attempt_return_loan (OsiisoAttempt *self)
 static void
 hold_payload (OsiisoAttempt *self)
 {
-  OsiisoRecordExt *ext = osiiso_record_ensure_ext (self->record);
+  OsiisoRecordExt *ext;
 
+  if (osiiso_attempt_is_lone (self))
+    return;
+  ext = osiiso_record_ensure_ext (self->record);
   /* After the end there is nothing left to keep. */
   if (!osiiso_ref_count_try_inc (&ext->payload_holds))
     return;
@@ -250,6 +254,8 @@ osiiso_attempt_claim_back (OsiisoAttempt *self)
 static void
 end (OsiisoAttempt *self)
 {
+  if (osiiso_attempt_is_lone (self))
+    return;
   osiiso_scheduler_attempt_ended (self->scheduler, self, self->status,
                                   g_steal_pointer (&self->outcome), self->retry_after);
 }
@@ -329,6 +335,11 @@ osiiso_attempt_unref (OsiisoAttempt *self)
 
   if (!osiiso_ref_count_dec (&self->ref_count))
     return;
+  if (osiiso_attempt_is_lone (self))
+    {
+      osiiso_lone_attempt_free (self);
+      return;
+    }
 
   if (claim (self, 0))
     {
@@ -342,7 +353,8 @@ osiiso_attempt_unref (OsiisoAttempt *self)
  * osiiso_attempt_get_task_id:
  * @self: an attempt
  *
- * Gets the id of the task, as [property@Osiiso.Handle:task-id] has it.
+ * Gets the id of the task, as [property@Osiiso.Handle:task-id] has it. In a worker
+ * program it is the number that the call has there, which is another one.
  *
  * Returns: the id; never 0
  *
@@ -353,6 +365,8 @@ osiiso_attempt_get_task_id (OsiisoAttempt *self)
 {
   g_return_val_if_fail (self != NULL, 0);
 
+  if (osiiso_attempt_is_lone (self))
+    return ((OsiisoLoneAttempt *) self)->task_id;
   return osiiso_record_get_id (self->record);
 }
 
@@ -371,6 +385,8 @@ osiiso_attempt_dup_name (OsiisoAttempt *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
+  if (osiiso_attempt_is_lone (self))
+    return g_strdup (((OsiisoLoneAttempt *) self)->name);
   return osiiso_record_dup_name (self->record);
 }
 
@@ -380,7 +396,8 @@ osiiso_attempt_dup_name (OsiisoAttempt *self)
  *
  * Says which attempt of its task this is.
  *
- * Returns: 1 for the first, 2 for the first retry, and so on
+ * Returns: 1 for the first, 2 for the first retry, and so on; always 1 in a worker
+ *   program, which is told nothing of other attempts
  *
  * Since: 1.0
  */
@@ -407,7 +424,7 @@ osiiso_attempt_get_index (OsiisoAttempt *self)
 {
   g_return_val_if_fail (self != NULL, 0);
 
-  return osiiso_record_get_index (self->record);
+  return osiiso_attempt_is_lone (self) ? 0 : osiiso_record_get_index (self->record);
 }
 
 /* The data of the task if @func is its function, kept as long as the attempt. */
@@ -416,7 +433,8 @@ get_payload (OsiisoAttempt *self,
              OsiisoTaskFunc func)
 {
   /* A token's data is a number, a map's is not its own. */
-  if (osiiso_record_get_word (self->record) & (OSIISO_RECORD_TOKEN | OSIISO_RECORD_MAP))
+  if (osiiso_attempt_is_lone (self) ||
+      osiiso_record_get_word (self->record) & (OSIISO_RECORD_TOKEN | OSIISO_RECORD_MAP))
     return NULL;
   if (!(atomic_load (&self->state) & OSIISO_ATTEMPT_HOLDS))
     hold_payload (self);
@@ -1105,6 +1123,11 @@ osiiso_attempt_set_progress (OsiisoAttempt *self,
 
   if (!osiiso_attempt_is_open (self))
     return;
+  if (osiiso_attempt_is_lone (self))
+    {
+      osiiso_lone_attempt_set_progress (self, fraction, status_text);
+      return;
+    }
 
   scheduler = self->scheduler;
   rare = osiiso_record_ensure_rare (self->record);
@@ -1301,6 +1324,7 @@ osiiso_attempt_run (OsiisoAttempt *self)
   guint32 state;
 
   g_return_if_fail (self != NULL);
+  g_return_if_fail (!osiiso_attempt_is_lone (self));
 
   state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_ENTERED);
   g_return_if_fail (!(state & OSIISO_ATTEMPT_INSIDE));

@@ -183,4 +183,29 @@ typedef enum
   OSIISO_ENCODING_BYTES    = 66,
 } OsiisoEncoding;
 
+/**
+ * OsiisoWorkerMessage:
+ * @OSIISO_WORKER_MESSAGE_NONE: nothing is there
+ * @OSIISO_WORKER_MESSAGE_CLOSED: the parent is gone, or something is wrong: the
+ *   program should end
+ * @OSIISO_WORKER_MESSAGE_SETUP: what the program is to be set up with
+ * @OSIISO_WORKER_MESSAGE_DEFINE: something to be kept under the name of a function
+ * @OSIISO_WORKER_MESSAGE_CALL: a call, to be answered
+ * @OSIISO_WORKER_MESSAGE_CANCEL: nobody waits for the call that is under way; it has
+ *   to be answered nevertheless
+ *
+ * What [method@Osiiso.WorkerChannel.receive] received.
+ *
+ * Since: 1.0
+ */
+typedef enum
+{
+  OSIISO_WORKER_MESSAGE_NONE,
+  OSIISO_WORKER_MESSAGE_CLOSED,
+  OSIISO_WORKER_MESSAGE_SETUP,
+  OSIISO_WORKER_MESSAGE_DEFINE,
+  OSIISO_WORKER_MESSAGE_CALL,
+  OSIISO_WORKER_MESSAGE_CANCEL,
+} OsiisoWorkerMessage;
+
 G_END_DECLS

@@ -23,5 +23,7 @@
 #include "osiiso-token.h"
 #include "osiiso-version.h"
 #include "osiiso-version-macros.h"
+#include "osiiso-worker.h"
+#include "osiiso-worker-channel.h"
 
 #undef OSIISO_INSIDE

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Functions for the tests of workers: a module. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gmodule.h>
+#include <osiiso.h>
+
+#define FUNCTION(name) \
+  G_MODULE_EXPORT GVariant *name (OsiisoAttempt *attempt, GVariant *args, GError **error); \
+  GVariant *name (OsiisoAttempt *attempt, GVariant *args, GError **error)
+
+static int value_of_setup;
+
+FUNCTION (add)
+{
+  gint32 a;
+  gint32 b;
+
+  g_variant_get (args, "(ii)", &a, &b);
+  return g_variant_new_int32 (a + b);
+}
+
+FUNCTION (echo)
+{
+  return args != NULL ? g_variant_ref (args) : NULL;
+}
+
+FUNCTION (fail)
+{
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC, "no space left for %s", "this");
+  return NULL;
+}
+
+FUNCTION (fail_with_details)
+{
+  GValue details = G_VALUE_INIT;
+
+  g_value_init (&details, G_TYPE_VARIANT);
+  g_value_take_variant (&details, g_variant_new ("(si)", "line", 7));
+  osiiso_attempt_return_error_details (attempt, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "busy"), &details);
+  g_value_unset (&details);
+  return NULL;
+}
+
+FUNCTION (report_bytes)
+{
+  g_autoptr (GBytes) bytes = g_bytes_new_static ("bytes", 5);
+
+  osiiso_attempt_return_bytes (attempt, bytes);
+  return g_variant_new_string ("too late");
+}
+
+FUNCTION (report_object)
+{
+  g_autoptr (GObject) object = g_object_new (G_TYPE_OBJECT, NULL);
+
+  osiiso_attempt_return_object (attempt, object);
+  return NULL;
+}
+
+FUNCTION (defer)
+{
+  osiiso_attempt_unref (osiiso_attempt_defer (attempt));
+  return NULL;
+}
+
+FUNCTION (about)
+{
+  g_autofree char *name = osiiso_attempt_dup_name (attempt);
+
+  return g_variant_new ("(stuubb)", name, osiiso_attempt_get_task_id (attempt), osiiso_attempt_get_number (attempt),
+                        osiiso_attempt_get_index (attempt), osiiso_attempt_is_open (attempt),
+                        osiiso_attempt_get_call (attempt) == NULL);
+}
+
+FUNCTION (progress)
+{
+  for (int i = 0; i <= 1000; i++)
+    osiiso_attempt_set_progress (attempt, i / 1000.0, i == 1000 ? "last" : "more");
+  return NULL;
+}
+
+/* Tells that it has begun, and waits to be cancelled. */
+FUNCTION (wait)
+{
+  GCancellable *cancellable = osiiso_attempt_get_cancellable (attempt);
+  GPollFD fd;
+
+  osiiso_attempt_set_progress (attempt, 0, "waits");
+  if (g_cancellable_make_pollfd (cancellable, &fd))
+    {
+      g_poll (&fd, 1, -1);
+      g_cancellable_release_fd (cancellable);
+    }
+  if (osiiso_attempt_is_open (attempt))
+    abort ();
+  if (args != NULL)
+    return g_variant_new_string ("finished");
+  g_cancellable_set_error_if_cancelled (cancellable, error);
+  return NULL;
+}
+
+/* The same and never comes back. */
+FUNCTION (hang)
+{
+  osiiso_attempt_set_progress (attempt, 0, "hangs");
+  while (osiiso_attempt_get_number (attempt) > 0)
+    g_usleep (G_USEC_PER_SEC);
+  return NULL;
+}
+
+FUNCTION (print)
+{
+  printf ("printed\n");
+  fflush (stdout);
+  return NULL;
+}
+
+FUNCTION (crash)
+{
+  raise (SIGKILL);
+  return NULL;
+}
+
+FUNCTION (set_up)
+{
+  if (args == NULL)
+    {
+      g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_FAILED, "cannot be set up");
+      return NULL;
+    }
+  value_of_setup = g_variant_get_int32 (args);
+  return NULL;
+}
+
+FUNCTION (get_set_up)
+{
+  return g_variant_new_int32 (value_of_setup);
+}
