@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <pthread.h>
+
+#include "osiiso-subprocess-backend.h"
+#include "osiiso-worker-pool.h"
+
+/*
+ * Runs calls in worker processes, and commands. All of that is done by a thread of
+ * its own, see OsiisoWorkerPool; here are the settings, and word is left for it.
+ *
+ * What is set while the backend is open counts from the next time that it is opened.
+ *
+ * lock guards all fields. It is never held while calling into the queue.
+ */
+struct _OsiisoSubprocessBackend
+{
+  OsiisoBackend     parent_instance;
+
+  pthread_mutex_t   lock;
+  OsiisoWorkerPool *pool; /* (nullable): from open() until it is over */
+
+  char            **worker_argv; /* (nullable) */
+  char            **environment; /* (nullable) */
+  char             *module_path; /* (nullable) */
+  GBytes           *setup;       /* (nullable) */
+  int               setup_encoding;
+  double            grace_time;
+  double            start_timeout;
+  guint             tasks_per_worker;
+  guint64           address_space_limit;
+  double            cpu_time_limit;
+  int               nice;
+  guint             window;
+  guint             max_frame_size;
+};
+
+G_DEFINE_FINAL_TYPE (OsiisoSubprocessBackend, osiiso_subprocess_backend, OSIISO_TYPE_BACKEND)
+
+typedef enum
+{
+  PROP_WORKER_ARGV = 1,
+  PROP_ENVIRONMENT,
+  PROP_MODULE_PATH,
+  PROP_SETUP,
+  PROP_SETUP_ENCODING,
+  PROP_GRACE_TIME,
+  PROP_START_TIMEOUT,
+  PROP_TASKS_PER_WORKER,
+  PROP_ADDRESS_SPACE_LIMIT,
+  PROP_CPU_TIME_LIMIT,
+  PROP_NICE,
+  PROP_WINDOW,
+  PROP_MAX_FRAME_SIZE,
+} OsiisoSubprocessBackendProperty;
+
+static GParamSpec *props[PROP_MAX_FRAME_SIZE + 1];
+
+static OsiisoBackendCapabilities
+osiiso_subprocess_backend_get_capabilities (OsiisoBackend *backend)
+{
+  return OSIISO_BACKEND_CAPABILITIES_CALLS | OSIISO_BACKEND_CAPABILITIES_COMMANDS |
+         OSIISO_BACKEND_CAPABILITIES_KILL | OSIISO_BACKEND_CAPABILITIES_ASYNC;
+}
+
+static guint
+osiiso_subprocess_backend_get_default_workers (OsiisoBackend *backend)
+{
+  return g_get_num_processors ();
+}
+
+static gint64
+to_microseconds (double seconds)
+{
+  return (gint64) (seconds * G_USEC_PER_SEC);
+}
+
+static OsiisoWorkerSettings
+dup_settings_locked (OsiisoSubprocessBackend *self)
+{
+  return (OsiisoWorkerSettings) {
+    .argv = g_strdupv (self->worker_argv),
+    .environment = g_strdupv (self->environment),
+    .module_path = g_strdup (self->module_path),
+    .setup = self->setup != NULL ? g_bytes_ref (self->setup) : NULL,
+    .setup_encoding = (guint8) self->setup_encoding,
+    .grace = to_microseconds (self->grace_time),
+    .start_timeout = to_microseconds (self->start_timeout),
+    .tasks_per_worker = self->tasks_per_worker,
+    .window = self->window,
+    .address_space = self->address_space_limit,
+    .cpu_time = (guint64) self->cpu_time_limit + (self->cpu_time_limit > (double) (guint64) self->cpu_time_limit),
+    .nice = self->nice,
+    .max_frame = self->max_frame_size,
+  };
+}
+
+/* The pool has nothing left to do. */
+static void
+on_over (OsiisoBackend *backend)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (backend);
+
+  pthread_mutex_lock (&self->lock);
+  self->pool = NULL;
+  pthread_mutex_unlock (&self->lock);
+}
+
+static gboolean
+osiiso_subprocess_backend_open (OsiisoBackend *backend,
+                                GError       **error)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (backend);
+  OsiisoWorkerSettings settings;
+  gboolean ok;
+
+  pthread_mutex_lock (&self->lock);
+  settings = dup_settings_locked (self);
+  self->pool = osiiso_worker_pool_new (backend, &settings, on_over, error);
+  ok = self->pool != NULL;
+  pthread_mutex_unlock (&self->lock);
+  return ok;
+}
+
+static void
+osiiso_subprocess_backend_wake (OsiisoBackend *backend,
+                                guint          n)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (backend);
+
+  pthread_mutex_lock (&self->lock);
+  if (self->pool != NULL)
+    osiiso_worker_pool_wake (self->pool);
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+osiiso_subprocess_backend_interrupt (OsiisoBackend        *backend,
+                                     OsiisoAttempt        *attempt,
+                                     OsiisoInterruptReason reason)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (backend);
+
+  pthread_mutex_lock (&self->lock);
+  if (self->pool != NULL)
+    osiiso_worker_pool_interrupt (self->pool, attempt);
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+osiiso_subprocess_backend_workers_changed (OsiisoBackend *backend)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (backend);
+
+  pthread_mutex_lock (&self->lock);
+  if (self->pool != NULL)
+    osiiso_worker_pool_workers_changed (self->pool);
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+osiiso_subprocess_backend_close (OsiisoBackend *backend,
+                                 gboolean       force)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (backend);
+
+  pthread_mutex_lock (&self->lock);
+  if (self->pool != NULL)
+    osiiso_worker_pool_close (self->pool);
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+osiiso_subprocess_backend_get_property (GObject    *object,
+                                        guint       property_id,
+                                        GValue     *value,
+                                        GParamSpec *pspec)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (object);
+
+  pthread_mutex_lock (&self->lock);
+  switch ((OsiisoSubprocessBackendProperty) property_id)
+    {
+    case PROP_WORKER_ARGV:
+      g_value_set_boxed (value, self->worker_argv);
+      break;
+    case PROP_ENVIRONMENT:
+      g_value_set_boxed (value, self->environment);
+      break;
+    case PROP_MODULE_PATH:
+      g_value_set_string (value, self->module_path);
+      break;
+    case PROP_SETUP:
+      g_value_set_boxed (value, self->setup);
+      break;
+    case PROP_SETUP_ENCODING:
+      g_value_set_enum (value, self->setup_encoding);
+      break;
+    case PROP_GRACE_TIME:
+      g_value_set_double (value, self->grace_time);
+      break;
+    case PROP_START_TIMEOUT:
+      g_value_set_double (value, self->start_timeout);
+      break;
+    case PROP_TASKS_PER_WORKER:
+      g_value_set_uint (value, self->tasks_per_worker);
+      break;
+    case PROP_ADDRESS_SPACE_LIMIT:
+      g_value_set_uint64 (value, self->address_space_limit);
+      break;
+    case PROP_CPU_TIME_LIMIT:
+      g_value_set_double (value, self->cpu_time_limit);
+      break;
+    case PROP_NICE:
+      g_value_set_int (value, self->nice);
+      break;
+    case PROP_WINDOW:
+      g_value_set_uint (value, self->window);
+      break;
+    case PROP_MAX_FRAME_SIZE:
+      g_value_set_uint (value, self->max_frame_size);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+osiiso_subprocess_backend_set_property (GObject      *object,
+                                        guint         property_id,
+                                        const GValue *value,
+                                        GParamSpec   *pspec)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (object);
+
+  pthread_mutex_lock (&self->lock);
+  switch ((OsiisoSubprocessBackendProperty) property_id)
+    {
+    case PROP_WORKER_ARGV:
+      g_strfreev (self->worker_argv);
+      self->worker_argv = g_value_dup_boxed (value);
+      /* An empty one would be a program without a name. */
+      if (self->worker_argv != NULL && self->worker_argv[0] == NULL)
+        g_clear_pointer (&self->worker_argv, g_strfreev);
+      break;
+    case PROP_ENVIRONMENT:
+      g_strfreev (self->environment);
+      self->environment = g_value_dup_boxed (value);
+      break;
+    case PROP_MODULE_PATH:
+      g_free (self->module_path);
+      self->module_path = g_value_dup_string (value);
+      break;
+    case PROP_SETUP:
+      g_clear_pointer (&self->setup, g_bytes_unref);
+      self->setup = g_value_dup_boxed (value);
+      break;
+    case PROP_SETUP_ENCODING:
+      self->setup_encoding = g_value_get_enum (value);
+      break;
+    case PROP_GRACE_TIME:
+      self->grace_time = g_value_get_double (value);
+      break;
+    case PROP_START_TIMEOUT:
+      self->start_timeout = g_value_get_double (value);
+      break;
+    case PROP_TASKS_PER_WORKER:
+      self->tasks_per_worker = g_value_get_uint (value);
+      break;
+    case PROP_ADDRESS_SPACE_LIMIT:
+      self->address_space_limit = g_value_get_uint64 (value);
+      break;
+    case PROP_CPU_TIME_LIMIT:
+      self->cpu_time_limit = g_value_get_double (value);
+      break;
+    case PROP_NICE:
+      self->nice = g_value_get_int (value);
+      break;
+    case PROP_WINDOW:
+      self->window = g_value_get_uint (value);
+      break;
+    case PROP_MAX_FRAME_SIZE:
+      self->max_frame_size = g_value_get_uint (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
+    }
+  pthread_mutex_unlock (&self->lock);
+}
+
+static void
+osiiso_subprocess_backend_finalize (GObject *object)
+{
+  OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (object);
+
+  g_strfreev (self->worker_argv);
+  g_strfreev (self->environment);
+  g_free (self->module_path);
+  g_clear_pointer (&self->setup, g_bytes_unref);
+  pthread_mutex_destroy (&self->lock);
+
+  G_OBJECT_CLASS (osiiso_subprocess_backend_parent_class)->finalize (object);
+}
+
+static void
+osiiso_subprocess_backend_class_init (OsiisoSubprocessBackendClass *klass)
+{
+  const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_CONSTRUCT | G_PARAM_STATIC_STRINGS;
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  OsiisoBackendClass *backend_class = OSIISO_BACKEND_CLASS (klass);
+
+  object_class->get_property = osiiso_subprocess_backend_get_property;
+  object_class->set_property = osiiso_subprocess_backend_set_property;
+  object_class->finalize = osiiso_subprocess_backend_finalize;
+
+  backend_class->get_capabilities = osiiso_subprocess_backend_get_capabilities;
+  backend_class->get_default_workers = osiiso_subprocess_backend_get_default_workers;
+  backend_class->open = osiiso_subprocess_backend_open;
+  backend_class->wake = osiiso_subprocess_backend_wake;
+  backend_class->interrupt = osiiso_subprocess_backend_interrupt;
+  backend_class->workers_changed = osiiso_subprocess_backend_workers_changed;
+  backend_class->close = osiiso_subprocess_backend_close;
+
+  /* The program that workers run and its arguments, looked for in the PATH; without
+   * them, osiiso-worker, which calls functions in modules written in C. */
+  props[PROP_WORKER_ARGV] = g_param_spec_boxed ("worker-argv", NULL, NULL, G_TYPE_STRV, flags);
+  /* What workers have as environment, "NAME=value" each; without it, that of this
+   * process. Commands have their own. */
+  props[PROP_ENVIRONMENT] = g_param_spec_boxed ("environment", NULL, NULL, G_TYPE_STRV, flags);
+  /* Where workers look for modules that are not given by their path: folders, with
+   * colons between them. */
+  props[PROP_MODULE_PATH] = g_param_spec_string ("module-path", NULL, NULL, NULL, flags);
+  /* What each worker gets before its first call; what it does with that is its
+   * program's business. */
+  props[PROP_SETUP] = g_param_spec_boxed ("setup", NULL, NULL, G_TYPE_BYTES, flags);
+  props[PROP_SETUP_ENCODING] = g_param_spec_enum ("setup-encoding", NULL, NULL, OSIISO_TYPE_ENCODING,
+                                                  OSIISO_ENCODING_BYTES, flags);
+  /* How long, in seconds, a process may take to leave a task that was cancelled or
+   * timed out. At half the time it gets SIGTERM, and SIGKILL at the end; one that
+   * cannot be told otherwise gets SIGTERM at once. */
+  props[PROP_GRACE_TIME] = g_param_spec_double ("grace-time", NULL, NULL, 0, 3600, 2, flags);
+  /* How long, in seconds, a worker may take until it greets. */
+  props[PROP_START_TIMEOUT] = g_param_spec_double ("start-timeout", NULL, NULL, 0.001, 3600, 10, flags);
+  /* After how many calls a worker is replaced by a new one; 0: never. */
+  props[PROP_TASKS_PER_WORKER] = g_param_spec_uint ("tasks-per-worker", NULL, NULL, 0, G_MAXUINT, 0, flags);
+  /* How much memory a worker may map, in bytes; 0: as much as this process. */
+  props[PROP_ADDRESS_SPACE_LIMIT] = g_param_spec_uint64 ("address-space-limit", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+  /* How long a worker may compute in its whole life, in seconds, rounded up to whole
+   * ones; 0: as long as this process. */
+  props[PROP_CPU_TIME_LIMIT] = g_param_spec_double ("cpu-time-limit", NULL, NULL, 0, G_MAXUINT, 0, flags);
+  /* How much nicer than this process workers are. */
+  props[PROP_NICE] = g_param_spec_int ("nice", NULL, NULL, -20, 19, 0, flags);
+  /* How many calls a worker may have at a time, one that it runs and others that wait
+   * behind it; 0: one, and more for calls that take less than a millisecond. */
+  props[PROP_WINDOW] = g_param_spec_uint ("window", NULL, NULL, 0, 4096, 0, flags);
+  /* How long a message of a worker may be, in bytes. */
+  props[PROP_MAX_FRAME_SIZE] = g_param_spec_uint ("max-frame-size", NULL, NULL, 4096, G_MAXUINT32 - 64,
+                                                  256 << 20, flags);
+  g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
+}
+
+static void
+osiiso_subprocess_backend_init (OsiisoSubprocessBackend *self)
+{
+  pthread_mutex_init (&self->lock, NULL);
+}

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "osiiso-worker-private.h"
+
+/* What goes over the socket of a worker, and over its standard error. */
+
+/* So that one worker does not keep the thread from the others. */
+#define N_READS 8
+
+/* Shorter values are copied, longer ones keep the memory that they came in. */
+#define COPY_LIMIT 16384
+
+/* Out */
+
+void
+osiiso_worker_send_greeting (OsiisoWorker *self)
+{
+  const OsiisoWorkerSettings *settings = self->settings;
+  const guint32 max = settings->max_frame != 0 ? settings->max_frame : OSIISO_FRAME_MAX_DEFAULT;
+
+  osiiso_frame_buffer_append_parent_hello (&self->out, OSIISO_FRAME_PROTOCOL, "osiiso", max);
+  if (settings->setup != NULL)
+    osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_DEFINE, 0, settings->setup_encoding, "",
+                                g_bytes_get_data (settings->setup, NULL), g_bytes_get_size (settings->setup));
+}
+
+void
+osiiso_worker_send_control (OsiisoWorker   *self,
+                            OsiisoFrameKind kind,
+                            guint32         id)
+{
+  osiiso_frame_buffer_append (&self->out, kind, id, 0, "", NULL, 0);
+}
+
+/* Once for each worker, and again when it is another one. */
+static void
+send_preamble (OsiisoWorker *self,
+               OsiisoCall   *call)
+{
+  GBytes *preamble = osiiso_call_get_preamble (call);
+  const char *function = osiiso_call_get_function (call);
+
+  if (preamble == NULL)
+    return;
+  if (self->preambles == NULL)
+    self->preambles = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_bytes_unref);
+  if (g_hash_table_lookup (self->preambles, function) == preamble)
+    return;
+  g_hash_table_insert (self->preambles, g_strdup (function), g_bytes_ref (preamble));
+  osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_DEFINE, 0, OSIISO_ENCODING_BYTES, function,
+                              g_bytes_get_data (preamble, NULL), g_bytes_get_size (preamble));
+}
+
+void
+osiiso_worker_send_call (OsiisoWorker *self,
+                         OsiisoJob    *job,
+                         OsiisoCall   *call)
+{
+  const char *function = osiiso_call_get_function (call);
+  const char *json;
+  GBytes *bytes;
+
+  send_preamble (self, call);
+  switch (osiiso_call_get_encoding (call))
+    {
+    case OSIISO_ENCODING_GVARIANT:
+      osiiso_frame_buffer_append_variant (&self->out, OSIISO_FRAME_CALL, job->id, function,
+                                          osiiso_call_get_args (call));
+      break;
+    case OSIISO_ENCODING_JSON:
+      json = osiiso_call_get_json (call);
+      osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_CALL, job->id, OSIISO_ENCODING_JSON, function,
+                                  json, strlen (json));
+      break;
+    case OSIISO_ENCODING_BYTES:
+      bytes = osiiso_call_get_bytes (call);
+      osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_CALL, job->id, OSIISO_ENCODING_BYTES, function,
+                                  g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+      break;
+    case OSIISO_ENCODING_NONE:
+    default:
+      osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_CALL, job->id, 0, function, NULL, 0);
+      break;
+    }
+}
+
+static void
+set_blocked (OsiisoWorker *self,
+             gboolean      blocked)
+{
+  if (self->blocked == blocked)
+    return;
+  self->blocked = blocked;
+  g_source_modify_unix_fd (self->source, self->fd_tag, blocked ? G_IO_IN | G_IO_OUT : G_IO_IN);
+}
+
+void
+osiiso_worker_flush (OsiisoWorker *self)
+{
+  const guint8 *data;
+  gsize length;
+  gssize n;
+
+  while (self->fd >= 0 && (data = osiiso_frame_buffer_peek (&self->out, &length)) != NULL && length > 0)
+    {
+      n = send (self->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (n > 0)
+        {
+          osiiso_frame_buffer_consume (&self->out, (gsize) n);
+        }
+      else if (errno == EAGAIN)
+        {
+          set_blocked (self, TRUE);
+          return;
+        }
+      else if (errno != EINTR)
+        {
+          /* Nobody reads it any more; what was written before that may still
+           * have to be read. */
+          osiiso_frame_buffer_clear (&self->out);
+          break;
+        }
+    }
+  if (self->fd >= 0)
+    set_blocked (self, FALSE);
+}
+
+/* In */
+
+static void
+did_wrong (OsiisoWorker *self,
+           const char   *format,
+           ...) G_GNUC_PRINTF (2, 3);
+
+static void
+did_wrong (OsiisoWorker *self,
+           const char   *format,
+           ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  osiiso_worker_did_wrong (self, g_error_new_valist (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, format, args));
+  va_end (args);
+}
+
+static OsiisoJob *
+find_job (OsiisoWorker *self,
+          guint32       id)
+{
+  for (GList *l = self->jobs.head; l != NULL; l = l->next)
+    {
+      if (((OsiisoJob *) l->data)->id == id)
+        return l->data;
+    }
+  return NULL;
+}
+
+/* The job of a frame that needs one. */
+static OsiisoJob *
+require_job (OsiisoWorker      *self,
+             const OsiisoFrame *frame,
+             const char        *what)
+{
+  OsiisoJob *job = find_job (self, frame->id);
+
+  if (job == NULL)
+    did_wrong (self, "sent %s of call %u, which it does not have", what, frame->id);
+  return job;
+}
+
+static void
+handle_hello (OsiisoWorker      *self,
+              const OsiisoFrame *frame)
+{
+  if (self->state != OSIISO_WORKER_STARTING)
+    {
+      if (self->state == OSIISO_WORKER_READY)
+        did_wrong (self, "sent a second greeting");
+      return;
+    }
+  if (frame->id != OSIISO_FRAME_PROTOCOL)
+    {
+      did_wrong (self, "speaks version %u of the protocol of workers, not version %d", frame->id, OSIISO_FRAME_PROTOCOL);
+      return;
+    }
+  self->can_cancel = osiiso_frame_hello_has_word (frame, "cancel");
+  self->can_recall = osiiso_frame_hello_has_word (frame, "recall");
+  osiiso_worker_greeted (self);
+}
+
+/* FALSE when the payload is not what the encoding says. */
+static gboolean
+return_result (OsiisoWorker  *self,
+               OsiisoAttempt *attempt,
+               OsiisoFrame   *frame)
+{
+  g_autoptr (GVariant) variant = NULL;
+  g_autoptr (GBytes) bytes = NULL;
+  g_autofree char *text = NULL;
+
+  switch (frame->encoding)
+    {
+    case OSIISO_ENCODING_NONE:
+      osiiso_attempt_return_none (attempt);
+      return TRUE;
+    case OSIISO_ENCODING_GVARIANT:
+      if (frame->length <= COPY_LIMIT)
+        {
+          variant = osiiso_frame_dup_variant (frame);
+        }
+      else
+        {
+          bytes = osiiso_frame_reader_dup_payload (&self->in, frame);
+          variant = osiiso_frame_variant_from_bytes (bytes);
+        }
+      if (variant == NULL)
+        {
+          did_wrong (self, "sent a result that is not a GVariant, though it says so");
+          return FALSE;
+        }
+      osiiso_attempt_return_variant (attempt, variant);
+      return TRUE;
+    case OSIISO_ENCODING_JSON:
+      if (!g_utf8_validate_len ((const char *) frame->payload, frame->length, NULL))
+        {
+          did_wrong (self, "sent a text that is not UTF-8");
+          return FALSE;
+        }
+      text = g_strndup ((const char *) frame->payload, frame->length);
+      osiiso_attempt_return_string (attempt, text);
+      return TRUE;
+    case OSIISO_ENCODING_BYTES:
+      bytes = osiiso_frame_reader_dup_payload (&self->in, frame);
+      osiiso_attempt_return_bytes (attempt, bytes);
+      return TRUE;
+    default:
+      did_wrong (self, "sent a result in the encoding %u, which does not exist", frame->encoding);
+      return FALSE;
+    }
+}
+
+static void
+handle_result (OsiisoWorker *self,
+               OsiisoFrame  *frame)
+{
+  OsiisoJob *job = require_job (self, frame, "a result");
+
+  if (job == NULL || (job->attempt != NULL && !return_result (self, job->attempt, frame)))
+    return;
+  self->n_answered++;
+  self->n_news++;
+  osiiso_worker_remove_job (self, job);
+}
+
+/* FALSE when the details are not what their encoding says. */
+static gboolean
+init_details (OsiisoWorker           *self,
+              const OsiisoFrame      *frame,
+              const OsiisoFrameError *parsed,
+              GValue                 *details)
+{
+  const char *text = (const char *) parsed->details;
+  GVariant *variant;
+
+  switch (frame->encoding)
+    {
+    case OSIISO_ENCODING_NONE:
+      return TRUE;
+    case OSIISO_ENCODING_GVARIANT:
+      variant = osiiso_frame_variant_from_data (parsed->details, parsed->details_length);
+      if (variant == NULL)
+        break;
+      g_value_init (details, G_TYPE_VARIANT);
+      g_value_take_variant (details, variant);
+      return TRUE;
+    case OSIISO_ENCODING_JSON:
+      if (!g_utf8_validate_len (text, parsed->details_length, NULL))
+        break;
+      g_value_init (details, G_TYPE_STRING);
+      g_value_take_string (details, g_strndup (text, parsed->details_length));
+      return TRUE;
+    case OSIISO_ENCODING_BYTES:
+      g_value_init (details, G_TYPE_BYTES);
+      g_value_take_boxed (details, g_bytes_new (text, parsed->details_length));
+      return TRUE;
+    default:
+      break;
+    }
+  did_wrong (self, "sent details of an error that are not in the encoding that it says, %u", frame->encoding);
+  return FALSE;
+}
+
+static void
+handle_error (OsiisoWorker      *self,
+              const OsiisoFrame *frame)
+{
+  g_auto (GValue) details = G_VALUE_INIT;
+  OsiisoFrameError parsed;
+  OsiisoJob *job = NULL;
+
+  if (!osiiso_frame_parse_error (frame, &parsed))
+    {
+      did_wrong (self, "sent an error that cannot be read");
+      return;
+    }
+  /* Its set-up has failed, before any call. */
+  if (frame->id == 0 && self->n_answered == 0)
+    {
+      g_clear_error (&self->start_error);
+      self->start_error = osiiso_frame_dup_gerror (frame, &parsed);
+      g_prefix_error (&self->start_error, "a worker could not be set up: ");
+      osiiso_worker_retire (self);
+      return;
+    }
+  job = require_job (self, frame, "an error");
+  if (job == NULL || !init_details (self, frame, &parsed, &details))
+    return;
+  if (job->attempt != NULL)
+    osiiso_attempt_return_error_details (job->attempt, osiiso_frame_dup_gerror (frame, &parsed),
+                                         G_IS_VALUE (&details) ? &details : NULL);
+  self->n_answered++;
+  self->n_news++;
+  osiiso_worker_remove_job (self, job);
+}
+
+static void
+handle_progress (OsiisoWorker      *self,
+                 const OsiisoFrame *frame)
+{
+  OsiisoJob *job = require_job (self, frame, "progress");
+  g_autofree char *text = NULL;
+  double fraction;
+
+  if (job == NULL)
+    return;
+  if (!osiiso_frame_parse_progress (frame, &fraction, &text))
+    did_wrong (self, "sent progress that cannot be read");
+  else if (job->attempt != NULL)
+    osiiso_attempt_set_progress (job->attempt, fraction, text);
+}
+
+static void
+handle_recalled (OsiisoWorker      *self,
+                 const OsiisoFrame *frame)
+{
+  OsiisoJob *job = find_job (self, frame->id);
+
+  if (job == NULL || !job->recalled)
+    {
+      did_wrong (self, "gave call %u back, which was not called back", frame->id);
+      return;
+    }
+  if (job->attempt != NULL)
+    osiiso_attempt_give_back (job->attempt);
+  osiiso_worker_remove_job (self, job);
+}
+
+static void
+handle_frame (OsiisoWorker *self,
+              OsiisoFrame  *frame)
+{
+  if (self->state == OSIISO_WORKER_STARTING && frame->kind != OSIISO_FRAME_HELLO && frame->kind != OSIISO_FRAME_ERROR)
+    {
+      did_wrong (self, "sent a frame of kind %d before it greeted", frame->kind);
+      return;
+    }
+  switch (frame->kind)
+    {
+    case OSIISO_FRAME_RESULT:
+      handle_result (self, frame);
+      break;
+    case OSIISO_FRAME_ERROR:
+      handle_error (self, frame);
+      break;
+    case OSIISO_FRAME_PROGRESS:
+      handle_progress (self, frame);
+      break;
+    case OSIISO_FRAME_RECALLED:
+      handle_recalled (self, frame);
+      break;
+    case OSIISO_FRAME_HELLO:
+      handle_hello (self, frame);
+      break;
+    case OSIISO_FRAME_DEFINE:
+    case OSIISO_FRAME_CALL:
+    case OSIISO_FRAME_CANCEL:
+    case OSIISO_FRAME_RECALL:
+    default:
+      did_wrong (self, "sent a frame of kind %d, which only the other side sends", frame->kind);
+      break;
+    }
+}
+
+static void
+handle_frames (OsiisoWorker *self)
+{
+  GError *error = NULL;
+  OsiisoFrame frame;
+  OsiisoFrameState state = OSIISO_FRAME_MORE;
+
+  while (self->wrong == NULL && (state = osiiso_frame_reader_peek (&self->in, &frame, &error)) == OSIISO_FRAME_READY)
+    {
+      handle_frame (self, &frame);
+      osiiso_frame_reader_skip (&self->in);
+    }
+  if (state == OSIISO_FRAME_BROKEN)
+    {
+      did_wrong (self, "sent what is not a frame: %s", error->message);
+      g_clear_error (&error);
+    }
+}
+
+/* FALSE when there is no more, now or for ever. */
+static gboolean
+read_some (OsiisoWorker *self)
+{
+  gsize room;
+  guint8 *data = osiiso_frame_reader_reserve (&self->in, &room);
+  gssize n;
+
+  do
+    n = recv (self->fd, data, room, MSG_DONTWAIT);
+  while (n < 0 && errno == EINTR);
+  if (n > 0)
+    {
+      osiiso_frame_reader_commit (&self->in, (gsize) n);
+      handle_frames (self);
+      return (gsize) n == room;
+    }
+  if (n == 0 || errno != EAGAIN)
+    osiiso_worker_lost (self);
+  return FALSE;
+}
+
+void
+osiiso_worker_read (OsiisoWorker *self)
+{
+  for (int i = 0; i < N_READS && self->fd >= 0 && self->wrong == NULL && read_some (self); i++)
+    ;
+}
+
+void
+osiiso_worker_read_rest (OsiisoWorker *self)
+{
+  while (self->fd >= 0 && self->wrong == NULL && read_some (self))
+    ;
+  if (self->err_fd >= 0)
+    osiiso_worker_read_stderr (self);
+}
+
+/* Standard error */
+
+/* Passed on, as if nobody was in between. What nobody takes there is lost rather
+ * than waited for. */
+static void
+pass_on (const char *data,
+         gsize       length)
+{
+  struct pollfd poll_fd = { STDERR_FILENO, POLLOUT, 0 };
+  gssize n;
+
+  if (poll (&poll_fd, 1, 0) != 1 || !(poll_fd.revents & POLLOUT))
+    return;
+  do
+    n = write (STDERR_FILENO, data, length);
+  while (n < 0 && errno == EINTR);
+}
+
+void
+osiiso_worker_read_stderr (OsiisoWorker *self)
+{
+  /* A pipe that has room takes so much without blocking. */
+  char data[4096];
+  gssize n;
+
+  for (int i = 0; i < N_READS; i++)
+    {
+      do
+        n = read (self->err_fd, data, sizeof data);
+      while (n < 0 && errno == EINTR);
+      if (n < 0 && errno == EAGAIN)
+        return;
+      if (n <= 0)
+        {
+          g_source_remove_unix_fd (self->source, self->err_tag);
+          close (self->err_fd);
+          self->err_fd = -1;
+          return;
+        }
+      pass_on (data, (gsize) n);
+      g_string_append_len (self->tail, data, n);
+      if (self->tail->len > OSIISO_WORKER_TAIL)
+        g_string_erase (self->tail, 0, (gssize) (self->tail->len - OSIISO_WORKER_TAIL));
+    }
+}

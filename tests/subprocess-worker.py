@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A worker that does what its calls say, also wrong things.
+
+Its only argument says how it starts. A call has JSON as its argument.
+"""
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+
+HELLO, DEFINE, CALL, RESULT, ERROR, PROGRESS, CANCEL, RECALL, RECALLED = range(1, 10)
+
+sock = socket.socket(fileno=int(os.environ.get('OSIISO_WORKER_FD', '3')))
+buffered = b''
+defined = {}
+n_starts = 0
+
+
+def frame(kind, id=0, payload=b'', encoding='J', name='', length=None):
+    name = name.encode()
+    encoding = ord(encoding) if encoding else 0
+    body = len(name) + len(payload) if length is None else length
+    return struct.pack('<IIBBH', body, id, kind, encoding, len(name)) + name + payload
+
+
+def send(data):
+    sock.sendall(data)
+
+
+def receive():
+    global buffered
+    while True:
+        if len(buffered) >= 12:
+            body, id, kind, encoding, name = struct.unpack_from('<IIBBH', buffered)
+            if len(buffered) >= 12 + body:
+                whole, buffered = buffered[12:12 + body], buffered[12 + body:]
+                return kind, id, encoding, whole[:name].decode(), whole[name:]
+        data = sock.recv(1 << 20)
+        if not data:
+            sys.exit(0)
+        buffered += data
+
+
+def reply(id, value):
+    send(frame(RESULT, id, json.dumps(value).encode()))
+
+
+def start(how):
+    words = 'cancel'
+    if how == 'silent':
+        while True:
+            signal.pause()
+    elif how == 'version':
+        send(frame(HELLO, 77, encoding=''))
+        signal.pause()
+    elif how == 'exit':
+        print('cannot go on', file=sys.stderr)
+        sys.exit(3)
+    elif how == 'garbage':
+        send(b'this is not a frame at all, but it is long enough to be one')
+        signal.pause()
+    elif how == 'greet-and-exit':
+        send(frame(HELLO, 1, encoding='', name='test'))
+        sys.exit(0)
+    elif how.startswith('until:'):
+        # Fails until there is a file of that name.
+        if not os.path.exists(how[6:]):
+            sys.exit(4)
+    elif how == 'no-words':
+        words = ''
+    send(frame(HELLO, 1, words.encode(), encoding='', name='test'))
+
+
+def handle(id, name, payload):
+    value = json.loads(payload) if payload else None
+    if name == 'echo':
+        reply(id, value)
+    elif name == 'pid':
+        reply(id, os.getpid())
+    elif name == 'defined':
+        reply(id, {key: value.decode() for key, value in defined.items()})
+    elif name == 'preamble':
+        reply(id, defined.get(value, b'').decode())
+    elif name == 'error':
+        message = value['message'].encode()
+        send(frame(ERROR, id, struct.pack('<iI', value['code'], len(message)) + message + b'"details"',
+                   name=value['domain']))
+    elif name == 'raw':
+        send(bytes.fromhex(value))
+        signal.pause()
+    elif name == 'truncated':
+        send(frame(RESULT, id, b'[1, 2', length=100))
+        sys.exit(0)
+    elif name == 'oversized':
+        send(frame(RESULT, id, length=0xfffffff0))
+        signal.pause()
+    elif name == 'kind':
+        send(frame(99, id))
+        signal.pause()
+    elif name == 'other-side':
+        send(frame(CALL, id))
+        signal.pause()
+    elif name == 'encoding':
+        send(frame(RESULT, id, b'x', encoding='Z'))
+        signal.pause()
+    elif name == 'not-a-variant':
+        send(frame(RESULT, id, b'\xff\xfe\xfd', encoding='V'))
+        signal.pause()
+    elif name == 'not-text':
+        send(frame(RESULT, id, b'\xff\xfe\xfd'))
+        signal.pause()
+    elif name == 'not-an-error':
+        send(frame(ERROR, id, b'\x01'))
+        signal.pause()
+    elif name == 'not-progress':
+        send(frame(PROGRESS, id, b'\x01'))
+        signal.pause()
+    elif name == 'unknown-id':
+        send(frame(RESULT, id + 1000, b'1'))
+        signal.pause()
+    elif name == 'twice':
+        send(frame(RESULT, id, b'1') + frame(RESULT, id, b'1'))
+    elif name == 'not-recalled':
+        send(frame(RECALLED, id, encoding=''))
+        signal.pause()
+    elif name == 'greet-again':
+        send(frame(HELLO, 1, encoding='', name='test'))
+        signal.pause()
+    elif name == 'close':
+        sock.close()
+        signal.pause()
+    elif name == 'deaf':
+        # Neither listens nor ends when it is told to.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with open(value, 'w') as file:
+            file.write(str(os.getpid()))
+        while True:
+            signal.pause()
+    elif name == 'crash':
+        print(value, file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGSEGV)
+        signal.pause()
+    elif name == 'wait-for':
+        while not os.path.exists(value):
+            time.sleep(0.001)
+        reply(id, True)
+    elif name == 'fds':
+        reply(id, sorted(int(fd) for fd in os.listdir('/proc/self/fd')
+                         if os.path.exists('/proc/self/fd/' + fd)))
+    else:
+        send(frame(ERROR, id, struct.pack('<iI', 1, 0), encoding='', name='unknown-function'))
+
+
+def main():
+    start(sys.argv[1] if len(sys.argv) > 1 else '')
+    while True:
+        kind, id, encoding, name, payload = receive()
+        if kind == CALL:
+            handle(id, name, payload)
+        elif kind == DEFINE:
+            if name == '' and payload == b'fail':
+                message = b'no such thing'
+                send(frame(ERROR, 0, struct.pack('<iI', 7, len(message)) + message, encoding='', name='test-domain'))
+                sys.exit(1)
+            defined[name] = payload
+
+
+main()
