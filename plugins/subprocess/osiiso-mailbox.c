@@ -85,6 +85,9 @@ osiiso_mailbox_new (OsiisoMailboxFunc func,
   atomic_init (&self->bits, 0);
   atomic_init (&self->sleeping, FALSE);
   self->tag = g_source_add_unix_fd (&self->source, fd, G_IO_IN);
+  g_source_set_static_name (&self->source, "OsiisoMailbox");
+  /* See OsiisoWorker. */
+  g_source_set_can_recurse (&self->source, TRUE);
   g_source_set_callback (&self->source, (GSourceFunc) (void *) func, data, NULL);
   return self;
 }

@@ -496,6 +496,9 @@ attach (OsiisoWorker *self,
   self->source = g_source_new (&worker_source_funcs, sizeof (WorkerSource));
   ((WorkerSource *) self->source)->worker = self;
   g_source_set_static_name (self->source, "OsiisoWorker");
+  /* It does not, but then its descriptors are not taken out and put back, with
+   * wake-ups, each time that it is dispatched. */
+  g_source_set_can_recurse (self->source, TRUE);
   self->fd_tag = g_source_add_unix_fd (self->source, self->fd, G_IO_IN);
   self->err_tag = g_source_add_unix_fd (self->source, self->err_fd, G_IO_IN);
   g_source_attach (self->source, context);
