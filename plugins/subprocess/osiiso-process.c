@@ -15,6 +15,10 @@
 # define P_PIDFD 3
 #endif
 
+/* Kilobytes. The kernel counts pages for each processor apart, and adds them up
+ * now and then. */
+#define SLACK_PER_CPU (4 * 32)
+
 /* The source waits for the pidfd and, while the process is being stopped, for
  * the time to kill it. */
 struct _OsiisoProcess
@@ -25,7 +29,7 @@ struct _OsiisoProcess
   pid_t               pid;
   OsiisoProcessExited exited;     /* (nullable): NULL once it was freed */
   gpointer            user_data;
-  long                our_peak;   /* kB, when the process began */
+  long                our_peak;   /* kB, right after exec */
   gint64              kill_time;  /* monotonic us; only while it is being stopped */
   guint               stopping : 1;
   guint               killed   : 1;
@@ -101,7 +105,7 @@ reap (OsiisoProcess *self)
     signal_group (self, SIGKILL);
   if (!wait_for (self, &status, &usage))
     return;
-  if (usage.ru_maxrss <= self->our_peak)
+  if (usage.ru_maxrss <= self->our_peak + SLACK_PER_CPU * (long) g_get_num_processors ())
     usage.ru_maxrss = 0;
 
   self->over = TRUE;
@@ -171,14 +175,14 @@ osiiso_process_spawn (const OsiisoProcessSpec *spec,
   g_return_val_if_fail (spec->argv != NULL && spec->argv[0] != NULL, NULL);
   g_return_val_if_fail (exited != NULL, NULL);
 
-  getrusage (RUSAGE_SELF, &usage);
-  self->our_peak = usage.ru_maxrss;
   self->exited = exited;
   self->user_data = user_data;
   self->pid = osiiso_process_spawn_pid (spec, error);
   if (self->pid < 0 || !open_pidfd (self, spec->argv[0], error))
     return NULL;
 
+  getrusage (RUSAGE_SELF, &usage);
+  self->our_peak = usage.ru_maxrss;
   self->source = g_source_new (&process_source_funcs, sizeof (ProcessSource));
   ((ProcessSource *) self->source)->process = self;
   g_source_set_static_name (self->source, "OsiisoProcess");
