@@ -14,7 +14,7 @@ import time
 HELLO, DEFINE, CALL, RESULT, ERROR, PROGRESS, CANCEL, RECALL, RECALLED = range(1, 10)
 
 sock = socket.socket(fileno=int(os.environ.get('OSIISO_WORKER_FD', '3')))
-buffered = b''
+buffered = bytearray()
 defined = {}
 n_starts = 0
 
@@ -31,21 +31,27 @@ def send(data):
 
 
 def receive():
-    global buffered
     while True:
         if len(buffered) >= 12:
             body, id, kind, encoding, name = struct.unpack_from('<IIBBH', buffered)
             if len(buffered) >= 12 + body:
-                whole, buffered = buffered[12:12 + body], buffered[12 + body:]
+                whole = bytes(buffered[12:12 + body])
+                del buffered[:12 + body]
                 return kind, id, encoding, whole[:name].decode(), whole[name:]
         data = sock.recv(1 << 20)
         if not data:
             sys.exit(0)
-        buffered += data
+        buffered.extend(data)
 
 
 def reply(id, value):
     send(frame(RESULT, id, json.dumps(value).encode()))
+
+
+def tell(path):
+    """Writes the process id into a pipe that somebody reads."""
+    with open(path, 'w') as file:
+        file.write(str(os.getpid()))
 
 
 def start(how):
@@ -75,7 +81,7 @@ def start(how):
 
 
 def handle(id, name, payload):
-    value = json.loads(payload) if payload else None
+    value = json.loads(payload) if payload and name != 'echo-bytes' else None
     if name == 'echo':
         reply(id, value)
     elif name == 'pid':
@@ -135,10 +141,29 @@ def handle(id, name, payload):
     elif name == 'deaf':
         # Neither listens nor ends when it is told to.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        with open(value, 'w') as file:
-            file.write(str(os.getpid()))
+        tell(value)
         while True:
             signal.pause()
+    elif name == 'stay':
+        tell(value)
+        while True:
+            signal.pause()
+    elif name == 'until-cancelled':
+        tell(value)
+        while True:
+            kind, cancelled, _, _, _ = receive()
+            if kind == CANCEL and cancelled == id:
+                reply(id, 'cancelled')
+                return
+    elif name == 'crash-once':
+        if os.path.exists(value):
+            os.unlink(value)
+            os.abort()
+        reply(id, os.getpid())
+    elif name == 'exit':
+        sys.exit(value)
+    elif name == 'echo-bytes':
+        send(frame(RESULT, id, payload, encoding='B'))
     elif name == 'crash':
         print(value, file=sys.stderr, flush=True)
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -147,6 +172,8 @@ def handle(id, name, payload):
         while not os.path.exists(value):
             time.sleep(0.001)
         reply(id, True)
+    elif name == 'environment':
+        reply(id, sorted(os.environ))
     elif name == 'fds':
         reply(id, sorted(int(fd) for fd in os.listdir('/proc/self/fd')
                          if os.path.exists('/proc/self/fd/' + fd)))

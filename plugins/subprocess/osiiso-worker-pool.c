@@ -270,8 +270,12 @@ start_failed (OsiisoWorkerPool *self,
   self->n_failed++;
   self->start_due = g_get_monotonic_time () + MIN (pause, LAST_PAUSE);
   set_timer (self);
-  if (count_state (self, OSIISO_WORKER_READY) > 0)
-    return;
+  /* Others do the work. */
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      if (is_ready (self->workers->pdata[i]) && osiiso_worker_has_started (self->workers->pdata[i]))
+        return;
+    }
   if (hopeless || self->n_failed >= MOST_STARTS)
     {
       g_autoptr (GError) all = g_error_copy (error);
@@ -333,9 +337,9 @@ start_workers (OsiisoWorkerPool *self)
     }
 }
 
-/* Those that have had their share, and those that are too many. */
+/* Sends those away that have had their share, and those that are too many. */
 static void
-retire_workers (OsiisoWorkerPool *self)
+look_at_workers (OsiisoWorkerPool *self)
 {
   guint n_live = count_state (self, OSIISO_WORKER_READY) + count_state (self, OSIISO_WORKER_STARTING);
 
@@ -343,9 +347,10 @@ retire_workers (OsiisoWorkerPool *self)
     {
       OsiisoWorker *worker = self->workers->pdata[i];
 
+      if (osiiso_worker_has_started (worker))
+        self->n_failed = 0;
       if (!is_ready (worker) || osiiso_worker_get_n_jobs (worker) > 0)
         continue;
-      self->n_failed = 0;
       if (n_live > self->limit || osiiso_worker_is_used_up (worker))
         {
           osiiso_worker_retire (worker);
@@ -465,7 +470,7 @@ settle (OsiisoWorkerPool *self)
   if (!self->closing && self->changed)
     {
       self->changed = FALSE;
-      retire_workers (self);
+      look_at_workers (self);
       hand_out (self);
       begin_ahead (self);
       take_now (self);

@@ -46,6 +46,12 @@ osiiso_worker_is_busy (OsiisoWorker *self)
 }
 
 gboolean
+osiiso_worker_has_started (OsiisoWorker *self)
+{
+  return self->greeted && (self->settings->setup == NULL || self->n_answered > 0);
+}
+
+gboolean
 osiiso_worker_is_used_up (OsiisoWorker *self)
 {
   return self->settings->tasks_per_worker > 0 && self->n_given >= self->settings->tasks_per_worker;

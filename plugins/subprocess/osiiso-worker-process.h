@@ -48,6 +48,8 @@ guint             osiiso_worker_get_n_jobs (OsiisoWorker *self);
 gboolean          osiiso_worker_is_busy    (OsiisoWorker *self);
 /* How many calls it may be given besides those that it has. */
 guint             osiiso_worker_get_room   (OsiisoWorker *self);
+/* Whether its start has been a success, as far as that shows. */
+gboolean          osiiso_worker_has_started (OsiisoWorker *self);
 /* Whether it has got as many calls as one worker may. */
 gboolean          osiiso_worker_is_used_up (OsiisoWorker *self);
 
