@@ -391,6 +391,8 @@ osiiso_command_runner_start (OsiisoCommand             *command,
   self->source = g_source_new (&runner_source_funcs, sizeof (RunnerSource));
   ((RunnerSource *) self->source)->runner = self;
   g_source_set_static_name (self->source, "OsiisoCommandRunner");
+  /* As for OsiisoProcess. */
+  g_source_set_can_recurse (self->source, TRUE);
 
   if (!spawn (self, limits, context, error))
     {

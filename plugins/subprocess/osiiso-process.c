@@ -15,10 +15,6 @@
 # define P_PIDFD 3
 #endif
 
-/* Kilobytes. The kernel counts pages for each processor apart, and adds them up
- * now and then. */
-#define SLACK_PER_CPU (4 * 32)
-
 /* The source waits for the pidfd and, while the process is being stopped, for
  * the time to kill it. */
 struct _OsiisoProcess
@@ -66,6 +62,18 @@ destroy (OsiisoProcess *self)
   self->pidfd = -1;
 }
 
+/* Kilobytes, by which the kernel may be wrong: it counts pages for each processor
+ * apart, and adds them up now and then. */
+static long
+memory_slack (void)
+{
+  static gsize slack;
+
+  if (g_once_init_enter (&slack))
+    g_once_init_leave (&slack, 4 * 32 * g_get_num_processors ());
+  return (long) slack;
+}
+
 /* By its descriptor: the id may be somebody else's if we were not the first. */
 static gboolean
 wait_for (OsiisoProcess *self,
@@ -105,7 +113,7 @@ reap (OsiisoProcess *self)
     signal_group (self, SIGKILL);
   if (!wait_for (self, &status, &usage))
     return;
-  if (usage.ru_maxrss <= self->our_peak + SLACK_PER_CPU * (long) g_get_num_processors ())
+  if (usage.ru_maxrss <= self->our_peak + memory_slack ())
     usage.ru_maxrss = 0;
 
   self->over = TRUE;
@@ -186,6 +194,9 @@ osiiso_process_spawn (const OsiisoProcessSpec *spec,
   self->source = g_source_new (&process_source_funcs, sizeof (ProcessSource));
   ((ProcessSource *) self->source)->process = self;
   g_source_set_static_name (self->source, "OsiisoProcess");
+  /* It does not, but then its descriptor is not taken out and put back, with
+   * wake-ups, each time that it is dispatched. */
+  g_source_set_can_recurse (self->source, TRUE);
   if (self->pidfd >= 0)
     self->tag = g_source_add_unix_fd (self->source, self->pidfd, G_IO_IN);
   else
