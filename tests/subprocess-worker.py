@@ -166,6 +166,8 @@ def handle(id, name, payload):
         send(frame(RESULT, id, payload, encoding='B'))
     elif name == 'crash':
         print(value, file=sys.stderr, flush=True)
+        memory = bytearray(200 << 20)
+        memory[::4096] = memory[1::4096]
         os.kill(os.getpid(), signal.SIGSEGV)
         signal.pause()
     elif name == 'wait-for':

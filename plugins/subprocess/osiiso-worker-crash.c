@@ -10,6 +10,8 @@
 char *
 osiiso_worker_describe_exit (int wait_status)
 {
+  if (wait_status == OSIISO_PROCESS_STATUS_LOST)
+    return g_strdup ("ended (somebody else has asked for its status)");
   if (WIFSIGNALED (wait_status))
     return g_strdup_printf ("was killed by signal %d (%s)", WTERMSIG (wait_status), strsignal (WTERMSIG (wait_status)));
   return g_strdup_printf ("exited with status %d", WEXITSTATUS (wait_status));
@@ -56,6 +58,7 @@ append_last_lines (OsiisoWorker *self,
     g_string_append_printf (text, "; the last that it wrote to standard error: %s", lines);
 }
 
+/* 0 when it is not known. */
 static guint64
 get_peak_rss (OsiisoWorker *self)
 {
@@ -68,7 +71,6 @@ osiiso_worker_new_crash_error (OsiisoWorker *self,
                                const char   *function)
 {
   GString *text = begin_message (self);
-  g_autofree char *rss = g_format_size_full (get_peak_rss (self), G_FORMAT_SIZE_IEC_UNITS);
   GError *error;
 
   g_string_append_printf (text, " while it ran '%s'", function);
@@ -82,7 +84,8 @@ osiiso_worker_new_crash_error (OsiisoWorker *self,
     {
       g_string_append (text, ", in the middle of a frame");
     }
-  g_string_append_printf (text, "; its peak memory was %s", rss);
+  if (get_peak_rss (self) > 0)
+    g_string_append_printf (text, "; its peak memory was %.1f MiB", (double) get_peak_rss (self) / (1 << 20));
   append_last_lines (self, text);
   error = g_error_new_literal (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, text->str);
   g_string_free (text, TRUE);
@@ -121,11 +124,14 @@ osiiso_worker_init_details (OsiisoWorker *self,
 
   g_variant_dict_init (&dict, NULL);
   g_variant_dict_insert (&dict, "pid", "i", (gint32) osiiso_process_get_pid (self->process));
-  if (WIFSIGNALED (self->wait_status))
+  if (self->wait_status == OSIISO_PROCESS_STATUS_LOST)
+    ;
+  else if (WIFSIGNALED (self->wait_status))
     g_variant_dict_insert (&dict, "signal", "i", (gint32) WTERMSIG (self->wait_status));
   else
     g_variant_dict_insert (&dict, "exit-status", "i", (gint32) WEXITSTATUS (self->wait_status));
-  g_variant_dict_insert (&dict, "peak-rss", "t", get_peak_rss (self));
+  if (get_peak_rss (self) > 0)
+    g_variant_dict_insert (&dict, "peak-rss", "t", get_peak_rss (self));
   g_variant_dict_insert (&dict, "user-time", "d", to_seconds (&self->usage.ru_utime));
   g_variant_dict_insert (&dict, "system-time", "d", to_seconds (&self->usage.ru_stime));
   g_variant_dict_insert (&dict, "stderr", "s", text);

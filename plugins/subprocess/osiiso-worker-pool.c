@@ -347,7 +347,7 @@ look_at_workers (OsiisoWorkerPool *self)
     {
       OsiisoWorker *worker = self->workers->pdata[i];
 
-      if (osiiso_worker_has_started (worker))
+      if (osiiso_worker_tell_started (worker))
         self->n_failed = 0;
       if (!is_ready (worker) || osiiso_worker_get_n_jobs (worker) > 0)
         continue;

@@ -54,6 +54,7 @@ struct _OsiisoWorker
   gint64             due;          /* when the timer is to fire; 0: never */
   gboolean           asked;        /* the head was asked to end; due then */
   gboolean           greeted;
+  gboolean           start_told;
   gboolean           unwanted;     /* told to go before it could do anything */
   gboolean           can_cancel;
   gboolean           can_recall;

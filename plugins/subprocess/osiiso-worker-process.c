@@ -52,6 +52,15 @@ osiiso_worker_has_started (OsiisoWorker *self)
 }
 
 gboolean
+osiiso_worker_tell_started (OsiisoWorker *self)
+{
+  if (self->start_told || !osiiso_worker_has_started (self))
+    return FALSE;
+  self->start_told = TRUE;
+  return TRUE;
+}
+
+gboolean
 osiiso_worker_is_used_up (OsiisoWorker *self)
 {
   return self->settings->tasks_per_worker > 0 && self->n_given >= self->settings->tasks_per_worker;

@@ -50,6 +50,8 @@ gboolean          osiiso_worker_is_busy    (OsiisoWorker *self);
 guint             osiiso_worker_get_room   (OsiisoWorker *self);
 /* Whether its start has been a success, as far as that shows. */
 gboolean          osiiso_worker_has_started (OsiisoWorker *self);
+/* The same, once. */
+gboolean          osiiso_worker_tell_started (OsiisoWorker *self);
 /* Whether it has got as many calls as one worker may. */
 gboolean          osiiso_worker_is_used_up (OsiisoWorker *self);
 

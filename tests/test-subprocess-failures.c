@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "test-subprocess-utils.h"
+
+/* Workers that crash, do not start, break the protocol, or do not listen. */
+
+/* Crashes */
+
+static gboolean
+lookup (OsiisoHandle *handle,
+        const char   *key,
+        const char   *format,
+        gpointer      location)
+{
+  GVariant *details = g_value_get_variant (osiiso_handle_get_error_details (handle));
+
+  g_assert_nonnull (details);
+  return g_variant_lookup (details, key, format, location);
+}
+
+static void
+test_crash_signal (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", "window", 4, NULL);
+  g_autoptr (OsiisoHandle) before = subprocess_submit (queue, "pid", NULL, NULL);
+  g_autoptr (OsiisoHandle) crashes = subprocess_submit (queue, "crash", "\"the last words\"", NULL);
+  g_autoptr (OsiisoHandle) behind = subprocess_submit (queue, "pid", NULL, NULL);
+  g_autoptr (OsiisoHandle) last = subprocess_submit (queue, "pid", NULL, NULL);
+  g_autofree char *text = NULL;
+  guint64 rss = 0;
+  int pid = 0;
+  int number = 0;
+  int status = 0;
+
+  subprocess_join (queue);
+  subprocess_expect_crash (crashes, "was killed by signal 11 (Segmentation fault) while it ran 'crash'");
+  subprocess_expect_crash (crashes, "the last words");
+  g_assert_true (lookup (crashes, "signal", "i", &number));
+  g_assert_cmpint (number, ==, SIGSEGV);
+  g_assert_false (lookup (crashes, "exit-status", "i", &status));
+  g_assert_true (lookup (crashes, "peak-rss", "t", &rss));
+  g_assert_cmpuint (rss, >, 200 << 20);
+  g_assert_true (lookup (crashes, "stderr", "s", &text));
+  g_assert_cmpstr (text, ==, "the last words\n");
+  g_assert_true (lookup (crashes, "pid", "i", &pid));
+  g_assert_cmpint (pid, ==, atoi (g_value_get_string (osiiso_handle_get_value (before))));
+  /* What waited behind it ran in the next one. */
+  g_assert_cmpint (pid, !=, atoi (g_value_get_string (osiiso_handle_get_value (behind))));
+  g_assert_cmpint (osiiso_handle_get_status (last), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpuint (osiiso_handle_get_attempts (behind), ==, 1);
+  subprocess_queue_free (queue);
+}
+
+static void
+test_crash_exit (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  g_autoptr (OsiisoHandle) bad = subprocess_submit (queue, "exit", "3", NULL);
+  g_autoptr (OsiisoHandle) good = subprocess_submit (queue, "exit", "0", NULL);
+  int status = -1;
+
+  subprocess_join (queue);
+  subprocess_expect_crash (bad, "exited with status 3 while it ran 'exit'");
+  g_assert_true (lookup (bad, "exit-status", "i", &status));
+  g_assert_cmpint (status, ==, 3);
+  subprocess_expect_crash (good, "exited with status 0");
+  subprocess_queue_free (queue);
+}
+
+static void
+test_crash_retried (void)
+{
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 1, NULL);
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *path = g_build_filename (folder, "once", NULL);
+  g_autofree char *json = g_strdup_printf ("\"%s\"", path);
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+
+  g_assert_true (g_file_set_contents (path, "", 0, NULL));
+  handle = subprocess_submit (queue, "crash-once", json, options);
+  subprocess_join (queue);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, 2);
+  subprocess_queue_free (queue);
+  g_rmdir (folder);
+}
+
+/* One that has nothing to do ends without harm. */
+static void
+test_crash_idle (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  const int pid = subprocess_call_int (queue, "pid", NULL);
+  int pidfd = test_pidfd_open (pid);
+
+  kill (pid, SIGKILL);
+  test_pidfd_await (pidfd);
+  /* The backend may not know it yet; then the call fails like one that ran. */
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = subprocess_submit (queue, "pid", NULL, NULL);
+
+      subprocess_join (queue);
+      if (i == 1)
+        g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+    }
+  subprocess_queue_free (queue);
+}
+
+/* What workers say wrong */
+
+static const struct
+{
+  const char *function;
+  const char *text;
+} wrongs[] = {
+  { "truncated", "in the middle of a frame" },
+  { "oversized", "frame of 4294967280 bytes, at most 268435456 are allowed" },
+  { "kind", "frame of unknown kind 99" },
+  { "other-side", "kind 3, which only the other side sends" },
+  { "encoding", "unknown encoding 90" },
+  { "not-a-variant", "not a GVariant" },
+  { "not-text", "not UTF-8" },
+  { "not-an-error", "an error that cannot be read" },
+  { "not-progress", "progress that cannot be read" },
+  { "unknown-id", "which it does not have" },
+  { "not-recalled", "which was not called back" },
+  { "greet-again", "second greeting" },
+  { "close", "while it ran 'close'" },
+};
+
+static void
+test_wrong (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", "grace-time", 0.2, NULL);
+
+  for (guint i = 0; i < G_N_ELEMENTS (wrongs); i++)
+    {
+      g_autoptr (OsiisoHandle) wrong = subprocess_submit (queue, wrongs[i].function, NULL, NULL);
+      g_autoptr (OsiisoHandle) after = subprocess_submit (queue, "pid", NULL, NULL);
+
+      g_test_message ("%s", wrongs[i].function);
+      subprocess_join (queue);
+      subprocess_expect_crash (wrong, wrongs[i].text);
+      subprocess_expect_crash (wrong, wrongs[i].function);
+      g_assert_cmpint (osiiso_handle_get_status (after), ==, OSIISO_STATUS_SUCCEEDED);
+    }
+  subprocess_queue_free (queue);
+}
+
+static void
+test_answers_twice (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  g_autoptr (OsiisoHandle) twice = subprocess_submit (queue, "twice", NULL, NULL);
+  g_autoptr (OsiisoHandle) after = subprocess_submit (queue, "pid", NULL, NULL);
+
+  subprocess_join (queue);
+  g_assert_cmpint (osiiso_handle_get_status (twice), ==, OSIISO_STATUS_SUCCEEDED);
+  /* It had one more answer than calls; whatever it ran then is not trusted. */
+  g_assert_true (osiiso_handle_is_done (after));
+  subprocess_queue_free (queue);
+}
+
+/* Starts that fail */
+
+static void
+expect_start_failure (const char *how,
+                      GQuark      domain,
+                      int         code,
+                      const char *text)
+{
+  OsiisoQueue *queue = subprocess_queue_new (how, NULL);
+  g_autoptr (OsiisoHandle) first = subprocess_submit (queue, "pid", NULL, NULL);
+  g_autoptr (OsiisoHandle) second = subprocess_submit (queue, "pid", NULL, NULL);
+
+  subprocess_join (queue);
+  subprocess_expect (first, domain, code, text);
+  subprocess_expect (second, domain, code, "5 times in a row");
+  subprocess_queue_free (queue);
+}
+
+static void
+test_start_exit (void)
+{
+  expect_start_failure ("exit", OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, "cannot go on");
+}
+
+static void
+test_start_version (void)
+{
+  expect_start_failure ("version", OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, "version 77 of the protocol");
+}
+
+static void
+test_start_garbage (void)
+{
+  expect_start_failure ("garbage", OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, "not a frame");
+}
+
+static void
+test_start_silent (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("silent", "start-timeout", 0.1, NULL);
+  g_autoptr (OsiisoHandle) first = subprocess_submit (queue, "pid", NULL, NULL);
+  g_autoptr (OsiisoHandle) second = subprocess_submit (queue, "pid", NULL, NULL);
+
+  /* Each of them fails exactly one. */
+  subprocess_join (queue);
+  subprocess_expect_crash (first, "did not greet within 0.1 seconds");
+  subprocess_expect_crash (second, "did not greet within 0.1 seconds");
+  subprocess_queue_free (queue);
+}
+
+static void
+test_start_recovers (void)
+{
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *path = g_build_filename (folder, "now", NULL);
+  g_autofree char *how = g_strdup_printf ("until:%s", path);
+  OsiisoQueue *queue = subprocess_queue_new (how, NULL);
+  g_autoptr (OsiisoHandle) first = subprocess_submit (queue, "pid", NULL, NULL);
+
+  subprocess_join (queue);
+  subprocess_expect_crash (first, "exited with status 4");
+  g_assert_true (g_file_set_contents (path, "", 0, NULL));
+  subprocess_call_int (queue, "pid", NULL);
+  subprocess_queue_free (queue);
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
+static void
+test_start_no_program (void)
+{
+  const char *argv[] = { "/no/such/program", NULL };
+  g_autoptr (OsiisoBackend) backend = osiiso_backend_create ("subprocess", NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GError) error = NULL;
+  OsiisoQueue *queue;
+
+  g_object_set (backend, "worker-argv", argv, NULL);
+  queue = osiiso_queue_new_with_backend (backend);
+  handle = subprocess_submit (queue, "pid", NULL, NULL);
+  subprocess_join (queue);
+  error = osiiso_handle_dup_error (handle);
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error->message, "/no/such/program"));
+  g_clear_object (&backend);
+  subprocess_queue_free (queue);
+}
+
+static void
+test_start_no_descriptors (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GError) error = NULL;
+  struct rlimit usual;
+  struct rlimit none;
+
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  getrlimit (RLIMIT_NOFILE, &usual);
+  none = usual;
+  none.rlim_cur = test_count_fds ();
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none), ==, 0);
+  handle = subprocess_submit (queue, "pid", NULL, NULL);
+  subprocess_join (queue);
+  error = osiiso_handle_dup_error (handle);
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error->message, g_strerror (EMFILE)));
+
+  setrlimit (RLIMIT_NOFILE, &usual);
+  subprocess_call_int (queue, "pid", NULL);
+  subprocess_queue_free (queue);
+}
+
+/* Those that do not listen */
+
+static void
+test_deaf (gboolean     stop,
+           gboolean     cancel,
+           const char  *function,
+           const char  *how)
+{
+  OsiisoQueue *queue = subprocess_queue_new (how, "grace-time", 0.2, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  TestPipe pipe;
+  int pid;
+  int pidfd;
+
+  test_pipe_init (&pipe);
+  handle = subprocess_submit (queue, function, pipe.json, NULL);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  pid = test_pipe_read (&pipe);
+  pidfd = test_pidfd_open (pid);
+  g_assert_cmpint (pidfd, >=, 0);
+  if (stop)
+    kill (pid, SIGSTOP);
+  g_assert_true (osiiso_handle_cancel (handle));
+  subprocess_expect (handle, G_IO_ERROR, G_IO_ERROR_CANCELLED, "");
+  /* Its place is free at once. */
+  g_assert_cmpint (subprocess_call_int (queue, "pid", NULL), !=, pid);
+  test_pidfd_await (pidfd);
+  g_assert_cmpint (subprocess_call_int (queue, "pid", NULL), !=, pid);
+  subprocess_queue_free (queue);
+  test_pipe_clear (&pipe);
+}
+
+static void
+test_deaf_ignores (void)
+{
+  test_deaf (FALSE, TRUE, "deaf", "");
+}
+
+static void
+test_deaf_stopped (void)
+{
+  test_deaf (TRUE, TRUE, "deaf", "");
+}
+
+static void
+test_deaf_no_words (void)
+{
+  test_deaf (FALSE, TRUE, "stay", "no-words");
+}
+
+static void
+test_timeout (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", "grace-time", 0.2, NULL);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("timeout", 0.5, "retries", 1, NULL);
+  TestPipe pipe;
+  g_autoptr (OsiisoHandle) handle = NULL;
+  int pidfds[2];
+
+  test_pipe_init (&pipe);
+  handle = subprocess_submit (queue, "deaf", pipe.json, options);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  pidfds[0] = test_pidfd_open (test_pipe_read (&pipe));
+  pidfds[1] = test_pidfd_open (test_pipe_read (&pipe));
+  subprocess_join (queue);
+  subprocess_expect (handle, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "");
+  g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, 2);
+  test_pidfd_await (pidfds[0]);
+  test_pidfd_await (pidfds[1]);
+  subprocess_queue_free (queue);
+  test_pipe_clear (&pipe);
+}
+
+/* One that does listen is kept. */
+static void
+test_listens (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", "grace-time", 60.0, NULL);
+  TestPipe pipe;
+
+  test_pipe_init (&pipe);
+  for (int i = 0; i < 3; i++)
+    {
+      const int pid = subprocess_call_int (queue, "pid", NULL);
+      g_autoptr (OsiisoHandle) handle = subprocess_submit (queue, "until-cancelled", pipe.json, NULL);
+      int pidfd;
+
+      g_assert_cmpint (test_pipe_read (&pipe), ==, pid);
+      pidfd = test_pidfd_open (pid);
+      osiiso_handle_cancel (handle);
+      subprocess_call_int (queue, "pid", NULL);
+      /* Whether it was used again or a new one came to its place. */
+      subprocess_join (queue);
+      g_assert_cmpint (pidfd, >=, 0);
+      close (pidfd);
+    }
+  subprocess_queue_free (queue);
+  test_pipe_clear (&pipe);
+}
+
+static void
+test_forced (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", "grace-time", 0.2, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  TestPipe pipe;
+  int pidfd;
+
+  test_pipe_init (&pipe);
+  handle = subprocess_submit (queue, "deaf", pipe.json, NULL);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  pidfd = test_pidfd_open (test_pipe_read (&pipe));
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, NULL));
+  subprocess_expect (handle, G_IO_ERROR, G_IO_ERROR_CANCELLED, "");
+  /* It is gone when that returns. */
+  g_assert_cmpint (poll (&(struct pollfd) { pidfd, POLLIN, 0 }, 1, 0), ==, 1);
+  close (pidfd);
+  test_queue_free (queue);
+  test_pipe_clear (&pipe);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/workers/crash/signal", test_crash_signal);
+  g_test_add_func ("/workers/crash/exit", test_crash_exit);
+  g_test_add_func ("/workers/crash/retried", test_crash_retried);
+  g_test_add_func ("/workers/crash/idle", test_crash_idle);
+  g_test_add_func ("/workers/wrong/each", test_wrong);
+  g_test_add_func ("/workers/wrong/answers-twice", test_answers_twice);
+  g_test_add_func ("/workers/start/exit", test_start_exit);
+  g_test_add_func ("/workers/start/version", test_start_version);
+  g_test_add_func ("/workers/start/garbage", test_start_garbage);
+  g_test_add_func ("/workers/start/silent", test_start_silent);
+  g_test_add_func ("/workers/start/recovers", test_start_recovers);
+  g_test_add_func ("/workers/start/no-program", test_start_no_program);
+  g_test_add_func ("/workers/start/no-descriptors", test_start_no_descriptors);
+  g_test_add_func ("/workers/deaf/ignores", test_deaf_ignores);
+  g_test_add_func ("/workers/deaf/stopped", test_deaf_stopped);
+  g_test_add_func ("/workers/deaf/no-words", test_deaf_no_words);
+  g_test_add_func ("/workers/deaf/timeout", test_timeout);
+  g_test_add_func ("/workers/deaf/forced", test_forced);
+  g_test_add_func ("/workers/listens", test_listens);
+
+  return g_test_run ();
+}
