@@ -388,6 +388,7 @@ list_fds (void)
   while ((entry = readdir (folder)) != NULL)
     if (entry->d_name[0] != '.' && atoi (entry->d_name) != dirfd (folder))
       printf ("%s\n", entry->d_name);
+  closedir (folder);
   return 0;
 }
 
