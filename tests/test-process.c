@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "osiiso-pidfd.h"
 #include "osiiso-process.h"
 
 /* Child processes. They and the test meet at pipes: a child says that it got
@@ -901,6 +902,21 @@ test_status_is_lost (void)
   signal (SIGCHLD, SIG_DFL);
 }
 
+/* With a thread that waits. */
+static void
+test_no_pidfds (void)
+{
+  osiiso_pidfd_disabled = TRUE;
+  test_exit_status ();
+  test_stop ();
+  test_stop_ignored ();
+  test_group_after_stop ();
+  test_free_early ();
+  test_status_is_lost ();
+  test_no_leak ();
+  osiiso_pidfd_disabled = FALSE;
+}
+
 #define MEBI (1024 * 1024)
 
 static int
@@ -976,6 +992,7 @@ main (int    argc,
   g_test_add_func ("/process/limits", test_limits);
   g_test_add_func ("/process/dies-with-parent", test_dies_with_parent);
   g_test_add_func ("/process/status-is-lost", test_status_is_lost);
+  g_test_add_func ("/process/no-pidfds", test_no_pidfds);
   g_test_add_func ("/process/usage", test_usage);
   return g_test_run ();
 }

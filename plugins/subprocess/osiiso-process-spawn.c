@@ -67,7 +67,8 @@ osiiso_process_find_helper (const char *name)
 /* 0, or why the file cannot be executed; relative to the child's folder. */
 static int
 check_program (const char *file,
-               const char *cwd)
+               const char *cwd,
+               gboolean   *exists) /* (nullable) */
 {
   g_autofree char *path = cwd != NULL && !g_path_is_absolute (file) ? g_build_filename (cwd, file, NULL) : NULL;
   struct stat info;
@@ -76,6 +77,8 @@ check_program (const char *file,
     file = path;
   if (stat (file, &info) < 0)
     return errno;
+  if (exists != NULL)
+    *exists = TRUE;
   if (S_ISDIR (info.st_mode))
     return EACCES;
   return faccessat (AT_FDCWD, file, X_OK, AT_EACCESS) < 0 ? errno : 0;
@@ -115,14 +118,14 @@ find_program (const OsiisoProcessSpec *spec,
     {
       /* An empty folder is the current one. */
       g_autofree char *file = g_strconcat (*folders[i] != '\0' ? folders[i] : ".", "/", name, NULL);
-      int result = check_program (file, spec->cwd);
+      gboolean exists = FALSE;
 
-      if (result == 0)
+      if (check_program (file, spec->cwd, &exists) == 0)
         {
           *saved_errno = 0;
           return g_steal_pointer (&file);
         }
-      if (result == EACCES)
+      if (exists)
         *saved_errno = EACCES;
     }
   return NULL;
@@ -304,7 +307,7 @@ spawn_limited (const OsiisoProcessSpec *spec,
                char                   **launcher)
 {
   g_autoptr (GPtrArray) argv = NULL;
-  int result = check_program (file, spec->cwd);
+  int result = check_program (file, spec->cwd, NULL);
 
   if (result != 0)
     return result;
@@ -348,7 +351,7 @@ explain (const OsiisoProcessSpec *spec,
                  program, spec->cwd, g_strerror (folder_result));
   else if (launcher != NULL)
     osiiso_process_set_error (error, result, launcher);
-  else if (result == ENOENT && file != NULL && check_program (file, spec->cwd) == 0)
+  else if (result == ENOENT && file != NULL && check_program (file, spec->cwd, NULL) == 0)
     g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT,
                  "Cannot start “%s”: the interpreter that it asks for does not exist", program);
   else

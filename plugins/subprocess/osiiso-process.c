@@ -5,15 +5,11 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "osiiso-pidfd.h"
 #include "osiiso-process-spawn-private.h"
-
-#ifndef P_PIDFD
-# define P_PIDFD 3
-#endif
 
 /* The source waits for the pidfd and, while the process is being stopped, for
  * the time to kill it. */
@@ -21,7 +17,7 @@ struct _OsiisoProcess
 {
   GSource            *source;     /* (owned) (nullable) */
   gpointer            tag;        /* of the pidfd */
-  int                 pidfd;
+  OsiisoPidfd         pidfd;
   pid_t               pid;
   OsiisoProcessExited exited;     /* (nullable): NULL once it was freed */
   gpointer            user_data;
@@ -45,7 +41,7 @@ static void
 signal_group (OsiisoProcess *self,
               int            signum)
 {
-  if (syscall (SYS_pidfd_send_signal, self->pidfd, 0, NULL, 0) == 0 || errno != ESRCH)
+  if (osiiso_pidfd_is_ours (&self->pidfd))
     kill (-self->pid, signum);
 }
 
@@ -57,9 +53,7 @@ destroy (OsiisoProcess *self)
       g_source_destroy (self->source);
       g_source_unref (g_steal_pointer (&self->source));
     }
-  if (self->pidfd >= 0)
-    close (self->pidfd);
-  self->pidfd = -1;
+  osiiso_pidfd_close (&self->pidfd);
 }
 
 /* Kilobytes, by which the kernel may be wrong: it counts pages for each processor
@@ -74,34 +68,6 @@ memory_slack (void)
   return (long) slack;
 }
 
-/* By its descriptor: the id may be somebody else's if we were not the first. */
-static gboolean
-wait_for (OsiisoProcess *self,
-          int           *status,
-          struct rusage *usage)
-{
-  siginfo_t info = { 0 };
-  long result;
-
-  *status = OSIISO_PROCESS_STATUS_LOST;
-  if (self->pidfd < 0)
-    return TRUE;
-  do
-    result = syscall (SYS_waitid, P_PIDFD, self->pidfd, &info, WEXITED | WNOHANG, usage);
-  while (result < 0 && errno == EINTR);
-  if (result < 0)
-    {
-      memset (usage, 0, sizeof *usage);
-      return TRUE;
-    }
-  if (info.si_pid == 0)
-    return FALSE;
-  *status = info.si_code == CLD_EXITED ? W_EXITCODE (info.si_status, 0)
-                                       : W_EXITCODE (0, info.si_status) |
-                                         (info.si_code == CLD_DUMPED ? WCOREFLAG : 0);
-  return TRUE;
-}
-
 static void
 reap (OsiisoProcess *self)
 {
@@ -111,7 +77,7 @@ reap (OsiisoProcess *self)
   /* While the leader is a zombie, see signal_group(). */
   if (self->stopping)
     signal_group (self, SIGKILL);
-  if (!wait_for (self, &status, &usage))
+  if (!osiiso_pidfd_wait (&self->pidfd, &status, &usage))
     return;
   if (usage.ru_maxrss <= self->our_peak + memory_slack ())
     usage.ru_maxrss = 0;
@@ -142,31 +108,20 @@ static GSourceFuncs process_source_funcs = {
   .dispatch = process_source_dispatch,
 };
 
-/* The descriptor of a child that was just started, or the child is gone. */
+/* The child has just been started. */
 static gboolean
-open_pidfd (OsiisoProcess *self,
-            const char    *program,
-            GError       **error)
+watch (OsiisoProcess *self,
+       const char    *program,
+       GError       **error)
 {
-  int saved_errno;
+  int result = osiiso_pidfd_open (&self->pidfd, self->pid);
 
-  self->pidfd = (int) syscall (SYS_pidfd_open, self->pid, 0);
-  if (self->pidfd >= 0)
+  if (result == 0)
     return TRUE;
-  saved_errno = errno;
-  /* Over already, and waited for by somebody else, or by nobody because the
-   * program ignores SIGCHLD. */
-  if (saved_errno == ESRCH)
-    return TRUE;
-
   kill (-self->pid, SIGKILL);
   while (waitpid (self->pid, NULL, 0) < 0 && errno == EINTR)
     ;
-  if (saved_errno == ENOSYS)
-    g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_FAILED,
-                 "Cannot start “%s”: this needs Linux 5.4 (pidfds)", program);
-  else
-    osiiso_process_set_error (error, saved_errno, program);
+  osiiso_process_set_error (error, result, program);
   return FALSE;
 }
 
@@ -186,7 +141,7 @@ osiiso_process_spawn (const OsiisoProcessSpec *spec,
   self->exited = exited;
   self->user_data = user_data;
   self->pid = osiiso_process_spawn_pid (spec, error);
-  if (self->pid < 0 || !open_pidfd (self, spec->argv[0], error))
+  if (self->pid < 0 || !watch (self, spec->argv[0], error))
     return NULL;
 
   getrusage (RUSAGE_SELF, &usage);
@@ -197,8 +152,8 @@ osiiso_process_spawn (const OsiisoProcessSpec *spec,
   /* It does not, but then its descriptor is not taken out and put back, with
    * wake-ups, each time that it is dispatched. */
   g_source_set_can_recurse (self->source, TRUE);
-  if (self->pidfd >= 0)
-    self->tag = g_source_add_unix_fd (self->source, self->pidfd, G_IO_IN);
+  if (self->pidfd.fd >= 0)
+    self->tag = g_source_add_unix_fd (self->source, self->pidfd.fd, G_IO_IN);
   else
     g_source_set_ready_time (self->source, 0);
   g_source_attach (self->source, context);
@@ -208,7 +163,7 @@ osiiso_process_spawn (const OsiisoProcessSpec *spec,
 void
 osiiso_process_kill (OsiisoProcess *self)
 {
-  if (self->over || self->pidfd < 0)
+  if (self->over || self->pidfd.fd < 0)
     return;
   self->stopping = TRUE;
   self->killed = TRUE;
@@ -222,7 +177,7 @@ osiiso_process_stop (OsiisoProcess *self,
 {
   gint64 kill_time;
 
-  if (self->over || self->killed || self->pidfd < 0)
+  if (self->over || self->killed || self->pidfd.fd < 0)
     return;
   if (grace_us <= 0)
     {

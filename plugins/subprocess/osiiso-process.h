@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /*
- * One child process in a process group of its own, watched by a pidfd in a
+ * One child process in a process group of its own, watched in a
  * GMainContext. All functions are called in the thread that iterates that
  * context, and the callback comes there.
  *
