@@ -60,9 +60,8 @@ test_open_never (void)
   conformance_check (n_released == 2, "the data of tasks that were never run were not released");
 }
 
-/* Where threads cannot be had, for as long as @none. */
-static gboolean
-set_no_threads (gboolean none)
+gboolean
+conformance_set_no_threads (gboolean none)
 {
 #ifdef __GLIBC__
   static size_t usual;
@@ -87,7 +86,7 @@ test_open_fails (void)
   g_autoptr (GError) error = NULL;
   gboolean ok;
 
-  if (!set_no_threads (TRUE))
+  if (!conformance_set_no_threads (TRUE))
     {
       g_test_message ("there is no way to forbid threads on this system");
       conformance_queue_free (queue);
@@ -96,7 +95,7 @@ test_open_fails (void)
   conformance_wait_for (NULL, "open() to return while the system has no thread left");
   ok = osiiso_queue_start (queue, &error);
   conformance_check (ok == (error == NULL), "open() returned %s an error set", ok ? "TRUE with" : "FALSE without");
-  set_no_threads (FALSE);
+  conformance_set_no_threads (FALSE);
   conformance_push (queue, test_task_none, NULL, NULL, NULL);
   conformance_join_succeeded (queue, 1);
   conformance_queue_free (queue);

@@ -17,6 +17,7 @@ static const char *backend_name;
 static int timeout = 20;
 static gboolean in_process;
 static gboolean in_owner;
+static gboolean only_calls;
 static guint default_workers;
 
 /* What is waited for; guarded by the lock. */
@@ -356,11 +357,12 @@ look_at_backend (void)
       return FALSE;
     }
   capabilities = osiiso_backend_get_capabilities (backend);
-  if (!(capabilities & OSIISO_BACKEND_CAPABILITIES_FUNCTIONS))
+  if (!(capabilities & (OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_CALLS)))
     {
-      g_printerr ("Backend '%s' does not have the capability FUNCTIONS, so this program cannot give it any work\n", backend_name);
+      g_printerr ("Backend '%s' has neither the capability FUNCTIONS nor CALLS, so this program cannot give it any work\n", backend_name);
       return FALSE;
     }
+  only_calls = !(capabilities & OSIISO_BACKEND_CAPABILITIES_FUNCTIONS);
   in_owner = (capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) != 0;
   default_workers = osiiso_backend_get_workers (backend);
   return TRUE;
@@ -371,6 +373,21 @@ add_cases (const ConformanceCase *cases)
 {
   for (guint i = 0; cases[i].path != NULL; i++)
     g_test_add_data_func (cases[i].path, &cases[i], run_case);
+}
+
+/* For a backend that runs no functions of this process. */
+static void
+add_calls (void)
+{
+  /* The one that runs none. */
+  for (guint i = 0; conformance_open[i].path != NULL; i++)
+    {
+      if (g_str_equal (conformance_open[i].path, "/conformance/open/describe"))
+        g_test_add_data_func (conformance_open[i].path, &conformance_open[i], run_case);
+    }
+  add_cases (conformance_calls);
+  for (guint i = 0; !g_test_subprocess () && conformance_omissions[i].path != NULL; i++)
+    g_test_message ("%s is left out: %s", conformance_omissions[i].path, conformance_omissions[i].reason);
 }
 
 static gboolean
@@ -481,6 +498,11 @@ main (int   argc,
   if (!look_at_backend ())
     return EXIT_USAGE;
 
+  if (only_calls)
+    {
+      add_calls ();
+      return g_test_run ();
+    }
   add_cases (conformance_open);
   add_cases (conformance_init);
   add_cases (conformance_wake);

@@ -24,12 +24,23 @@ typedef struct
   const char *promise; /* what a backend has to do */
 } ConformanceCase;
 
+/* A case that some backends cannot be asked for. */
+typedef struct
+{
+  const char *path;
+  const char *reason;
+} ConformanceOmission;
+
+/* With the capability FUNCTIONS: */
 extern const ConformanceCase conformance_open[];
 extern const ConformanceCase conformance_init[];
 extern const ConformanceCase conformance_wake[];
 extern const ConformanceCase conformance_close[];
 extern const ConformanceCase conformance_tasks[];
 extern const ConformanceCase conformance_storms[];
+/* Without it, but with CALLS; and what of the others there is nothing like. */
+extern const ConformanceCase conformance_calls[];
+extern const ConformanceOmission conformance_omissions[];
 
 /* The backend that is tested: a new one, and what it says of itself. */
 OsiisoBackend *conformance_backend_new    (void);
@@ -82,6 +93,10 @@ void           conformance_expect_error   (OsiisoHandle *handle,
                                            GQuark        domain,
                                            int           code,
                                            const char   *after);
+
+/* Takes the possibility to make threads away, and gives it back. FALSE when that
+ * cannot be done on this system. */
+gboolean       conformance_set_no_threads (gboolean none);
 
 /* A task function that counts, and a destroy function that does. */
 void           conformance_count          (OsiisoAttempt *attempt,
