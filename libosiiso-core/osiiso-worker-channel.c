@@ -584,6 +584,10 @@ osiiso_worker_channel_receive (OsiisoWorkerChannel *self,
   message = self->message;
   pthread_mutex_unlock (&self->in_lock);
   answers_send (self, &answers);
+  /* What was answered before must not be lost with a call that crashes: the parent
+   * would blame the wrong one, and have the other run again. */
+  if (message == OSIISO_WORKER_MESSAGE_CALL)
+    osiiso_worker_channel_flush (self);
   return message;
 }
 

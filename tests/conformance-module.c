@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -150,6 +151,6 @@ FUNCTION (conformance_progress)
 
 FUNCTION (conformance_crash)
 {
-  abort ();
+  raise (SIGABRT);
   return NULL;
 }
