@@ -113,14 +113,15 @@ stay_in_all (OsiisoQueue *queue,
 static void
 test_fewer (void)
 {
-  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  OsiisoQueue *queue = subprocess_queue_new ("", "grace-time", 60.0, NULL);
   struct pollfd polled[3];
   int pidfds[3];
   guint n_gone = 0;
 
   stay_in_all (queue, G_N_ELEMENTS (pidfds), pidfds);
   osiiso_queue_set_workers (queue, 1);
-  /* Those that are too many go, and one stays and is used. */
+  /* Those that are too many go. Whether the last one stays depends on whether it is
+   * back from its call before somebody else has come to its place. */
   for (guint i = 0; i < G_N_ELEMENTS (polled); i++)
     polled[i] = (struct pollfd) { pidfds[i], POLLIN, 0 };
   while (n_gone < 2)
@@ -135,9 +136,7 @@ test_fewer (void)
           n_gone++;
         }
     }
-  g_assert_cmpuint (n_gone, ==, 2);
   subprocess_call_int (queue, "pid", NULL);
-  g_assert_cmpint (poll (polled, G_N_ELEMENTS (polled), 0), ==, 0);
   subprocess_queue_free (queue);
   for (guint i = 0; i < G_N_ELEMENTS (pidfds); i++)
     test_pidfd_await (pidfds[i]);

@@ -233,24 +233,26 @@ fail_waiting (OsiisoWorkerPool *self,
   free_waiting (waiting);
 }
 
-/* With nobody there who could do the work. */
+/* With nobody there who could do the work: all that waits now, and nothing that is
+ * submitted by who hears of that. */
 static void
 fail_all (OsiisoWorkerPool *self,
           const GError     *error)
 {
+  g_autoptr (GPtrArray) attempts = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
   OsiisoAttempt *attempt;
 
+  while ((attempt = osiiso_backend_take_ahead (self->backend)) != NULL)
+    g_ptr_array_add (attempts, attempt);
   while (!g_queue_is_empty (&self->waiting))
     fail_waiting (self, error);
-  while ((attempt = osiiso_backend_take (self->backend)) != NULL)
+  for (guint i = 0; i < attempts->len; i++)
     {
-      if (osiiso_attempt_get_call (attempt) == NULL)
-        {
-          run_command (self, attempt);
-          continue;
-        }
-      osiiso_attempt_return_error (attempt, g_error_copy (error));
-      osiiso_attempt_unref (attempt);
+      attempt = attempts->pdata[i];
+      if (osiiso_attempt_get_call (attempt) != NULL)
+        osiiso_attempt_return_error (attempt, g_error_copy (error));
+      else
+        osiiso_attempt_give_back (attempt);
     }
 }
 
