@@ -49,16 +49,16 @@ struct _OsiisoAttempt
 #define OSIISO_ATTEMPT_FROM_TIMER(n) ((OsiisoAttempt *) (void *) ((char *) (n) - G_STRUCT_OFFSET (OsiisoAttempt, timer)))
 
 /*
- * OsiisoFrame: a function of a queue that a thread is in, on the stack of that
+ * OsiisoTaskFrame: a function of a queue that a thread is in, on the stack of that
  * thread. A function that iterates a context may have others within it.
  *
  * Constant while the thread blocks: outer, scheduler, location and what is there.
  * The rest belongs to the graph of waits; see osiiso-wait-private.h.
  */
-typedef struct _OsiisoFrame OsiisoFrame;
-struct _OsiisoFrame
+typedef struct _OsiisoTaskFrame OsiisoTaskFrame;
+struct _OsiisoTaskFrame
 {
-  OsiisoFrame     *outer;     /* (nullable) */
+  OsiisoTaskFrame *outer;     /* (nullable) */
   OsiisoScheduler *scheduler;
   OsiisoAttempt  **location;  /* (nullable): of the attempt, which may be NULL between
                                * two tokens; NULL for the initializer */
@@ -66,14 +66,14 @@ struct _OsiisoFrame
   gboolean         holds;
 };
 
-void           osiiso_frame_enter       (OsiisoFrame     *self,
-                                         OsiisoScheduler *scheduler,
-                                         OsiisoAttempt  **location);
-void           osiiso_frame_leave       (OsiisoFrame     *self);
+void             osiiso_task_frame_enter       (OsiisoTaskFrame *self,
+                                                OsiisoScheduler *scheduler,
+                                                OsiisoAttempt  **location);
+void             osiiso_task_frame_leave       (OsiisoTaskFrame *self);
 /* The innermost one of the calling thread; NULL outside of all queues. */
-OsiisoFrame   *osiiso_frame_get_current (void);
+OsiisoTaskFrame *osiiso_task_frame_get_current (void);
 /* That one is @frame again, without the functions within it having returned. */
-void           osiiso_frame_unwind      (OsiisoFrame     *frame);
+void             osiiso_task_frame_unwind      (OsiisoTaskFrame *frame);
 
 /* Takes references on both, but on the record when @state says that it BORROWS.
  * With INSIDE and ENTERED in @state the thread that has it is going to enter at

@@ -58,25 +58,25 @@ G_DEFINE_BOXED_TYPE (OsiisoAttempt, osiiso_attempt, osiiso_attempt_ref, osiiso_a
 
 static _Thread_local OsiisoAttempt *current_attempt;
 
-static _Thread_local OsiisoFrame *current_frame;
+static _Thread_local OsiisoTaskFrame *current_frame;
 
 void
-osiiso_frame_enter (OsiisoFrame     *self,
-                    OsiisoScheduler *scheduler,
-                    OsiisoAttempt  **location)
+osiiso_task_frame_enter (OsiisoTaskFrame *self,
+                         OsiisoScheduler *scheduler,
+                         OsiisoAttempt  **location)
 {
-  *self = (OsiisoFrame) { .outer = current_frame, .scheduler = scheduler, .location = location };
+  *self = (OsiisoTaskFrame) { .outer = current_frame, .scheduler = scheduler, .location = location };
   current_frame = self;
 }
 
 void
-osiiso_frame_leave (OsiisoFrame *self)
+osiiso_task_frame_leave (OsiisoTaskFrame *self)
 {
   current_frame = self->outer;
 }
 
-OsiisoFrame *
-osiiso_frame_get_current (void)
+OsiisoTaskFrame *
+osiiso_task_frame_get_current (void)
 {
   return current_frame;
 }
@@ -96,7 +96,7 @@ osiiso_attempt_set_current (OsiisoAttempt *self)
 gboolean
 osiiso_attempt_is_inside (OsiisoScheduler *scheduler)
 {
-  const OsiisoFrame *frame = current_frame;
+  const OsiisoTaskFrame *frame = current_frame;
 
   if (current_attempt != NULL && current_attempt->scheduler == scheduler)
     return TRUE;
@@ -106,7 +106,7 @@ osiiso_attempt_is_inside (OsiisoScheduler *scheduler)
 }
 
 void
-osiiso_frame_unwind (OsiisoFrame *frame)
+osiiso_task_frame_unwind (OsiisoTaskFrame *frame)
 {
   current_frame = frame;
 }
@@ -1252,10 +1252,10 @@ gboolean
 osiiso_attempt_perform (OsiisoAttempt **location)
 {
   OsiisoScheduler *scheduler = (*location)->scheduler;
-  OsiisoFrame frame;
+  OsiisoTaskFrame frame;
   gboolean ended = FALSE;
 
-  osiiso_frame_enter (&frame, scheduler, location);
+  osiiso_task_frame_enter (&frame, scheduler, location);
   /* In the owner's thread what was told before comes first, so that on-start is
    * seen before the function. */
   if ((scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
@@ -1274,7 +1274,7 @@ osiiso_attempt_perform (OsiisoAttempt **location)
       call_function (location);
       ended = *location != NULL && osiiso_attempt_leave (*location);
     }
-  osiiso_frame_leave (&frame);
+  osiiso_task_frame_leave (&frame);
   return ended;
 }
 

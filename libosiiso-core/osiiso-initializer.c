@@ -42,10 +42,10 @@ call (OsiisoInitializer *self,
       GError           **error)
 {
   GError *local_error = NULL;
-  OsiisoFrame frame;
+  OsiisoTaskFrame frame;
   gboolean ok;
 
-  osiiso_frame_enter (&frame, scheduler, NULL);
+  osiiso_task_frame_enter (&frame, scheduler, NULL);
   ok = self->func (self->data, &local_error);
   if (!ok && local_error == NULL && self->foreign)
     {
@@ -53,7 +53,7 @@ call (OsiisoInitializer *self,
       osiiso_foreign_collect_garbage ();
       ok = self->func (self->data, &local_error);
     }
-  osiiso_frame_leave (&frame);
+  osiiso_task_frame_leave (&frame);
 
   if (ok)
     {

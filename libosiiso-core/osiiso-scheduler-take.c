@@ -428,7 +428,7 @@ struct _Serving
 {
   Serving         *outer;
   OsiisoAttempt   *outer_attempt; /* (nullable): whose function called this thread's loop */
-  OsiisoFrame     *outer_frame;   /* (nullable): the same */
+  OsiisoTaskFrame *outer_frame;   /* (nullable): the same */
   OsiisoScheduler *scheduler;
   OsiisoAttempt   *attempt; /* (nullable) (owned): whose function it is in */
   Done             done;
@@ -664,7 +664,7 @@ thread_exits (void *data)
 
   current_serving = serving->outer;
   osiiso_attempt_set_current (serving->outer_attempt);
-  osiiso_frame_unwind (serving->outer_frame);
+  osiiso_task_frame_unwind (serving->outer_frame);
   if (serving->attempt != NULL)
     osiiso_attempt_thread_exits (serving->attempt);
   g_clear_pointer (&serving->attempt, osiiso_attempt_unref);
@@ -677,7 +677,7 @@ osiiso_scheduler_serve (OsiisoScheduler *self)
   Serving serving = {
     .outer = current_serving,
     .outer_attempt = osiiso_attempt_get_current (),
-    .outer_frame = osiiso_frame_get_current (),
+    .outer_frame = osiiso_task_frame_get_current (),
     .scheduler = self,
     .who = BEGIN_FOR_SERVER,
   };

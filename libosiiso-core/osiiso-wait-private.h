@@ -70,7 +70,7 @@ struct _OsiisoWait
   gboolean         iterates; /* the context of scheduler, so that tasks run there */
   gboolean         cuts;     /* of work: when a time is over what need not complete is cancelled */
 
-  OsiisoFrame     *frames;   /* (nullable): NULL when it is not in the graph */
+  OsiisoTaskFrame *frames;   /* (nullable): NULL when it is not in the graph */
   OsiisoLink       link;
   guint            state;
   OsiisoHopeless   why;      /* when it is refused */

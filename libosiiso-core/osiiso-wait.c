@@ -52,7 +52,7 @@ next_hopeless (OsiisoWait *self)
 }
 
 static OsiisoAttempt *
-frame_get_attempt (OsiisoFrame *frame)
+frame_get_attempt (OsiisoTaskFrame *frame)
 {
   return frame->location != NULL ? *frame->location : NULL;
 }
@@ -98,7 +98,7 @@ ends_by_itself (OsiisoScheduler *scheduler,
 /* Whether the task of a frame, or the worker in the initializer, goes on only with
  * the thread. With @anyhow whatever may end it from outside. */
 static gboolean
-frame_holds (OsiisoFrame *frame,
+frame_holds (OsiisoTaskFrame *frame,
              gboolean     anyhow)
 {
   OsiisoAttempt *attempt = frame_get_attempt (frame);
@@ -115,7 +115,7 @@ static void
 look_at_frames (OsiisoWait *self,
                 gboolean    anyhow)
 {
-  for (OsiisoFrame *frame = self->frames; frame != NULL; frame = frame->outer)
+  for (OsiisoTaskFrame *frame = self->frames; frame != NULL; frame = frame->outer)
     frame->holds = frame_holds (frame, anyhow);
 }
 
@@ -131,7 +131,7 @@ count_held (OsiisoScheduler *scheduler,
   guint n = 0;
 
   for (OsiisoWait *wait = next_hopeless (NULL); wait != NULL; wait = next_hopeless (wait))
-    for (OsiisoFrame *frame = wait->frames; frame != NULL && frame->mark != mark; frame = frame->outer)
+    for (OsiisoTaskFrame *frame = wait->frames; frame != NULL && frame->mark != mark; frame = frame->outer)
       {
         frame->mark = mark;
         if (frame->scheduler == scheduler && frame->holds && (workers || frame_get_attempt (frame) != NULL))
@@ -144,7 +144,7 @@ static gboolean
 is_held (OsiisoRecord *record)
 {
   for (OsiisoWait *wait = next_hopeless (NULL); wait != NULL; wait = next_hopeless (wait))
-    for (OsiisoFrame *frame = wait->frames; frame != NULL; frame = frame->outer)
+    for (OsiisoTaskFrame *frame = wait->frames; frame != NULL; frame = frame->outer)
       {
         OsiisoAttempt *attempt = frame_get_attempt (frame);
 
@@ -168,7 +168,7 @@ is_context_held (OsiisoScheduler *scheduler)
   if (!runs_in_context (scheduler))
     return FALSE;
   for (OsiisoWait *wait = next_hopeless (NULL); wait != NULL; wait = next_hopeless (wait))
-    for (OsiisoFrame *frame = wait->iterates ? NULL : wait->frames; frame != NULL; frame = frame->outer)
+    for (OsiisoTaskFrame *frame = wait->iterates ? NULL : wait->frames; frame != NULL; frame = frame->outer)
       if (runs_in_context (frame->scheduler) && frame->scheduler->outbox.context == scheduler->outbox.context)
         return TRUE;
   return FALSE;
@@ -266,7 +266,7 @@ count_held_members_locked (OsiisoBatch *batch)
   guint n = 0;
 
   for (OsiisoWait *wait = next_hopeless (NULL); wait != NULL; wait = next_hopeless (wait))
-    for (OsiisoFrame *frame = wait->frames; frame != NULL && frame->mark != mark; frame = frame->outer)
+    for (OsiisoTaskFrame *frame = wait->frames; frame != NULL && frame->mark != mark; frame = frame->outer)
       {
         OsiisoAttempt *attempt = frame_get_attempt (frame);
 
@@ -357,7 +357,7 @@ is_work_hopeless (OsiisoWait *self)
     {
       if (wait->kind == OSIISO_WAIT_ROOM && wait->scheduler == self->scheduler && !self->cuts)
         return TRUE;
-      for (OsiisoFrame *frame = wait->frames; frame != NULL; frame = frame->outer)
+      for (OsiisoTaskFrame *frame = wait->frames; frame != NULL; frame = frame->outer)
         {
           OsiisoAttempt *attempt = frame_get_attempt (frame);
 
@@ -612,7 +612,7 @@ gboolean
 osiiso_wait_enter (OsiisoWait *self,
                    GError    **error)
 {
-  OsiisoFrame *frames = osiiso_frame_get_current ();
+  OsiisoTaskFrame *frames = osiiso_task_frame_get_current ();
   gboolean ok;
 
   if (frames == NULL)
