@@ -559,6 +559,36 @@ test_shutdown (gconstpointer force)
 }
 
 static void
+test_lost (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoHandle) handle = NULL;
+  Init init;
+
+  g_test_summary ("A thread that stays in the initializer is not taken for one of the threads after a reset");
+
+  init_init (&init, queue);
+  init.wait_at = 1;
+  init.fail_from = init.fail_to = 2;
+  osiiso_queue_set_workers (queue, 1);
+  set_initializer (queue, &init);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_gate_await (&init.gate, 1);
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, NULL));
+  g_assert_true (osiiso_queue_reset (queue, NULL));
+
+  /* The next one leaves, and another one has to come. */
+  handle = test_submit (queue, test_task_none, NULL, NULL);
+  test_run_all (queue);
+  assert_failed (handle, "worker initializer failed: no room for thread 2");
+  assert_strength (queue, 1);
+  test_gate_open (&init.gate);
+  assert_strength (queue, 1);
+  g_assert_cmpint (init.n_calls, ==, 3);
+  free_queue (queue, &init);
+}
+
+static void
 test_outlives_queue (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
@@ -908,6 +938,7 @@ main (int   argc,
   g_test_add_func ("/initializer/old-failure", test_old_failure);
   g_test_add_data_func ("/initializer/shutdown/drain", GINT_TO_POINTER (FALSE), test_shutdown);
   g_test_add_data_func ("/initializer/shutdown/force", GINT_TO_POINTER (TRUE), test_shutdown);
+  g_test_add_func ("/initializer/lost", test_lost);
   g_test_add_func ("/initializer/outlives-queue", test_outlives_queue);
   test_add_for_backends ("/initializer/odd-returns", test_odd_returns);
   test_add_for_backends ("/initializer/set", test_set);

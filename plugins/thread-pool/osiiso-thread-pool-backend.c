@@ -30,6 +30,7 @@ struct _OsiisoThreadPoolBackend
   guint           n_threads; /* pullers */
   guint           n_stuck;   /* of them, in the function of an interrupted attempt */
   guint           n_starting; /* of them, in the queue's initializer */
+  guint           n_lost;    /* of those, since before the last open() */
   guint           n_opened;  /* how often */
   guint           n_changes; /* how often the number of workers was looked at */
   gboolean        closing;   /* or not open yet */
@@ -61,7 +62,8 @@ may_stay_locked (OsiisoThreadPoolBackend *self,
   if (end == OSIISO_SERVE_END_INTERRUPTED)
     self->n_stuck--;
   /* With the place of this one free. */
-  return !self->closing && end != OSIISO_SERVE_END_CLOSED && self->n_threads - 1 - self->n_stuck < self->n_wanted;
+  return !self->closing && end != OSIISO_SERVE_END_CLOSED &&
+         self->n_threads - 1 - self->n_stuck - self->n_lost < self->n_wanted;
 }
 
 /* What a puller knows of when it looked last. */
@@ -94,8 +96,11 @@ init_thread (OsiisoThreadPoolBackend *self,
 
   pthread_mutex_lock (&self->lock);
   self->n_starting--;
-  /* Nobody waited for it, so that the backend may be another one's by now. */
-  ok = ok && self->n_opened == opened;
+  if (self->n_opened != opened)
+    self->n_lost--;
+  /* Nobody waited for it, so that the backend may be open for something else by now,
+   * or the queue may be, and the backend is about to. */
+  ok = ok && self->n_opened == opened && !self->closing;
   pthread_mutex_unlock (&self->lock);
   if (ok)
     seen->n_opened = opened;
@@ -105,7 +110,7 @@ init_thread (OsiisoThreadPoolBackend *self,
 static gboolean
 is_short_locked (OsiisoThreadPoolBackend *self)
 {
-  return !self->closing && self->n_threads - self->n_stuck < self->n_wanted;
+  return !self->closing && self->n_threads - self->n_stuck - self->n_lost < self->n_wanted;
 }
 
 /* The thread ends in a function, which the queue has told as one that is stuck. */
@@ -204,6 +209,8 @@ osiiso_thread_pool_backend_open (OsiisoBackend *backend,
   wanted = osiiso_backend_get_workers (backend);
   self->n_wanted = wanted;
   self->n_opened++;
+  /* They may never come back. */
+  self->n_lost = self->n_starting;
   self->closing = self->told = FALSE;
   for (guint i = 0; ok && i < wanted; i++)
     ok = add_puller_locked (self, &local_error);
