@@ -496,8 +496,6 @@ osiiso_scheduler_count_out_locked (OsiisoScheduler *self)
 /* The same for any, without a lock. */
 void             osiiso_scheduler_count_out    (OsiisoScheduler *self);
 void             osiiso_scheduler_backend_closed (OsiisoScheduler *self);
-void             osiiso_scheduler_set_halted   (OsiisoScheduler *self,
-                                                gboolean         halted);
 void             osiiso_scheduler_set_run_deadline (OsiisoScheduler *self,
                                                     gint64           when);
 /* Adds a GTask of a queue's asynchronous call to one of the two lists. */

@@ -144,13 +144,16 @@ osiiso_scheduler_end_run (OsiisoScheduler *self)
   records = copy_results_locked (self, self->run.first_result, &self->run.counts, &counts);
   close_window_locked (self);
   pthread_mutex_unlock (&self->view_lock);
+  /* Open again; in one step with the end, so that what halts the queue when somebody
+   * starts it after that stays. */
+  pthread_mutex_lock (&self->inbox_lock);
+  self->halted = FALSE;
+  pthread_mutex_unlock (&self->inbox_lock);
   /* A queue at rest does that when it is started. */
   if (!over)
     renew = osiiso_scheduler_recover_locked (self);
   pthread_mutex_unlock (&self->ready_lock);
 
-  /* Open again. */
-  osiiso_scheduler_set_halted (self, FALSE);
   if (renew)
     osiiso_scheduler_renew_workers (self);
   /* What goes on has no time limit any more. */

@@ -811,17 +811,6 @@ collect_heap (GPtrArray          *found,
     collect (found, OSIISO_RARE_FROM_TIMER (heap->nodes[i])->record, must_complete_too);
 }
 
-void
-osiiso_scheduler_set_halted (OsiisoScheduler *self,
-                             gboolean         halted)
-{
-  pthread_mutex_lock (&self->ready_lock);
-  pthread_mutex_lock (&self->inbox_lock);
-  self->halted = halted;
-  pthread_mutex_unlock (&self->inbox_lock);
-  pthread_mutex_unlock (&self->ready_lock);
-}
-
 /* Lets no new work in and no task begin; with the ready lock. Returns the tasks for
  * cancel_doomed(), to be called after it is released. */
 static GPtrArray *
