@@ -360,6 +360,16 @@ ex_await_at (ExAtomic *atomic,
   tell (NULL);
 }
 
+gint64
+ex_take_at (ExAtomic *atomic,
+            ExPlace   place)
+{
+  point (EX_CONDITION_AWAITS, atomic, place);
+  change (&atomic->past);
+  tell (": %" G_GINT64_FORMAT " -> %" G_GINT64_FORMAT, atomic->value, atomic->value - 1);
+  return atomic->value--;
+}
+
 void
 ex_yield_at (ExPlace place)
 {

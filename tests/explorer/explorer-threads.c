@@ -145,6 +145,18 @@ ex_spawn (const char   *name,
 }
 
 void
+ex_spawn_when (const char   *name,
+               ExThreadFlags flags,
+               ExThreadFunc  func,
+               gpointer      data,
+               ExAtomic     *atomic)
+{
+  ex_spawn (name, flags, func, data);
+  ex.threads[ex.n_threads - 1].condition = EX_CONDITION_AWAITS;
+  ex.threads[ex.n_threads - 1].object = atomic;
+}
+
+void
 ex_check_stacks (void)
 {
   guint64 mark;

@@ -109,6 +109,14 @@ void     ex_spawn        (const char    *name,
                           ExThreadFunc   func,
                           gpointer       data);
 
+/* The same for one that does not begin before @atomic is not 0: cheaper than one that
+ * waits for that. */
+void     ex_spawn_when   (const char    *name,
+                          ExThreadFlags  flags,
+                          ExThreadFunc   func,
+                          gpointer       data,
+                          ExAtomic      *atomic);
+
 /* In threads. */
 #define ex_assert(expr) \
   G_STMT_START { \
@@ -131,6 +139,8 @@ void     ex_spawn        (const char    *name,
 #define ex_futex_wake(atomic, n)  ex_futex_wake_at ((atomic), (n), EX_HERE ("futex wake " #atomic))
 /* Blocks until the value is not 0: what a task needs from another one. */
 #define ex_await(atomic)          ex_await_at ((atomic), EX_HERE ("await " #atomic))
+/* The same, and takes 1 away in that step; returns what was there before. */
+#define ex_take(atomic)           ex_take_at ((atomic), EX_HERE ("take " #atomic))
 #define ex_yield(what)            ex_yield_at (EX_HERE (what))
 /* Something else that nobody can foresee: 0 to n - 1. */
 #define ex_choose(n)              ex_choose_at ((n), EX_HERE ("choose of " #n))
@@ -193,6 +203,8 @@ void     ex_futex_wake_at (ExAtomic *atomic,
                            guint     n,
                            ExPlace   place);
 void     ex_await_at      (ExAtomic *atomic,
+                           ExPlace   place);
+gint64   ex_take_at       (ExAtomic *atomic,
                            ExPlace   place);
 void     ex_yield_at      (ExPlace   place);
 guint    ex_choose_at     (guint     n,

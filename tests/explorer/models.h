@@ -16,5 +16,6 @@ extern const ExModel ex_admission_models[];
 extern const ExModel ex_shutdown_models[];
 extern const ExModel ex_thread_pool_models[];
 extern const ExModel ex_token_models[];
+extern const ExModel ex_initializer_models[];
 
 G_END_DECLS

@@ -33,6 +33,7 @@ static const struct
   { "shutdown", ex_shutdown_models },
   { "thread-pool", ex_thread_pool_models },
   { "tokens", ex_token_models },
+  { "initializer", ex_initializer_models },
 };
 
 static int n_preemptions = DEFAULT_PREEMPTIONS;
@@ -143,7 +144,7 @@ test_cut (void)
     "basic/stores", "basic/add-locked", "basic/order", "basic/meet", "basic/hand-over", "basic/futex",
     "wake-protocols/v3", "wake-protocols/v5", "take/batch", "take/loop", "attempt-end/asks", "waiters/join",
     "waiters/async-cancel", "admission/one", "shutdown/new-work", "thread-pool/hang",
-    "tokens/refuses",
+    "tokens/refuses", "initializer/hang-close", "initializer/infinite",
   };
 
   g_test_summary ("Exploring every schedule finds the same ends as exploring those that lead to new states");
