@@ -149,12 +149,21 @@ is_final (OsiisoHandle *handle)
   return osiiso_handle_get_status (handle) >= OSIISO_STATUS_SUCCEEDED;
 }
 
+/* The thread of the timers may be about to end it, if it began when its time was over. */
+static void
+settle (Round *round)
+{
+  while (osiiso_handle_get_status (round->handle) == OSIISO_STATUS_RUNNING && !osiiso_attempt_is_open (round->attempt))
+    g_thread_yield ();
+}
+
 /* Whatever has happened: a task that is not over can be taken and ended. */
 static void
 finish (Round *round)
 {
   OsiisoAttempt *attempt = round->attempt;
 
+  settle (round);
   if (!is_final (round->handle) && !osiiso_attempt_is_open (attempt))
     {
       g_assert_cmpint (osiiso_handle_get_status (round->handle), ==, OSIISO_STATUS_PENDING);
@@ -166,6 +175,7 @@ finish (Round *round)
     }
   if (!is_final (round->handle))
     report (round);
+  settle (round);
   osiiso_attempt_unref (round->attempt);
 }
 
@@ -244,6 +254,7 @@ run_round (const Race *race,
   finish (&round);
   check_end (race, &round, was_final);
   test_end (round.other);
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
   g_assert_cmpuint (osiiso_queue_get_active_count (queue), ==, 0);
   g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 0);
   while (g_main_context_iteration (NULL, FALSE))
