@@ -266,6 +266,31 @@ test_interrupted (void)
   actor_assert_ok (&waiter);
 }
 
+static void
+test_interrupted_waits (void)
+{
+  g_autoptr (OsiisoTaskOptions) later = test_options_new ("delay", 10.0, NULL);
+  g_autoptr (OsiisoHandle) pending = NULL;
+  const OsiisoTestHooks *hooks = test_manual_clock ();
+  Actor stuck;
+  Scene scene;
+
+  g_test_summary ("Nor is it refused when there are fewer workers");
+
+  scene_init (&scene, 2);
+  stuck = (Actor) { .call = actor_wait };
+  scene_add (&scene, &stuck);
+  stuck.target = pending = test_submit (scene.queues[0], test_task_none, NULL, later);
+  scene_start (&scene);
+  scene_await (1);
+  g_assert_true (osiiso_handle_cancel (stuck.handle));
+  osiiso_queue_set_workers (scene.queues[0], 1);
+  hooks->clock_advance (10 * G_USEC_PER_SEC);
+  scene_finish (&scene);
+  actor_assert_ok (&stuck);
+  hooks->clock_set_manual (0);
+}
+
 typedef struct
 {
   OsiisoHandle *handle;
@@ -513,6 +538,7 @@ test_add_wait_changes (void)
   g_test_add_func ("/wait-cycles/new-member", test_new_member);
   g_test_add_func ("/wait-cycles/new-member-waits", test_new_member_waits);
   g_test_add_func ("/wait-cycles/interrupted", test_interrupted);
+  g_test_add_func ("/wait-cycles/interrupted-waits", test_interrupted_waits);
   g_test_add_func ("/wait-cycles/second-attempt", test_second_attempt);
   g_test_add_func ("/wait-cycles/time-limit", test_time_limit);
   g_test_add_func ("/wait-cycles/limit-lifted", test_limit_lifted);
