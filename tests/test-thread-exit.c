@@ -20,6 +20,7 @@ typedef struct
   Exit           how;
   OsiisoAttempt *deferred;
   TestGate       gate;
+  int            left; /* the function does not use this any more */
 } Data;
 
 static void
@@ -27,16 +28,18 @@ exit_thread (OsiisoAttempt *attempt,
              gpointer       user_data)
 {
   Data *data = user_data;
+  const Exit how = data->how;
 
   if (osiiso_attempt_get_number (attempt) > 1)
     return;
-  if (data->how == EXIT_REPORTED)
+  if (how == EXIT_REPORTED)
     osiiso_attempt_return_int (attempt, 42);
-  else if (data->how == EXIT_DEFERRED)
+  else if (how == EXIT_DEFERRED)
     test_task_defer (attempt, &data->deferred);
-  else if (data->how == EXIT_LATER)
+  else if (how == EXIT_LATER)
     test_gate_pass (&data->gate);
-  if (data->how == EXIT_GLIB)
+  g_atomic_int_set (&data->left, 1);
+  if (how == EXIT_GLIB)
     g_thread_exit (NULL);
   pthread_exit (NULL);
 }
@@ -158,8 +161,8 @@ test_deferred (void)
       g_autoptr (OsiisoHandle) handle = test_submit (queue, exit_thread, &data, NULL);
 
       g_assert_true (osiiso_queue_start (queue, NULL));
-      while (g_atomic_pointer_get (&data.deferred) == NULL)
-        g_thread_yield ();
+      test_iterate_until (&data.left);
+      data.left = 0;
       g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_RUNNING);
       if (round == 0)
         osiiso_attempt_return_int (data.deferred, 42);
@@ -204,6 +207,7 @@ test_interrupted (void)
   g_assert_true (osiiso_handle_cancel (handle));
   assert_strength (queue);
   test_gate_open (&data.gate);
+  test_iterate_until (&data.left);
   assert_strength (queue);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
   finish (queue);
@@ -227,6 +231,8 @@ test_shutdown (void)
       osiiso_queue_shutdown_async (queue, force, NULL, NULL, NULL);
       test_gate_open (&data.gate);
       finish (queue);
+      /* Nobody waits for a function whose task was cancelled. */
+      test_iterate_until (&data.left);
       g_assert_true (osiiso_handle_is_done (handle));
       if (!force)
         assert_abandoned (handle);
