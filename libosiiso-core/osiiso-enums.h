@@ -91,6 +91,8 @@ typedef enum
  * @OSIISO_BACKEND_CAPABILITIES_COMMANDS: runs programs
  * @OSIISO_BACKEND_CAPABILITIES_KILL: can stop work that does not cooperate
  * @OSIISO_BACKEND_CAPABILITIES_REMOTE: may run work on other machines
+ * @OSIISO_BACKEND_CAPABILITIES_INITIALIZER: calls the initializer of the queue in each
+ *   thread before it runs functions there, by [method@Osiiso.Backend.init_worker]
  *
  * What a backend can do. Submitting what a backend cannot run fails with
  * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED.
@@ -107,6 +109,7 @@ typedef enum /*< flags >*/
   OSIISO_BACKEND_CAPABILITIES_COMMANDS  = 1 << 4,
   OSIISO_BACKEND_CAPABILITIES_KILL      = 1 << 5,
   OSIISO_BACKEND_CAPABILITIES_REMOTE    = 1 << 6,
+  OSIISO_BACKEND_CAPABILITIES_INITIALIZER = 1 << 7,
 } OsiisoBackendCapabilities;
 
 /**

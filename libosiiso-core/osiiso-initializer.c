@@ -244,6 +244,13 @@ check_supported (OsiisoScheduler *scheduler,
                            "the backend of this queue does not run functions of this process");
       return FALSE;
     }
+  /* Nobody would call it, and nobody would notice. */
+  if (!(scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_INITIALIZER))
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
+                           "the backend of this queue does not call initializers");
+      return FALSE;
+    }
   if (!(scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) && osiiso_foreign_is_thread_bound (destroy))
     {
       g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
@@ -282,8 +289,9 @@ check_supported (OsiisoScheduler *scheduler,
  * Any thread, before the queue is started. Fails with %OSIISO_QUEUE_ERROR_BUSY when
  * it has been started, and not reset since a shutdown, with
  * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when @func cannot be called where the backend
- * runs tasks, and with the error of [func@Osiiso.Backend.create] when the queue has no
- * backend.
+ * runs tasks or the backend calls no initializers, which
+ * %OSIISO_BACKEND_CAPABILITIES_INITIALIZER tells, and with the error of
+ * [func@Osiiso.Backend.create] when the queue has no backend.
  *
  * Returns: %TRUE if it was set
  *

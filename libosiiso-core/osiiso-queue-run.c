@@ -40,7 +40,9 @@ osiiso_queue_start_work (OsiisoQueue *self,
  * Fails with %OSIISO_QUEUE_ERROR_CLOSED after a shutdown, with
  * %OSIISO_QUEUE_ERROR_INVALID when [property@Osiiso.Queue:rate] or
  * [property@Osiiso.Queue:burst] makes no sense, and with the error of the backend
- * when that cannot be opened.
+ * when that cannot be opened. An initializer is called later, in the threads that the
+ * backend makes, so that its failure is none of this call: the tasks fail, and
+ * without any the queue is halted; see [method@Osiiso.Queue.set_initializer].
  *
  * Returns: %TRUE when the queue works
  *

@@ -672,6 +672,56 @@ assert_busy (OsiisoQueue *queue,
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY);
 }
 
+/* A backend that knows of no initializer. */
+#define TEST_TYPE_PLAIN_BACKEND (test_plain_backend_get_type ())
+G_DECLARE_FINAL_TYPE (TestPlainBackend, test_plain_backend, TEST, PLAIN_BACKEND, OsiisoBackend)
+
+struct _TestPlainBackend
+{
+  OsiisoBackend parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestPlainBackend, test_plain_backend, OSIISO_TYPE_BACKEND)
+
+static void
+test_plain_backend_close (OsiisoBackend *backend,
+                          gboolean       force)
+{
+  osiiso_backend_closed (backend);
+}
+
+static void
+test_plain_backend_class_init (TestPlainBackendClass *klass)
+{
+  OSIISO_BACKEND_CLASS (klass)->close = test_plain_backend_close;
+}
+
+static void
+test_plain_backend_init (TestPlainBackend *self)
+{
+}
+
+static void
+test_not_supported (void)
+{
+  g_autoptr (OsiisoBackend) backend = g_object_new (TEST_TYPE_PLAIN_BACKEND, NULL);
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (backend);
+  g_autoptr (GError) error = NULL;
+  Init init;
+
+  g_test_summary ("A backend that would not call it takes none, and has nothing against taking none");
+
+  init_init (&init, queue);
+  g_assert_false (osiiso_queue_set_initializer (queue, initialize, &init, init_release, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED);
+  g_assert_cmpstr (error->message, ==, "the backend of this queue does not call initializers");
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (init.n_released, ==, 1);
+  g_assert_true (osiiso_queue_set_initializer (queue, NULL, NULL, NULL, NULL));
+  test_queue_free (queue);
+}
+
 static void
 test_set (gconstpointer backend)
 {
@@ -941,6 +991,7 @@ main (int   argc,
   g_test_add_func ("/initializer/lost", test_lost);
   g_test_add_func ("/initializer/outlives-queue", test_outlives_queue);
   test_add_for_backends ("/initializer/odd-returns", test_odd_returns);
+  g_test_add_func ("/initializer/not-supported", test_not_supported);
   test_add_for_backends ("/initializer/set", test_set);
   test_add_for_backends ("/initializer/inside", test_inside);
   test_add_for_backends ("/initializer/cancel-inside", test_cancel_inside);

@@ -192,7 +192,8 @@ add_puller_locked (OsiisoThreadPoolBackend *self,
 static OsiisoBackendCapabilities
 osiiso_thread_pool_backend_get_capabilities (OsiisoBackend *backend)
 {
-  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_CALLS;
+  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_CALLS |
+         OSIISO_BACKEND_CAPABILITIES_INITIALIZER;
 }
 
 static gboolean

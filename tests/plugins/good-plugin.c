@@ -24,7 +24,7 @@ G_DEFINE_FINAL_TYPE (FixtureGoodBackend, fixture_good_backend, OSIISO_TYPE_BACKE
 static OsiisoBackendCapabilities
 fixture_good_backend_get_capabilities (OsiisoBackend *backend)
 {
-  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS;
+  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_INITIALIZER;
 }
 
 static guint

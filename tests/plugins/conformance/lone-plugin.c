@@ -178,6 +178,12 @@ lone_backend_finalize (GObject *object)
   G_OBJECT_CLASS (lone_backend_parent_class)->finalize (object);
 }
 
+static OsiisoBackendCapabilities
+lone_backend_get_capabilities (OsiisoBackend *backend)
+{
+  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_INITIALIZER;
+}
+
 static void
 lone_backend_class_init (LoneBackendClass *klass)
 {
@@ -185,6 +191,7 @@ lone_backend_class_init (LoneBackendClass *klass)
 
   G_OBJECT_CLASS (klass)->finalize = lone_backend_finalize;
 
+  backend_class->get_capabilities = lone_backend_get_capabilities;
   backend_class->get_default_workers = lone_backend_get_default_workers;
   backend_class->open = lone_backend_open;
   backend_class->workers_changed = lone_backend_workers_changed;
