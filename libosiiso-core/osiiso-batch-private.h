@@ -56,7 +56,9 @@ OsiisoRecord *osiiso_batch_dup_record  (OsiisoBatch     *self,
                                         guint            index);
 
 /* All members, as a new array that owns references. */
-GPtrArray   *osiiso_batch_dup_records  (OsiisoBatch     *self);
+/* The first @n. */
+GPtrArray   *osiiso_batch_dup_records  (OsiisoBatch     *self,
+                                        guint            n);
 
 /* The two steps in which the thread that ended a member tells: first it counts,
  * then, when the queue knows too, it wakes those who wait. */

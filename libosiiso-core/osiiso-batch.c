@@ -103,12 +103,13 @@ osiiso_batch_dup_record (OsiisoBatch *self,
 }
 
 GPtrArray *
-osiiso_batch_dup_records (OsiisoBatch *self)
+osiiso_batch_dup_records (OsiisoBatch *self,
+                          guint        n)
 {
   GPtrArray *records = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
 
   pthread_mutex_lock (&self->lock);
-  for (guint i = 0; i < self->records->len; i++)
+  for (guint i = 0; i < self->records->len && i < n; i++)
     g_ptr_array_add (records, osiiso_record_ref (g_ptr_array_index (self->records, i)));
   pthread_mutex_unlock (&self->lock);
   return records;
@@ -160,6 +161,9 @@ osiiso_batch_wake (OsiisoBatch *self)
   if (osiiso_batch_is_over (self))
     {
       held = g_steal_pointer (&self->held);
+      /* Who comes in from here on is none of theirs. */
+      for (GSList *l = self->waiters; l != NULL; l = l->next)
+        osiiso_waiter_get (l->data)->index = self->records->len;
       waiters = g_slist_reverse (g_steal_pointer (&self->waiters));
       /* Who asks for more than there are gets none. */
       while ((next = g_queue_pop_head (&self->next_waiters)) != NULL)

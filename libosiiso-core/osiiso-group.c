@@ -379,15 +379,17 @@ osiiso_group_cancel (OsiisoGroup *self)
 
   g_return_val_if_fail (OSIISO_IS_GROUP (self), 0);
 
-  records = osiiso_batch_dup_records (self->batch);
+  records = osiiso_batch_dup_records (self->batch, G_MAXUINT);
   return osiiso_scheduler_cancel_all (self->batch->scheduler, records);
 }
 
+/* Of the first @n members, with which the wait was over. */
 static OsiisoRunSummary *
 make_summary (OsiisoBatch *batch,
+              guint        n,
               gint64       since)
 {
-  GPtrArray *records = osiiso_batch_dup_records (batch);
+  GPtrArray *records = osiiso_batch_dup_records (batch, n);
   OsiisoRunCounts counts = { 0, };
 
   for (guint i = 0; i < records->len; i++)
@@ -469,11 +471,21 @@ osiiso_group_new_task (OsiisoGroup        *self,
   return task;
 }
 
-static gboolean
-batch_is_over (OsiisoScheduler *scheduler,
-               gpointer         data)
+typedef struct
 {
-  return osiiso_batch_is_over (data);
+  OsiisoBatch *batch;
+  guint        n_members; /* when it was over */
+} GroupWait;
+
+static gboolean
+group_wait_is_over (OsiisoScheduler *scheduler,
+                    gpointer         data)
+{
+  GroupWait *wait = data;
+
+  /* In this order: only what is counted here has been announced. */
+  wait->n_members = atomic_load (&wait->batch->n_records);
+  return atomic_load (&wait->batch->n_announced) == wait->n_members;
 }
 
 /**
@@ -501,6 +513,7 @@ osiiso_group_wait (OsiisoGroup  *self,
                    GError      **error)
 {
   OsiisoWait wait = { .kind = OSIISO_WAIT_GROUP, .limited = timeout >= 0 };
+  GroupWait group;
   OsiisoScheduler *scheduler;
   gint64 since = osiiso_clock_now ();
   gboolean ok;
@@ -513,7 +526,8 @@ osiiso_group_wait (OsiisoGroup  *self,
     return NULL;
 
   scheduler = self->batch->scheduler;
-  if (!osiiso_batch_is_over (self->batch))
+  group.batch = self->batch;
+  if (!group_wait_is_over (scheduler, &group))
     {
       if (osiiso_batch_get_finished (self->batch) < osiiso_batch_get_size (self->batch) &&
           !(osiiso_scheduler_may_block (scheduler, error) && check_not_member (self->batch, error)))
@@ -522,12 +536,12 @@ osiiso_group_wait (OsiisoGroup  *self,
       wait.batch = self->batch;
       if (!osiiso_batch_start_members (self->batch, error) || !osiiso_wait_enter (&wait, error))
         return NULL;
-      ok = osiiso_scheduler_wait_until (scheduler, batch_is_over, self->batch, &wait, timeout, cancellable, error);
+      ok = osiiso_scheduler_wait_until (scheduler, group_wait_is_over, &group, &wait, timeout, cancellable, error);
       osiiso_wait_leave (&wait);
       if (!ok)
         return NULL;
     }
-  return make_summary (self->batch, since);
+  return make_summary (self->batch, group.n_members, since);
 }
 
 static gboolean
@@ -536,7 +550,7 @@ wait_finish (GTask *task)
   OsiisoGroup *self = g_task_get_source_object (task);
   gint64 *since = g_object_get_data (G_OBJECT (task), "osiiso-since");
 
-  g_task_return_pointer (task, make_summary (self->batch, *since), g_object_unref);
+  g_task_return_pointer (task, make_summary (self->batch, osiiso_waiter_get (task)->index, *since), g_object_unref);
   return TRUE;
 }
 
@@ -591,6 +605,7 @@ osiiso_group_wait_async (OsiisoGroup        *self,
 
   pthread_mutex_lock (&self->batch->lock);
   over = osiiso_batch_is_over (self->batch);
+  osiiso_waiter_get (task)->index = self->batch->records->len;
   if (!over)
     self->batch->waiters = g_slist_prepend (self->batch->waiters, task);
   pthread_mutex_unlock (&self->batch->lock);

@@ -571,6 +571,43 @@ test_outlives_queue (void)
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
 }
 
+static void
+store_wait (GObject      *group,
+            GAsyncResult *result,
+            gpointer      location)
+{
+  g_autoptr (GError) error = NULL;
+
+  *(OsiisoRunSummary **) location = osiiso_group_wait_finish (OSIISO_GROUP (group), result, &error);
+  g_assert_no_error (error);
+}
+
+static void
+test_submit_after_wait (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map (queue, 2, test_task_none, NULL, NULL, NULL, NULL);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (OsiisoHandle) late = NULL;
+
+  g_test_summary ("A wait that was over before somebody submitted another member does not tell of that one");
+
+  test_run_all (queue);
+  osiiso_queue_pause (queue);
+  osiiso_group_wait_async (group, NULL, store_wait, &summary);
+  late = osiiso_group_submit (group, test_task_none, NULL, NULL, NULL, NULL);
+  g_assert_nonnull (late);
+  while (summary == NULL)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (osiiso_run_summary_get_total_submitted (summary), ==, 2);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (summary)), ==, 2);
+  g_assert_cmpint (osiiso_handle_get_status (late), ==, OSIISO_STATUS_PENDING);
+  osiiso_queue_resume (queue);
+  g_clear_object (&group);
+  test_run_all (queue);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -590,6 +627,8 @@ main (int   argc,
   test_add_for_backends ("/group/next-many", test_next_many);
   g_test_add_func ("/group/next-inside", test_next_inside);
   g_test_add_func ("/group/outlives-queue", test_outlives_queue);
+
+  test_add_for_backends ("/group/submit-after-wait", test_submit_after_wait);
 
   return g_test_run ();
 }
