@@ -126,6 +126,9 @@ gboolean    osiiso_admission_leave         (OsiisoScheduler  *scheduler,
 void        osiiso_admission_drop_record   (OsiisoScheduler  *scheduler,
                                             OsiisoRoomWaiter *waiter);
 
+/* Whether the delay or the deadline of a task has passed while it was in line. */
+gboolean    osiiso_admission_is_due        (OsiisoRecord *record);
+
 void        osiiso_admission_set_error     (OsiisoScheduler *scheduler,
                                             OsiisoEntry      entry,
                                             guint            n,

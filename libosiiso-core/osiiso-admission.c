@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 #include "osiiso-scheduler-private.h"
 #include "osiiso-wait-private.h"
@@ -117,7 +118,22 @@ typedef struct
   OsiisoWake wake;
   OsiisoLink answered; /* asynchronous waiters */
   gboolean   removed;
+  gboolean   due;      /* a time of who came in has passed in line */
 } LineChange;
+
+gboolean
+osiiso_admission_is_due (OsiisoRecord *record)
+{
+  OsiisoRecordRare *rare = osiiso_record_get_rare (record);
+  OsiisoRecordBounds *bounds = osiiso_record_get_bounds (record);
+  gint64 when = G_MAXINT64;
+
+  if (rare != NULL && rare->scheduled_for != 0)
+    when = rare->scheduled_for;
+  if (bounds != NULL && bounds->deadline.key != 0)
+    when = MIN (when, bounds->deadline.key);
+  return when != G_MAXINT64 && when <= osiiso_clock_now ();
+}
 
 static void
 remove_locked (OsiisoScheduler  *scheduler,
@@ -173,6 +189,7 @@ serve_line_locked (OsiisoScheduler *scheduler,
       if (entry == OSIISO_ENTRY_ADMITTED)
         {
           osiiso_scheduler_count_in_locked (scheduler, waiter->n);
+          change->due |= waiter->record != NULL && osiiso_admission_is_due (waiter->record);
           if (waiter->record != NULL)
             osiiso_scheduler_enqueue_locked (scheduler, &waiter->record, 1, TRUE, &change->wake);
         }
@@ -206,6 +223,9 @@ unlock_line (OsiisoScheduler *scheduler,
   pthread_mutex_unlock (&scheduler->inbox_lock);
   pthread_mutex_unlock (&scheduler->ready_lock);
 
+  /* Before anybody is woken for it. */
+  if (change->due)
+    osiiso_scheduler_tick (scheduler);
   osiiso_scheduler_act (scheduler, &change->wake);
   while (change->answered.next != &change->answered)
     {

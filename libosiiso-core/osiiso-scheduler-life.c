@@ -221,10 +221,15 @@ osiiso_scheduler_start_for (OsiisoScheduler *self,
 static void
 disarm_timers (OsiisoScheduler *self)
 {
+  gboolean run_goes_on;
+
   pthread_mutex_lock (&self->ready_lock);
   self->shutdown_deadline = 0;
+  run_goes_on = self->run_deadline != 0;
   pthread_mutex_unlock (&self->ready_lock);
-  osiiso_timer_service_disarm (&self->client);
+  /* The time of an infinite run passes until all is closed. */
+  if (!run_goes_on)
+    osiiso_timer_service_disarm (&self->client);
 }
 
 static void
@@ -336,14 +341,18 @@ osiiso_scheduler_count_out (OsiisoScheduler *self)
 void
 osiiso_scheduler_backend_closed (OsiisoScheduler *self)
 {
+  /* With both, so that the timer is of nobody who opens the queue again. */
+  pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->view_lock);
   if (self->life == OSIISO_LIFE_CLOSING)
     {
       self->life = OSIISO_LIFE_CLOSED;
       self->n_closed++;
+      osiiso_timer_service_disarm (&self->client);
     }
   announce_end_locked (self);
   pthread_mutex_unlock (&self->view_lock);
+  pthread_mutex_unlock (&self->ready_lock);
   return_tasks (self);
 }
 

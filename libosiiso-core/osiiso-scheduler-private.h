@@ -160,6 +160,8 @@ struct _OsiisoScheduler
   OsiisoDeadlineHeap deadlines;     /* of tasks: (time, seq) */
   _Atomic guint      n_scheduled;
   gint64             run_deadline;  /* 0: none */
+  _Atomic gboolean   run_overdue;   /* it came when the run had no work; counts when
+                                     * the run gets some before its end */
   gint64             shutdown_deadline; /* of a shutdown that is under way; 0: none */
   double             shutdown_timeout;  /* as it was set */
   OsiisoInitializer *initializer;   /* (nullable) (owned) */
@@ -418,6 +420,9 @@ void             osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
                                                  OsiisoStatus     status,
                                                  OsiisoOutcome   *outcome,
                                                  gint64           retry_after);
+
+/* Does what has fallen due; the timer does that by itself. */
+void             osiiso_scheduler_tick         (OsiisoScheduler *self);
 
 gboolean         osiiso_scheduler_cancel       (OsiisoScheduler *self,
                                                 OsiisoRecord    *record);

@@ -63,7 +63,7 @@ osiiso_scheduler_begin_run (OsiisoScheduler      *self,
   return TRUE;
 }
 
-/* With the ready lock held. */
+/* With the ready lock held. FALSE when the run is over. */
 gboolean
 osiiso_scheduler_time_out_run (OsiisoScheduler *self,
                                gboolean        *must_complete_too)
@@ -71,7 +71,7 @@ osiiso_scheduler_time_out_run (OsiisoScheduler *self,
   gboolean active;
 
   pthread_mutex_lock (&self->view_lock);
-  active = self->run.active;
+  active = !osiiso_scheduler_run_is_over (self);
   if (active)
     self->run.timed_out = TRUE;
   *must_complete_too = self->run.on_timeout == OSIISO_TIMEOUT_POLICY_CANCEL;

@@ -208,7 +208,7 @@ osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self)
     when = MIN (when, timeout->key);
   if (deadline != NULL)
     when = MIN (when, deadline->key);
-  if (self->run_deadline != 0)
+  if (self->run_deadline != 0 && !self->run_overdue)
     when = MIN (when, self->run_deadline);
   if (self->shutdown_deadline != 0)
     when = MIN (when, self->shutdown_deadline);
@@ -244,6 +244,7 @@ osiiso_scheduler_set_run_deadline (OsiisoScheduler *self,
 {
   pthread_mutex_lock (&self->ready_lock);
   self->run_deadline = when;
+  self->run_overdue = FALSE;
   osiiso_scheduler_arm_timers_locked (self);
   pthread_mutex_unlock (&self->ready_lock);
 }
@@ -306,12 +307,16 @@ osiiso_scheduler_count_in_locked (OsiisoScheduler *self,
                                   guint            n)
 {
   const guint64 n_in = atomic_load_explicit (&self->n_in, memory_order_relaxed);
+  const gboolean first = n_in == atomic_load_explicit (&self->n_out, memory_order_relaxed);
 
   /* Work keeps the scheduler alive, in whose memory the records are. */
-  if (n_in == atomic_load_explicit (&self->n_out, memory_order_relaxed))
+  if (first)
     osiiso_scheduler_ref (self);
-  /* Sequentially consistent, like the look at outbox.held that follows. */
+  /* Sequentially consistent, like the looks at run_overdue and outbox.held that
+   * follow. */
   atomic_store (&self->n_in, n_in + n);
+  if (first && G_UNLIKELY (atomic_load (&self->run_overdue)))
+    osiiso_timer_service_arm (&self->client, osiiso_clock_now ());
 }
 
 static gboolean
@@ -922,10 +927,33 @@ osiiso_scheduler_abort_shutdown (OsiisoScheduler *self,
     cancel_doomed (self, found);
 }
 
+/* Whether the time of the run is over just now. */
+static gboolean
+run_is_due_locked (OsiisoScheduler *self,
+                   gint64           now,
+                   gboolean        *must_complete_too)
+{
+  if (self->run_deadline == 0 || self->run_deadline > now)
+    return FALSE;
+  /* A run without work is over, unless it gets more before somebody has seen that.
+   * In this order; who brings it counts it first and looks at this then. */
+  atomic_store (&self->run_overdue, TRUE);
+  if (!osiiso_scheduler_time_out_run (self, must_complete_too))
+    return FALSE;
+  self->run_deadline = 0;
+  self->run_overdue = FALSE;
+  return TRUE;
+}
+
 static void
 client_tick (OsiisoTimerClient *client)
 {
-  OsiisoScheduler *self = (OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client));
+  osiiso_scheduler_tick ((OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client)));
+}
+
+void
+osiiso_scheduler_tick (OsiisoScheduler *self)
+{
   g_autoptr (GPtrArray) late = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
   g_autoptr (GPtrArray) ended = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
   OsiisoWake wake = { 0 };
@@ -960,11 +988,7 @@ client_tick (OsiisoTimerClient *client)
     }
   /* In one step with the deadlines, which the end of the run and that of the queue
    * take back under this lock: what comes after them is never meant. */
-  if (self->run_deadline != 0 && self->run_deadline <= now)
-    {
-      self->run_deadline = 0;
-      halt = osiiso_scheduler_time_out_run (self, &must_complete_too);
-    }
+  halt = run_is_due_locked (self, now, &must_complete_too);
   if (self->shutdown_deadline != 0 && self->shutdown_deadline <= now)
     {
       self->shutdown_deadline = 0;

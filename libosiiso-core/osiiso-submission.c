@@ -231,13 +231,17 @@ push_later (const OsiisoSubmission *self,
   const gboolean at_once = self->batch == NULL && n == 1;
   GCancellable *cancellable = watch != NULL ? osiiso_cancel_watch_get_cancellable (watch) : NULL;
   OsiisoEntry entry;
+  gboolean due;
 
   if (!osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, cancellable, error))
     return OSIISO_ENTRY_LEFT;
   if (at_once)
     return OSIISO_ENTRY_ADMITTED;
 
+  due = osiiso_admission_is_due (records[n - 1]);
   entry = push_now (scheduler, self->batch, records, n, TRUE);
+  if (entry == OSIISO_ENTRY_ADMITTED && due)
+    osiiso_scheduler_tick (scheduler);
   if (entry != OSIISO_ENTRY_ADMITTED)
     {
       osiiso_admission_set_error (scheduler, entry, n, error);

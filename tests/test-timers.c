@@ -450,6 +450,181 @@ test_run_timeout (gconstpointer policy)
   finish (queue);
 }
 
+/* A backend that takes what it is told to, and never says that it has closed. */
+#define TEST_TYPE_IDLE_BACKEND (test_idle_backend_get_type ())
+G_DECLARE_FINAL_TYPE (TestIdleBackend, test_idle_backend, TEST, IDLE_BACKEND, OsiisoBackend)
+
+struct _TestIdleBackend
+{
+  OsiisoBackend parent_instance;
+};
+
+G_DEFINE_FINAL_TYPE (TestIdleBackend, test_idle_backend, OSIISO_TYPE_BACKEND)
+
+static void
+test_idle_backend_close (OsiisoBackend *backend,
+                         gboolean       force)
+{
+}
+
+static void
+test_idle_backend_class_init (TestIdleBackendClass *klass)
+{
+  OSIISO_BACKEND_CLASS (klass)->close = test_idle_backend_close;
+}
+
+static void
+test_idle_backend_init (TestIdleBackend *self)
+{
+}
+
+static OsiisoBackend *
+idle_backend_new (void)
+{
+  hooks = test_manual_clock ();
+  return g_object_new (TEST_TYPE_IDLE_BACKEND, NULL);
+}
+
+static void
+store_summary (GObject      *queue,
+               GAsyncResult *result,
+               gpointer      location)
+{
+  g_autoptr (GError) error = NULL;
+
+  *(OsiisoRunSummary **) location = osiiso_queue_run_finish (OSIISO_QUEUE (queue), result, &error);
+  g_assert_no_error (error);
+}
+
+static void
+run_one (OsiisoBackend *backend)
+{
+  OsiisoAttempt *attempt = osiiso_backend_take (backend);
+
+  osiiso_attempt_run (attempt);
+  osiiso_attempt_unref (attempt);
+}
+
+static void
+test_run_while_closing (void)
+{
+  g_autoptr (OsiisoBackend) backend = idle_backend_new ();
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (backend);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("The time of an infinite run passes while the backend closes, too");
+
+  osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
+  osiiso_queue_set_timeout (queue, 5);
+  osiiso_queue_run_async (queue, NULL, store_summary, &summary);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, NULL, NULL);
+  advance (4.9);
+  g_assert_null (summary);
+  advance (0.1);
+  g_assert_nonnull (summary);
+  g_assert_true (osiiso_run_summary_get_timed_out (summary));
+  g_assert_false (osiiso_queue_get_closed (queue));
+  osiiso_backend_closed (backend);
+  test_queue_free (queue);
+}
+
+static void
+test_run_over_in_time (void)
+{
+  g_autoptr (OsiisoBackend) backend = idle_backend_new ();
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (backend);
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_none, NULL, NULL);
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("A run whose work was over in time has not timed out, though the program looks later");
+
+  osiiso_queue_set_timeout (queue, 5);
+  osiiso_queue_run_async (queue, NULL, store_summary, &summary);
+  run_one (backend);
+  hooks->clock_advance (10 * (gint64) G_USEC_PER_SEC);
+  settle ();
+  g_assert_nonnull (summary);
+  g_assert_false (osiiso_run_summary_get_timed_out (summary));
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
+  osiiso_queue_cancel (queue);
+  osiiso_backend_closed (backend);
+  test_queue_free (queue);
+}
+
+static void
+submit_another (OsiisoQueue  *queue,
+                OsiisoHandle *handle,
+                gpointer      location)
+{
+  if (*(OsiisoHandle **) location == NULL)
+    *(OsiisoHandle **) location = test_submit (queue, test_task_none, NULL, NULL);
+}
+
+static void
+test_run_goes_on_late (void)
+{
+  g_autoptr (OsiisoBackend) backend = idle_backend_new ();
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (backend);
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_none, NULL, NULL);
+  g_autoptr (OsiisoHandle) another = NULL;
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+
+  g_test_summary ("When such a run gets more work then, its time is over for that");
+
+  g_signal_connect (queue, "on-complete", G_CALLBACK (submit_another), &another);
+  osiiso_queue_set_timeout (queue, 5);
+  osiiso_queue_run_async (queue, NULL, store_summary, &summary);
+  run_one (backend);
+  hooks->clock_advance (10 * (gint64) G_USEC_PER_SEC);
+  while (summary == NULL)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_true (osiiso_run_summary_get_timed_out (summary));
+  g_assert_cmpint (osiiso_handle_get_status (another), ==, OSIISO_STATUS_CANCELLED);
+  osiiso_queue_cancel (queue);
+  osiiso_backend_closed (backend);
+  test_queue_free (queue);
+}
+
+static void
+store_handle (GObject      *queue,
+              GAsyncResult *result,
+              gpointer      location)
+{
+  *(OsiisoHandle **) location = osiiso_queue_submit_finish (OSIISO_QUEUE (queue), result, NULL);
+}
+
+static void
+test_late_in_line (void)
+{
+  g_autoptr (OsiisoBackend) backend = idle_backend_new ();
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (backend);
+  g_autoptr (OsiisoTaskOptions) delayed = test_options_new ("delay", 5.0, NULL);
+  g_autoptr (OsiisoTaskOptions) overdue = test_options_new ("deadline", 5.0, NULL);
+  g_autoptr (OsiisoHandle) first = NULL;
+  g_autoptr (OsiisoHandle) second = NULL;
+
+  g_test_summary ("A delay and a deadline that passed while a task waited for room have passed when it comes in");
+
+  osiiso_queue_set_size (queue, 1);
+  osiiso_queue_set_workers (queue, 1);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  osiiso_queue_submit_async (queue, test_task_none, NULL, NULL, delayed, NULL, store_handle, &first);
+  osiiso_queue_submit_async (queue, test_task_none, NULL, NULL, overdue, NULL, store_handle, &second);
+  hooks->clock_advance (10 * (gint64) G_USEC_PER_SEC);
+  run_one (backend);
+  g_assert_cmpuint (osiiso_queue_get_scheduled_count (queue), ==, 0);
+  run_one (backend);
+  g_assert_null (osiiso_backend_take (backend));
+  settle ();
+  g_assert_cmpint (osiiso_handle_get_status (first), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (osiiso_handle_get_status (second), ==, OSIISO_STATUS_FAILED);
+  g_assert_cmpuint (osiiso_handle_get_attempts (second), ==, 0);
+  osiiso_queue_cancel (queue);
+  osiiso_backend_closed (backend);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -469,6 +644,11 @@ main (int   argc,
   g_test_add_func ("/timers/set-priority", test_set_priority);
   g_test_add_data_func ("/timers/run-timeout/complete", GINT_TO_POINTER (OSIISO_TIMEOUT_POLICY_COMPLETE), test_run_timeout);
   g_test_add_data_func ("/timers/run-timeout/cancel", GINT_TO_POINTER (OSIISO_TIMEOUT_POLICY_CANCEL), test_run_timeout);
+
+  g_test_add_func ("/timers/run-while-closing", test_run_while_closing);
+  g_test_add_func ("/timers/run-over-in-time", test_run_over_in_time);
+  g_test_add_func ("/timers/run-goes-on-late", test_run_goes_on_late);
+  g_test_add_func ("/timers/late-in-line", test_late_in_line);
 
   return g_test_run ();
 }

@@ -178,6 +178,7 @@ count_out (void)
 static void
 backend_closed (void)
 {
+  ex_lock (&s.ready_lock);
   ex_lock (&s.view_lock);
   if (s.life == LIFE_CLOSING)
     {
@@ -187,6 +188,7 @@ backend_closed (void)
   if (s.fault != FAULT_CLOSE_SILENT)
     ex_broadcast (&s.view_cond);
   ex_unlock (&s.view_lock);
+  ex_unlock (&s.ready_lock);
 }
 
 static void
