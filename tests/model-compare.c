@@ -325,7 +325,10 @@ latch_waits (Driver *self)
       else if (wait->kind == WAIT_SHUTDOWN)
         wait->over = self->model->life == REF_CLOSED;
       else if (wait->kind == WAIT_GROUP)
-        wait->over = group->completed->len == group->members->len;
+        {
+          wait->over = group->completed->len == group->members->len;
+          wait->n_members = group->members->len;
+        }
       else if (wait->kind == WAIT_NEXT)
         {
           wait->over = group->n_given < group->completed->len || group->completed->len == group->members->len;
@@ -359,9 +362,11 @@ static void
 compare_group_wait (Driver *self,
                     Wait   *wait)
 {
-  GArray *members = ref_model_group (self->model, wait->index)->members;
+  GArray *all = ref_model_group (self->model, wait->index)->members;
+  g_autoptr (GArray) members = g_array_new (FALSE, FALSE, sizeof (guint));
   RefCounts counts = { 0, 0, 0 };
 
+  g_array_append_vals (members, all->data, wait->n_members);
   for (guint i = 0; i < members->len; i++)
     {
       OsiisoStatus status = ref_model_task (self->model, g_array_index (members, guint, i))->status;

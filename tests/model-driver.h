@@ -75,6 +75,7 @@ typedef struct
   gboolean          refused;    /* is to return with refusal, a code of OSIISO_QUEUE_ERROR or CANCELLED */
   int               refusal;
   gboolean          over;       /* what it waits for has come */
+  guint             n_members;  /* of the group, then */
   gint64            since;
   gboolean          returned;
   GError           *error;

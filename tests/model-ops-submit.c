@@ -3,8 +3,6 @@
 
 /* The operations that submit tasks. */
 
-#define PASSED_DELAYS_ARE_OVER 0
-
 /* Submitting */
 
 /* After which errors to try again, from those that functions report here. */
@@ -261,12 +259,6 @@ op_submit_async (Driver *self,
   g_free (drawn.name);
   drawn.name = g_strdup_printf ("async-%u", wait->tag);
   osiiso_task_options_set_name (options, drawn.name);
-  if (!PASSED_DELAYS_ARE_OVER && !ref_model_has_room (self->model, 1))
-    {
-      drawn.delay = drawn.deadline = 0;
-      osiiso_task_options_set_delay (options, 0);
-      osiiso_task_options_set_deadline (options, 0);
-    }
   wait->payload = new_payload (self, 0);
   wait->payload->waits = TRUE;
   driver_say (self, "submit_async %s: %s", drawn.name, text);

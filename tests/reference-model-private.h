@@ -26,6 +26,7 @@ OsiisoFailPolicy ref_model_get_fail_policy (RefModel *self);
 /* What follows when a task has ended, or room has become free. */
 void     ref_model_check_idle        (RefModel         *self);
 void     ref_model_serve_line        (RefModel         *self);
+guint    ref_model_end_overdue       (RefModel         *self);
 void     ref_model_end_task          (RefModel         *self,
                                       RefTask          *task,
                                       OsiisoStatus      status,

@@ -3,8 +3,6 @@
 
 /* What time brings, and the life of the queue. */
 
-#define RUNS_TIME_OUT_WHILE_CLOSING 0
-
 gint64
 ref_model_next_due (RefModel *self)
 {
@@ -74,8 +72,8 @@ end_overdue (RefModel *self,
 
 /* Returns how many there were. In which order is nobody's promise, and with
  * fail-first the first one decides what becomes of the others. */
-static guint
-end_all_overdue (RefModel *self)
+guint
+ref_model_end_overdue (RefModel *self)
 {
   g_autoptr (GPtrArray) found = g_ptr_array_new ();
   guint batch = ++self->n_batches;
@@ -103,8 +101,15 @@ fall_due (RefModel *self)
 {
   gboolean run_is_due = self->run.deadline != 0 && self->run.deadline <= self->now;
   gboolean shutdown_is_due = self->shutdown_deadline != 0 && self->shutdown_deadline <= self->now;
-  gboolean timed_out = end_all_overdue (self) > 0;
+  gboolean timed_out;
 
+  /* Its work was over in time, which is seen before any other comes. */
+  if (run_is_due && ref_model_run_is_over (self))
+    {
+      self->run.deadline = 0;
+      run_is_due = FALSE;
+    }
+  timed_out = ref_model_end_overdue (self) > 0;
   for (guint i = 0; i < self->tasks->len; i++)
     {
       RefTask *task = ref_model_task (self, i);
@@ -124,8 +129,7 @@ fall_due (RefModel *self)
       timed_out = TRUE;
       time_out_attempt (self, task);
     }
-  if (run_is_due + timed_out + shutdown_is_due > 1 ||
-      (run_is_due && self->life == REF_CLOSING && !RUNS_TIME_OUT_WHILE_CLOSING))
+  if (run_is_due + timed_out + shutdown_is_due > 1)
     self->ambiguous = TRUE;
   else if (run_is_due)
     time_out_run (self);

@@ -55,13 +55,15 @@ ref_model_submit (RefModel         *self,
   return task;
 }
 
-static void
+/* TRUE when the deadline of who came in has passed already. */
+static gboolean
 answer (RefModel *self,
         guint     position,
         gboolean  admitted)
 {
   RefSubmission *submission = g_ptr_array_steal_index (self->line, position);
   RefAnswer made = { .tag = submission->tag, .admitted = admitted };
+  gboolean overdue = FALSE;
 
   if (admitted)
     {
@@ -77,19 +79,25 @@ answer (RefModel *self,
         task->due = task->scheduled_for = submission->since + ref_microseconds (task->options.delay);
       if (task->due <= self->now)
         task->due = 0;
+      overdue = task->deadline != 0 && task->deadline <= self->now;
     }
   g_array_append_val (self->answers, made);
   ref_submission_free (submission);
+  return overdue;
 }
 
 /* Lets those in who fit, and refuses all when no task is accepted any more. */
 void
 ref_model_serve_line (RefModel *self)
 {
+  gboolean overdue = FALSE;
+
   while (self->line->len > 0 && !ref_model_accepts (self))
     answer (self, 0, FALSE);
   while (self->line->len > 0 && (self->size == 0 || ref_model_count_outstanding (self) < self->size))
-    answer (self, WRONG (self, REF_LINE_BACKWARDS) ? self->line->len - 1 : 0, TRUE);
+    overdue |= answer (self, WRONG (self, REF_LINE_BACKWARDS) ? self->line->len - 1 : 0, TRUE);
+  if (overdue)
+    ref_model_end_overdue (self);
 }
 
 gboolean
