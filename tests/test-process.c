@@ -615,6 +615,11 @@ test_search (Folders      *folders,
   relative = run_and_read (&spec);
   g_assert_cmpstr (relative, ==, "second -x\n");
 
+  spec.envp = (const char *[]) { "PATH=first", NULL };
+  error = spawn_error (&spec);
+  g_assert_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_ACCES);
+  g_clear_error (&error);
+
   spec.search_path = FALSE;
   error = spawn_error (&spec);
   g_assert_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT);

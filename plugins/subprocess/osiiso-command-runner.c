@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* As much as a pipe holds, unless the child changes that. */
@@ -122,20 +121,6 @@ read_output (OsiisoCommandRunner *self,
     close_output (self, output);
 }
 
-/* What its process has left in a pipe that somebody keeps open, and no more: the
- * other one may print for ever. */
-static void
-read_rest (OsiisoCommandRunner *self,
-           Output              *output)
-{
-  int n_left = 0;
-
-  if (output->fd < 0 || ioctl (output->fd, FIONREAD, &n_left) < 0)
-    return;
-  for (; n_left > 0 && output->fd >= 0; n_left -= CHUNK)
-    read_output (self, output);
-}
-
 /* write() without SIGPIPE, whatever the program has done about that signal. */
 static ssize_t
 write_quietly (int         fd,
@@ -220,10 +205,7 @@ finish (OsiisoCommandRunner *self)
   const char *program = osiiso_command_get_argv (self->command)[0];
 
   for (guint i = 0; i < N_OUTPUTS; i++)
-    {
-      read_rest (self, &self->outputs[i]);
-      close_output (self, &self->outputs[i]);
-    }
+    close_output (self, &self->outputs[i]);
   close_input (self);
   g_source_destroy (self->source);
 
