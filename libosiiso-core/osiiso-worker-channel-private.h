@@ -65,14 +65,15 @@ struct _OsiisoWorkerChannel
 
   pthread_mutex_t   out_lock;
   OsiisoFrameBuffer buffer;
-  _Atomic gboolean  idle;         /* nobody is going to flush soon */
+  gboolean          mute;         /* nobody takes what is written */
   gboolean          has_progress; /* one that was held back */
   guint32           progress_id;
   double            progress_fraction;
   char             *progress_text; /* (nullable) (owned) */
   gint64            progress_sent;
 
-  GSource          *source;       /* (nullable) (owned) */
+  GSource          *source;       /* (nullable) (owned): changed with the out lock */
+  gboolean          watched;
 };
 
 /* Reads what is there and looks at it, for another thread while a call is under

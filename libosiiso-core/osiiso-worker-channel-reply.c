@@ -9,11 +9,11 @@
 #include "osiiso-error.h"
 #include "osiiso-worker-channel-private.h"
 
-/* What is written at once when nobody waits for it. */
-#define FLUSH_SIZE       (64u << 10)
 #define PROGRESS_SPACING (10 * G_TIME_SPAN_MILLISECOND)
 
-/* With the out lock. Waits until the parent has taken it all. */
+/* With the out lock. Waits until the parent has taken it all. An answer is never kept
+ * to be sent together with others: if the process dies in the next call, the parent
+ * would blame this one. */
 static void
 flush_locked (OsiisoWorkerChannel *self)
 {
@@ -22,23 +22,14 @@ flush_locked (OsiisoWorkerChannel *self)
 
   while ((data = osiiso_frame_buffer_peek (&self->buffer, &length)) != NULL)
     {
-      /* A parent that has gone is seen by who reads. */
-      gssize n = self->closed ? -1 : send (self->fd, data, length, MSG_NOSIGNAL);
+      gssize n = self->mute ? -1 : send (self->fd, data, length, MSG_NOSIGNAL);
 
-      if (n < 0 && !self->closed && errno == EINTR)
+      if (n < 0 && !self->mute && errno == EINTR)
         continue;
       if (n < 0)
-        self->closed = TRUE;
+        self->mute = self->closed = TRUE;
       osiiso_frame_buffer_consume (&self->buffer, n < 0 ? length : (gsize) n);
     }
-}
-
-/* With the out lock, after something was appended. */
-static void
-flush_if_due_locked (OsiisoWorkerChannel *self)
-{
-  if (self->idle || self->buffer.end - self->buffer.start >= FLUSH_SIZE)
-    flush_locked (self);
 }
 
 static void
@@ -49,31 +40,6 @@ send_progress_locked (OsiisoWorkerChannel *self)
   self->has_progress = FALSE;
   osiiso_frame_buffer_append_progress (&self->buffer, self->progress_id, self->progress_fraction, self->progress_text);
   g_clear_pointer (&self->progress_text, g_free);
-}
-
-/**
- * osiiso_worker_channel_flush:
- * @self: a channel
- *
- * Sends what was answered and not yet sent, and waits until the parent has taken
- * it.
- *
- * It is seldom needed: answers are sent together when there is nothing left to
- * receive, when they have come to 64 KiB, and at once when an answer comes while
- * the program waits for the next message.
- *
- * May be called from any thread.
- *
- * Since: 1.0
- */
-void
-osiiso_worker_channel_flush (OsiisoWorkerChannel *self)
-{
-  g_return_if_fail (OSIISO_IS_WORKER_CHANNEL (self));
-
-  pthread_mutex_lock (&self->out_lock);
-  flush_locked (self);
-  pthread_mutex_unlock (&self->out_lock);
 }
 
 void
@@ -109,7 +75,7 @@ begin_reply (OsiisoWorkerChannel *self,
 static void
 end_reply (OsiisoWorkerChannel *self)
 {
-  flush_if_due_locked (self);
+  flush_locked (self);
   pthread_mutex_unlock (&self->out_lock);
 }
 
@@ -147,7 +113,9 @@ reply (OsiisoWorkerChannel *self,
  *
  * Answers a call: it succeeded, without a value.
  *
- * A call is answered once. An answer to a call that is not under way is ignored.
+ * A call is answered once. An answer to a call that is not under way is ignored. The
+ * answer is sent before this returns, which takes as long as the parent takes to
+ * read it.
  *
  * May be called from any thread, like all answers.
  *
@@ -410,6 +378,9 @@ osiiso_worker_channel_set_progress (OsiisoWorkerChannel *self,
     {
       g_free (self->progress_text);
       self->progress_text = status_text != NULL ? g_utf8_make_valid (status_text, -1) : NULL;
+      /* The first one of a call does not wait for that of another. */
+      if (self->progress_id != id)
+        self->progress_sent = now - PROGRESS_SPACING;
       if (!isnan (fraction))
         self->progress_fraction = CLAMP (fraction, 0, 1);
       else if (self->progress_id != id)
@@ -421,6 +392,10 @@ osiiso_worker_channel_set_progress (OsiisoWorkerChannel *self,
           self->progress_sent = now;
           send_progress_locked (self);
           flush_locked (self);
+        }
+      else if (self->source != NULL)
+        {
+          g_source_set_ready_time (self->source, self->progress_sent + PROGRESS_SPACING);
         }
     }
   pthread_mutex_unlock (&self->out_lock);

@@ -62,7 +62,6 @@ osiiso_worker_channel_init (OsiisoWorkerChannel *self)
 {
   self->fd = -1;
   self->max_reply = OSIISO_FRAME_MAX_DEFAULT;
-  self->idle = TRUE;
   pthread_mutex_init (&self->in_lock, NULL);
   pthread_mutex_init (&self->out_lock, NULL);
   osiiso_frame_reader_init (&self->reader, 0);
@@ -480,7 +479,6 @@ next_message (OsiisoWorkerChannel *self)
   if (self->frame.kind == OSIISO_FRAME_CALL)
     {
       self->message = OSIISO_WORKER_MESSAGE_CALL;
-      self->idle = FALSE;
       self->cancelled_id = 0;
       atomic_store (&self->busy_id, self->id);
     }
@@ -530,8 +528,6 @@ is_over (OsiisoWorkerChannel *self,
  * only message that comes is that it was cancelled. With @block it waits for that,
  * so a program that does not look for it has answered before it comes here.
  *
- * Answers that were not sent yet are sent before it waits or finds nothing.
- *
  * A call that was cancelled, or that the parent wants back, before it was received is
  * never received.
  *
@@ -564,12 +560,13 @@ osiiso_worker_channel_receive (OsiisoWorkerChannel *self,
     look_again_locked (self, &answers);
   while (!is_over (self, error) && !next_message (self) && !looked)
     {
-      /* They go out before anything is waited for. */
-      pthread_mutex_unlock (&self->in_lock);
-      self->idle = TRUE;
-      answers_send (self, &answers);
-      osiiso_worker_channel_flush (self);
-      pthread_mutex_lock (&self->in_lock);
+      if (answers.n > 0)
+        {
+          /* They go out before anything is waited for. */
+          pthread_mutex_unlock (&self->in_lock);
+          answers_send (self, &answers);
+          pthread_mutex_lock (&self->in_lock);
+        }
       if (!block)
         {
           looked = !read_now_locked (self, &answers);
@@ -584,11 +581,45 @@ osiiso_worker_channel_receive (OsiisoWorkerChannel *self,
   message = self->message;
   pthread_mutex_unlock (&self->in_lock);
   answers_send (self, &answers);
-  /* What was answered before must not be lost with a call that crashes: the parent
-   * would blame the wrong one, and have the other run again. */
-  if (message == OSIISO_WORKER_MESSAGE_CALL)
-    osiiso_worker_channel_flush (self);
   return message;
+}
+
+static gpointer
+watch_parent (gpointer data)
+{
+  OsiisoWorkerChannel *self = data;
+  struct pollfd poll_fd = { self->fd, POLLRDHUP, 0 };
+
+  while (poll (&poll_fd, 1, -1) < 0 && errno == EINTR)
+    ;
+  /* Between calls the program sees it itself and ends as it should. */
+  while (atomic_load (&self->busy_id) == 0)
+    g_usleep (20 * G_TIME_SPAN_MILLISECOND);
+  _exit (EXIT_SUCCESS);
+  return NULL;
+}
+
+/**
+ * osiiso_worker_channel_exit_when_closed:
+ * @self: a channel
+ *
+ * Ends the process when the parent is gone while a call is under way, even if that
+ * never comes back.
+ *
+ * For programs that cannot look for messages while a function runs. Between calls
+ * [method@Osiiso.WorkerChannel.receive] tells them that the parent is gone, and they
+ * end by themselves. The channel is never freed after this.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_worker_channel_exit_when_closed (OsiisoWorkerChannel *self)
+{
+  g_return_if_fail (OSIISO_IS_WORKER_CHANNEL (self));
+
+  if (!self->watched)
+    g_thread_unref (g_thread_new ("osiiso-parent", watch_parent, g_object_ref (self)));
+  self->watched = TRUE;
 }
 
 /* A source that is ready as long as receive() would find something. */
@@ -648,6 +679,12 @@ source_dispatch (GSource    *source,
   ChannelSource *self = (ChannelSource *) source;
   OsiisoWorkerChannel *channel = g_object_ref (self->channel);
 
+  /* Progress that was held back; there may be no message. */
+  if (g_source_get_ready_time (source) != -1)
+    {
+      g_source_set_ready_time (source, -1);
+      osiiso_worker_channel_send_progress (channel);
+    }
   /* An interpreter that collects garbage calls nothing until it is done. */
   if (((OsiisoWorkerReadyFunc) (gpointer) callback) (channel, data) != TRUE)
     osiiso_foreign_collect_garbage ();
@@ -672,7 +709,8 @@ static GSourceFuncs source_funcs = {
  * main context.
  *
  * For programs that run a main loop, instead of receiving with a wait. It is called
- * again and again as long as something is there. Replaces what was attached before.
+ * again and again as long as something is there, and sometimes when nothing is.
+ * Replaces what was attached before.
  *
  * Since: 1.0
  */
@@ -694,9 +732,11 @@ osiiso_worker_channel_attach (OsiisoWorkerChannel  *self,
   source->tag = g_source_add_unix_fd (&source->source, self->fd, G_IO_IN);
   g_source_set_static_name (&source->source, "OsiisoWorkerChannel");
   g_source_set_callback (&source->source, (GSourceFunc) (gpointer) func, user_data, destroy);
-  self->source = &source->source;
   context = g_main_context_ref_thread_default ();
-  g_source_attach (self->source, context);
+  g_source_attach (&source->source, context);
+  pthread_mutex_lock (&self->out_lock);
+  self->source = &source->source;
+  pthread_mutex_unlock (&self->out_lock);
 }
 
 /**
@@ -714,7 +754,9 @@ osiiso_worker_channel_detach (OsiisoWorkerChannel *self)
 
   g_return_if_fail (OSIISO_IS_WORKER_CHANNEL (self));
 
+  pthread_mutex_lock (&self->out_lock);
   source = g_steal_pointer (&self->source);
+  pthread_mutex_unlock (&self->out_lock);
   if (source == NULL)
     return;
   g_source_destroy (source);

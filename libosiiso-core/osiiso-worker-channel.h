@@ -111,6 +111,6 @@ void                 osiiso_worker_channel_set_progress  (OsiisoWorkerChannel   
                                                           double                 fraction,
                                                           const char            *status_text);
 OSIISO_AVAILABLE_IN_1_0
-void                 osiiso_worker_channel_flush         (OsiisoWorkerChannel   *self);
+void                 osiiso_worker_channel_exit_when_closed (OsiisoWorkerChannel *self);
 
 G_END_DECLS

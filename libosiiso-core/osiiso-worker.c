@@ -509,7 +509,6 @@ run (OsiisoWorkerChannel *channel)
 
   status = serve (&worker);
 
-  osiiso_worker_channel_flush (channel);
   worker.over = TRUE;
   sem_post (&worker.wake);
   g_thread_join (thread);

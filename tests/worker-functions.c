@@ -28,6 +28,13 @@ FUNCTION (echo)
   return args != NULL ? g_variant_ref (args) : NULL;
 }
 
+FUNCTION (big)
+{
+  g_autofree char *text = g_strnfill (1000, 'x');
+
+  return g_variant_new_string (text);
+}
+
 FUNCTION (fail)
 {
   g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOSPC, "no space left for %s", "this");
@@ -81,6 +88,25 @@ FUNCTION (progress)
   for (int i = 0; i <= 1000; i++)
     osiiso_attempt_set_progress (attempt, i / 1000.0, i == 1000 ? "last" : "more");
   return NULL;
+}
+
+/* Waits until somebody has written to a pipe that has that name. */
+FUNCTION (gate)
+{
+  char *text = NULL;
+  GVariant *value;
+
+  if (!g_file_get_contents (g_variant_get_string (args, NULL), &text, NULL, error))
+    return NULL;
+  value = g_variant_new_string (text);
+  g_free (text);
+  return value;
+}
+
+FUNCTION (progress_then_gate)
+{
+  progress (attempt, args, error);
+  return gate (attempt, args, error);
 }
 
 /* Tells that it has begun, and waits to be cancelled. */

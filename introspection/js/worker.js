@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// The worker program for functions in JavaScript: gjs -m worker.js
+//
+// It is started by the backend 'subprocess'. A function is 'uri:export', an export of
+// an ES module: 'file:///…/module.js:name', also an absolute path instead of the URI.
+// Arguments and values are JSON: a list holds the arguments, anything else is the only
+// one. A function may be async. After its arguments it gets what it may need to know of
+// its call: {id, function, cancellable, setProgress (fraction, text)}.
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import Osiiso from 'gi://Osiiso';
+import System from 'system';
+
+const DOMAIN = 'osiiso-js';
+// The collector does not see memory that is not its own.
+const CALLS_PER_COLLECTION = 20000;
+const BYTES_PER_COLLECTION = 64 * 1024 * 1024;
+
+const {NONE, CLOSED, SETUP, DEFINE, CALL, CANCEL} = Osiiso.WorkerMessage;
+
+function openChannel() {
+    try {
+        return Osiiso.WorkerChannel.new_default('cancel');
+    } catch (error) {
+        printerr(`worker.js: ${error.message}`);
+        System.exit(2);
+    }
+    return null;
+}
+
+const channel = openChannel();
+const modules = new Map();
+const functions = new Map();
+
+// The call that is under way.
+let current = null;
+let nCalls = 0;
+let nBytes = 0;
+
+class CallContext {
+    constructor(id, name) {
+        this.id = id;
+        this.function = name;
+    }
+
+    // Made when it is asked for: it costs more than most calls.
+    get cancellable() {
+        if (!this._cancellable) {
+            this._cancellable = new Gio.Cancellable();
+            if (channel.is_cancelled(this.id))
+                this._cancellable.cancel();
+        }
+        return this._cancellable;
+    }
+
+    cancel() {
+        this._cancellable?.cancel();
+    }
+
+    setProgress(fraction, text = null) {
+        channel.set_progress(this.id, fraction, text === null ? null : `${text}`);
+    }
+}
+
+function describeError(error) {
+    if (error instanceof GLib.Error)
+        return {name: error.constructor.name, message: error.message, stack: error.stack ?? ''};
+    if (error instanceof Error)
+        return {name: error.name, message: error.message, stack: error.stack ?? ''};
+    return {name: '', message: `${error}`, stack: ''};
+}
+
+function replyError(id, error) {
+    const details = describeError(error);
+    // NUL ends a text, and half a pair of surrogates is none.
+    const clean = text => `${text}`.replaceAll('\0', '?').replace(
+        /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD');
+    let domain = DOMAIN;
+    let code = 0;
+    let message = details.name ? `${details.name}: ${details.message}` : details.message;
+
+    if (error instanceof GLib.Error) {
+        domain = GLib.quark_to_string(error.domain);
+        code = error.code;
+        message = error.message;
+    }
+    channel.reply_error_text(id, domain, code, clean(message), JSON.stringify(details));
+}
+
+function replyValue(id, value) {
+    const text = value === undefined ? undefined : JSON.stringify(value);
+
+    if (text === undefined) {
+        channel.reply_none(id);
+    } else {
+        channel.reply_text(id, text);
+        nBytes += text.length;
+    }
+}
+
+function endCall() {
+    current = null;
+    if (++nCalls >= CALLS_PER_COLLECTION || nBytes >= BYTES_PER_COLLECTION) {
+        nCalls = nBytes = 0;
+        System.gc();
+    }
+}
+
+async function findFunction(name) {
+    const colon = name.lastIndexOf(':');
+    const uri = name.slice(0, Math.max(colon, 0));
+    const symbol = name.slice(colon + 1);
+
+    if (!uri || !symbol)
+        throw new Error(`'${name}' is not the name of a function: expected 'uri:export'`);
+
+    let module = modules.get(uri);
+    if (!module) {
+        module = await import(uri.startsWith('/') ? GLib.filename_to_uri(uri, null) : uri);
+        modules.set(uri, module);
+    }
+    const func = module[symbol];
+    if (typeof func !== 'function')
+        throw new Error(`${uri} exports no function '${symbol}'`);
+    functions.set(name, func);
+    return func;
+}
+
+function readArguments() {
+    const encoding = channel.get_encoding();
+
+    if (encoding === Osiiso.Encoding.NONE)
+        return [];
+    if (encoding !== Osiiso.Encoding.JSON)
+        throw new Error('functions in JavaScript take JSON, not a GVariant or bytes');
+    const text = channel.get_text();
+    if (text === null)
+        throw new Error('the arguments are not UTF-8');
+    nBytes += text.length;
+    const value = JSON.parse(text);
+    return Array.isArray(value) ? value : [value];
+}
+
+async function finish(id, promise) {
+    try {
+        replyValue(id, await promise);
+    } catch (error) {
+        replyError(id, error);
+    }
+    endCall();
+    receiveAll();
+}
+
+function runCall() {
+    const id = channel.get_id();
+    const name = channel.get_function();
+
+    current = new CallContext(id, name);
+    try {
+        const args = readArguments();
+        const context = current;
+        const func = functions.get(name);
+        if (!func) {
+            finish(id, findFunction(name).then(found => found(...args, context)));
+            return;
+        }
+        const value = func(...args, context);
+        if (typeof value?.then === 'function') {
+            finish(id, value);
+            return;
+        }
+        replyValue(id, value);
+    } catch (error) {
+        replyError(id, error);
+    }
+    endCall();
+}
+
+// {"path": …} is looked for modules of the old kind, and "modules" are loaded.
+async function setUp(text) {
+    const setup = text === null ? {} : JSON.parse(text);
+
+    for (const path of setup.path ?? [])
+        imports.searchPath.unshift(path);
+    for (const uri of setup.modules ?? [])
+        modules.set(uri, await import(uri.startsWith('/') ? GLib.filename_to_uri(uri, null) : uri));
+}
+
+let settingUp = false;
+
+function beginSetUp() {
+    settingUp = true;
+    setUp(channel.get_encoding() === Osiiso.Encoding.NONE ? null : channel.get_text()).then(() => {
+        settingUp = false;
+        receiveAll();
+    }, error => {
+        printerr(`worker.js: ${error.message}`);
+        replyError(0, error);
+        System.exit(1);
+    });
+}
+
+function receiveAll() {
+    while (!settingUp) {
+        let message;
+        try {
+            message = channel.receive(false, null);
+        } catch (error) {
+            printerr(`worker.js: ${error.message}`);
+            System.exit(1);
+        }
+
+        switch (message) {
+        case CALL:
+            // While it is under way there is nothing but that it is cancelled.
+            runCall();
+            break;
+        case CANCEL:
+            current?.cancel();
+            break;
+        case SETUP:
+            beginSetUp();
+            break;
+        case CLOSED:
+            System.exit(0);
+            break;
+        case DEFINE:
+            // There is nothing in JSON that would define a function.
+            break;
+        case NONE:
+        default:
+            return true;
+        }
+    }
+    return true;
+}
+
+// A function that never comes back must not outlive the queue.
+channel.exit_when_closed();
+channel.attach(receiveAll);
+// Promises are only settled in here: a main loop that is run after an import never
+// would.
+await new Promise(() => {});

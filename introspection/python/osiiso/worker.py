@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The worker program for functions in Python: python3 -m osiiso.worker.
+
+It is started by the backend 'subprocess' and talks to it through file descriptor 3;
+docs/worker-protocol.md says what. A function is 'module:name', where the name may have
+dots, or whatever was defined under its name. Arguments and values are pickled, or JSON.
+
+Start-up counts, so nothing is imported here that a call may do without.
+"""
+import _thread
+import os
+import pickle
+import select
+import struct
+import sys
+import time
+
+_HEADER = struct.Struct('<IIBBH')
+_ERROR = struct.Struct('<iI')
+_PROTOCOL = 1
+_HELLO, _DEFINE, _CALL, _RESULT, _ERROR_KIND, _PROGRESS, _CANCEL, _RECALL, _RECALLED = range(1, 10)
+_NONE, _JSON, _BYTES = 0, ord('J'), ord('B')
+_ENCODINGS = (_NONE, _JSON, _BYTES, ord('V'))
+_READ_SIZE = 256 << 10
+# The parent may have changed its mind about what is here after that long, in seconds.
+_LOOK_AGAIN = 0.001
+_PROGRESS_SPACING = 0.01
+_DOMAIN = 'osiiso-python'
+_QUEUE_DOMAIN = 'osiiso-queue-error-quark'
+_NOT_SUPPORTED = 6
+_IO_DOMAIN = 'g-io-error-quark'
+_IO_CANCELLED, _IO_TOO_LARGE = 19, 46
+
+
+class ProtocolError(Exception):
+    """What the parent says makes no sense."""
+
+
+class _Closed(Exception):
+    """The parent is gone."""
+
+
+class Attempt:
+    """The call that is under way, as far as its function needs to know it.
+
+    There is one of these, osiiso.worker.current, for all calls.
+    """
+
+    def __init__(self):
+        self._worker = None
+        self._id = 0
+        self._function = ''
+        self._sent = 0.0
+        self._held = None
+
+    @property
+    def id(self):
+        """The number that the call has in this process, 0 outside of calls."""
+        return self._id
+
+    @property
+    def function(self):
+        """The name of the function that was called."""
+        return self._function
+
+    def set_progress(self, fraction, status_text=None):
+        """Tells how far the call is: from 0 to 1, and in words for people.
+
+        It is sent at most every 10 milliseconds; what comes in between is replaced by
+        what comes later, or sent with the answer.
+        """
+        fraction = min(max(float(fraction), 0.0), 1.0)
+        text = '' if status_text is None else str(status_text)
+        worker = self._worker
+        if worker is None or fraction != fraction:
+            return
+        with worker.lock:
+            if not self._id:
+                return
+            self._held = (fraction, text)
+            now = time.monotonic()
+            if now - self._sent >= _PROGRESS_SPACING:
+                self._sent = now
+                worker.write(self._take_held())
+
+    def _take_held(self):
+        if self._held is None:
+            return b''
+        fraction, text = self._held
+        self._held = None
+        payload = struct.pack('<d', fraction) + text.encode('utf-8', 'replace')
+        return _HEADER.pack(len(payload), self._id, _PROGRESS, _NONE, 0) + payload
+
+
+current = Attempt()
+
+
+def _describe(error):
+    """One line, as the last one of a traceback."""
+    try:
+        text = str(error)
+    except Exception:
+        text = '(its text cannot be had)'
+    name = type(error).__name__
+    return f'{name}: {text}' if text else name
+
+
+def _pickle_error(error):
+    """The exception with the text of its traceback, if that can be taken elsewhere."""
+    import traceback
+    try:
+        error.worker_traceback = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+        data = pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
+        # Many can be pickled and not be made again.
+        pickle.loads(data)
+    except Exception:
+        return b''
+    return data
+
+
+class Worker:
+    """The loop: reads frames, calls functions, and answers."""
+
+    def __init__(self, fd):
+        self.fd = fd
+        self.lock = _thread.allocate_lock()
+        self.max_body = 256 << 20
+        self.greeted = False
+        self.frames = []        # of (kind, id, encoding, name, payload), the next one last
+        self.rest = b''         # the beginning of a frame
+        self.functions = {}
+        self.definitions = {}   # pickled functions that nobody has called yet
+        self.names = {}         # as bytes and as text
+        self.busy = False
+        self.looked = 0.0
+        self.poll = select.poll()
+        self.poll.register(fd, select.POLLIN)
+
+    # What goes out.
+
+    def write(self, data):
+        """Writes it all. An answer is never kept to be sent with others: if the
+        process dies in the next call, the parent would blame this one."""
+        try:
+            done = os.write(self.fd, data)
+            while done < len(data):
+                done += os.write(self.fd, memoryview(data)[done:done + (1 << 20)])
+        except (BrokenPipeError, ConnectionResetError):
+            raise _Closed from None
+
+    def send(self, kind, number, encoding=_NONE, name=b'', payload=b''):
+        length = len(name) + len(payload)
+        if length > self.max_body:
+            kind, encoding, name = _ERROR_KIND, _NONE, _IO_DOMAIN.encode()
+            message = f'the answer has {length} bytes, at most {self.max_body} are allowed'.encode()
+            payload = _ERROR.pack(_IO_TOO_LARGE, len(message)) + message
+        data = _HEADER.pack(len(name) + len(payload), number, kind, encoding, len(name)) + name
+        with self.lock:
+            if current._id == number:
+                if current._held is not None:
+                    data = current._take_held() + data
+                current._id = 0
+            if len(payload) < 65536:
+                self.write(data + payload)
+            else:
+                self.write(data)
+                self.write(payload)
+
+    def send_error(self, number, domain, code, message, details=b''):
+        text = message.encode('utf-8', 'replace').replace(b'\0', b'?')
+        self.send(_ERROR_KIND, number, _BYTES if details else _NONE, domain.encode(),
+                  _ERROR.pack(code, len(text)) + text + details)
+
+    # What comes in.
+
+    def read(self, wait):
+        """Reads frames; at least one when it waits."""
+        rest = self.rest
+        while wait or self.poll.poll(0):
+            data = self.read_some(_READ_SIZE)
+            if not data:
+                if rest:
+                    raise ProtocolError('the last frame is not complete')
+                raise _Closed
+            rest = self.split(rest + data if rest else data)
+            while len(rest) >= _HEADER.size:
+                # A large one: so that it is put together once only.
+                rest = self.split(self.read_whole(rest))
+            if self.frames:
+                break
+        self.rest = rest
+        self.looked = time.monotonic()
+
+    def read_some(self, length):
+        try:
+            return os.read(self.fd, length)
+        except ConnectionResetError:
+            return b''
+
+    def read_whole(self, start):
+        missing = _HEADER.size + _HEADER.unpack_from(start)[0] - len(start)
+        parts = [start]
+        while missing > 0:
+            data = self.read_some(min(missing, 1 << 20))
+            if not data:
+                raise ProtocolError('the last frame is not complete')
+            parts.append(data)
+            missing -= len(data)
+        return b''.join(parts)
+
+    def split(self, data):
+        """Takes whole frames off and returns what is left."""
+        place, end = 0, len(data)
+        new = []
+        while end - place >= _HEADER.size:
+            length, number, kind, encoding, name_length = _HEADER.unpack_from(data, place)
+            if not _HELLO <= kind <= _RECALLED:
+                raise ProtocolError(f'frame of unknown kind {kind}')
+            if encoding not in _ENCODINGS:
+                raise ProtocolError(f'frame with unknown encoding {encoding}')
+            if length > self.max_body:
+                raise ProtocolError(f'frame of {length} bytes, at most {self.max_body} are allowed')
+            if name_length > length:
+                raise ProtocolError('frame whose name is longer than its body')
+            start = place + _HEADER.size
+            if end - start < length:
+                break
+            place = start + length
+            name = data[start:start + name_length]
+            payload = data[start + name_length:place]
+            if kind == _CALL and number or kind == _DEFINE:
+                new.append((kind, number, encoding, name, payload))
+            elif kind == _HELLO and not self.greeted:
+                self.greet(number, payload)
+            elif kind in (_CANCEL, _RECALL) and number:
+                self.take_out(kind, number, new)
+            else:
+                raise ProtocolError(f'unexpected frame of kind {kind} with number {number}')
+            if not self.greeted:
+                raise ProtocolError('the parent does not greet')
+        if new:
+            new.reverse()
+            self.frames[:0] = new
+        return data[place:]
+
+    def greet(self, version, payload):
+        if version != _PROTOCOL:
+            raise ProtocolError(f'the parent speaks version {version} of the protocol, '
+                                f'this program version {_PROTOCOL}')
+        if len(payload) < 4:
+            raise ProtocolError('the parent does not greet')
+        self.max_body = struct.unpack_from('<I', payload)[0]
+        self.greeted = True
+
+    def take_out(self, kind, number, new):
+        """A call that has not begun is not wanted here."""
+        for frames in (self.frames, new):
+            for i, frame in enumerate(frames):
+                if frame[0] == _CALL and frame[1] == number:
+                    del frames[i]
+                    if kind == _RECALL:
+                        self.send(_RECALLED, number)
+                    else:
+                        self.send_error(number, _IO_DOMAIN, _IO_CANCELLED, 'cancelled')
+                    return
+
+    # Functions.
+
+    def find(self, name):
+        """The function of that name."""
+        definition = self.definitions.get(name)
+        if definition is not None:
+            function = pickle.loads(definition)
+            del self.definitions[name]
+        else:
+            module, colon, path = name.rpartition(':')
+            if not colon or not module or not path:
+                raise LookupError(f"'{name}' is not the name of a function: expected 'module:name'")
+            __import__(module)
+            function = sys.modules[module]
+            for part in path.split('.'):
+                function = getattr(function, part)
+        if not callable(function):
+            raise TypeError(f"'{name}' cannot be called")
+        self.functions[name] = function
+        return function
+
+    def call(self, function, args, kwargs):
+        value = function(*args, **kwargs)
+        if hasattr(type(value), '__await__'):
+            import asyncio
+
+            async def wait(awaitable):
+                return await awaitable
+            value = asyncio.run(wait(value))
+        return value
+
+    def run(self, number, encoding, name, payload):
+        current._id = number
+        current._function = name
+        current._sent = 0.0
+        try:
+            function = self.functions.get(name) or self.find(name)
+            if encoding == _BYTES:
+                args, kwargs = pickle.loads(payload)
+            elif encoding == _NONE:
+                args, kwargs = (), {}
+            elif encoding == _JSON:
+                import json
+                args, kwargs = json.loads(payload), {}
+                if not isinstance(args, list):
+                    args = (args,)
+            else:
+                self.send_error(number, _QUEUE_DOMAIN, _NOT_SUPPORTED,
+                                'functions in Python take pickled arguments or JSON, not a GVariant')
+                return
+            value = self.call(function, args, kwargs)
+            if encoding == _JSON:
+                result = json.dumps(value).encode()
+            elif value is None:
+                encoding, result = _NONE, b''
+            else:
+                encoding, result = _BYTES, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+        except _Closed:
+            raise
+        except BaseException as error:
+            self.send_error(number, _DOMAIN, 0, _describe(error), _pickle_error(error))
+        else:
+            self.send(_RESULT, number, encoding, b'', result)
+
+    def set_up(self, encoding, payload):
+        """Calls what the worker is to be set up with: a pickled function, arguments
+        and keywords."""
+        if encoding == _NONE and not payload:
+            return True
+        try:
+            if encoding != _BYTES:
+                raise TypeError('the set-up of a worker in Python is pickled')
+            function, args, kwargs = pickle.loads(payload)
+            self.call(function, args, kwargs)
+        except BaseException as error:
+            self.send_error(0, _DOMAIN, 0, _describe(error), _pickle_error(error))
+            print(f'osiiso.worker: {_describe(error)}', file=sys.stderr)
+            return False
+        return True
+
+    def serve(self):
+        words = b'recall'
+        name = b'osiiso.worker'
+        self.send(_HELLO, _PROTOCOL, _NONE, name, words)
+        while True:
+            if not self.frames:
+                self.read(True)
+                continue
+            if time.monotonic() - self.looked >= _LOOK_AGAIN:
+                self.read(False)
+                if not self.frames:
+                    continue
+            kind, number, encoding, name, payload = self.frames.pop()
+            text = self.names.get(name)
+            if text is None:
+                try:
+                    text = self.names[name] = name.decode()
+                except UnicodeDecodeError:
+                    raise ProtocolError('frame whose name is not UTF-8') from None
+            if kind == _CALL:
+                self.busy = True
+                self.run(number, encoding, text, payload)
+                self.busy = False
+            elif text:
+                self.functions.pop(text, None)
+                self.definitions[text] = payload
+            elif not self.set_up(encoding, payload):
+                return 1
+
+
+def _watch(worker):
+    """Ends the process when the parent is gone and a call does not come back."""
+    poll = select.poll()
+    poll.register(worker.fd, getattr(select, 'POLLRDHUP', select.POLLHUP))
+    poll.poll()
+    # Between calls the loop sees it itself and ends as it should.
+    while not worker.busy:
+        time.sleep(0.02)
+    os._exit(0)
+
+
+def main():
+    """Runs the worker; returns its exit status."""
+    text = os.environ.get('OSIISO_WORKER_FD', '3')
+    if not text.isdecimal():
+        print(f"osiiso.worker: OSIISO_WORKER_FD: '{text}' is not a number", file=sys.stderr)
+        return 2
+    fd = int(text)
+    try:
+        is_socket = os.fstat(fd).st_mode & 0o170000 == 0o140000
+    except OSError:
+        is_socket = False
+    if not is_socket:
+        print(f'osiiso.worker: file descriptor {fd} is no socket of a queue: a worker is started by the backend '
+              "'subprocess'", file=sys.stderr)
+        return 2
+    os.set_inheritable(fd, False)
+    worker = Worker(fd)
+    if hasattr(sys.stdout, 'reconfigure'):
+        # What a call prints is not lost with the process.
+        sys.stdout.reconfigure(line_buffering=True)
+    current._worker = worker
+    _thread.start_new_thread(_watch, (worker,))
+    try:
+        return worker.serve()
+    except _Closed:
+        return 0
+    except ProtocolError as error:
+        print(f'osiiso.worker: {error}', file=sys.stderr)
+        return 1
+
+
+if __name__ == '__main__':
+    # As a module of its own, so that functions which import it find this one.
+    from osiiso import worker as _self
+    sys.exit(_self.main())
