@@ -483,7 +483,10 @@ next_message (OsiisoWorkerChannel *self)
       atomic_store (&self->busy_id, self->id);
     }
   else
-    self->message = self->name->length == 0 ? OSIISO_WORKER_MESSAGE_SETUP : OSIISO_WORKER_MESSAGE_DEFINE;
+    {
+      self->message = self->name->length == 0 ? OSIISO_WORKER_MESSAGE_SETUP : OSIISO_WORKER_MESSAGE_DEFINE;
+      self->id = 0;
+    }
   return TRUE;
 }
 
@@ -891,6 +894,9 @@ osiiso_worker_channel_dup_bytes (OsiisoWorkerChannel *self)
 const char *
 osiiso_worker_channel_get_text (OsiisoWorkerChannel *self)
 {
+  gconstpointer data;
+  gsize length;
+
   g_return_val_if_fail (OSIISO_IS_WORKER_CHANNEL (self), NULL);
 
   if (self->text != NULL || !self->has_frame || self->encoding != OSIISO_FRAME_PLAIN_JSON)
@@ -900,10 +906,15 @@ osiiso_worker_channel_get_text (OsiisoWorkerChannel *self)
   if (self->bytes == NULL)
     {
       osiiso_frame_reader_peek (&self->reader, &self->frame, NULL);
-      self->text = g_strndup ((const char *) self->frame.payload, self->frame.length);
+      data = self->frame.payload;
+      length = self->frame.length;
     }
   else
-    self->text = g_strndup (g_bytes_get_data (self->bytes, NULL), g_bytes_get_size (self->bytes));
+    {
+      data = g_bytes_get_data (self->bytes, &length);
+    }
+  /* No bytes at all may be at no address. */
+  self->text = g_strndup (length > 0 ? data : "", length);
   pthread_mutex_unlock (&self->in_lock);
   /* A NUL would have ended it early. */
   if (strlen (self->text) != osiiso_worker_channel_get_size (self) || !g_utf8_validate (self->text, -1, NULL))

@@ -532,7 +532,7 @@ class TestJavaScript(Case):
         # Often enough for garbage to be collected several times.
         with start() as parent:
             payload, encoding = WORKER.pack(1, 2)
-            for _ in range(500):
+            for _ in range(250):
                 first = parent.number + 1
                 parent.number += 100
                 parent.send_bytes(b''.join(pack(CALL, first + i, encoding, WORKER.function('add'), payload)
