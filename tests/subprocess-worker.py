@@ -174,6 +174,8 @@ def handle(id, name, payload):
         while not os.path.exists(value):
             time.sleep(0.001)
         reply(id, True)
+    elif name == 'grow':
+        send(frame(RESULT, id, b'1' * value))
     elif name == 'environment':
         reply(id, sorted(os.environ))
     elif name == 'fds':

@@ -244,6 +244,26 @@ test_large (void)
   subprocess_queue_free (queue);
 }
 
+static void
+test_too_large (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", "max-frame-size", 5000, NULL);
+  g_autofree char *text = g_strnfill (4994, 'x');
+  g_autofree char *json = g_strdup_printf ("\"%s\"", text);
+  g_autofree char *too_long = g_strdup_printf ("\"%sx\"", text);
+  g_autoptr (OsiisoHandle) good = subprocess_submit (queue, "echo", json, NULL);
+  g_autoptr (OsiisoHandle) bad = subprocess_submit (queue, "echo", too_long, NULL);
+  g_autoptr (OsiisoHandle) grows = subprocess_submit (queue, "grow", "5001", NULL);
+  g_autoptr (OsiisoHandle) after = subprocess_submit (queue, "pid", NULL, NULL);
+
+  subprocess_join (queue);
+  g_assert_cmpint (osiiso_handle_get_status (good), ==, OSIISO_STATUS_SUCCEEDED);
+  subprocess_expect (bad, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID, "max-frame-size is 5000");
+  subprocess_expect_crash (grows, "frame of 5001 bytes, at most 5000 are allowed");
+  g_assert_cmpint (osiiso_handle_get_status (after), ==, OSIISO_STATUS_SUCCEEDED);
+  subprocess_queue_free (queue);
+}
+
 /* More than both directions hold, with both sides writing at a time. */
 static void
 test_full_pipes (void)
@@ -303,6 +323,7 @@ main (int   argc,
   g_test_add_func ("/workers/descriptors", test_descriptors);
   g_test_add_func ("/workers/environment", test_environment);
   g_test_add_func ("/workers/large", test_large);
+  g_test_add_func ("/workers/too-large", test_too_large);
   g_test_add_func ("/workers/full-pipes", test_full_pipes);
   g_test_add_func ("/workers/two-queues", test_two_queues);
   g_test_add_func ("/workers/again", test_again);

@@ -17,13 +17,18 @@
 
 /* Out */
 
+static gsize
+get_max_frame (OsiisoWorker *self)
+{
+  return self->settings->max_frame != 0 ? self->settings->max_frame : OSIISO_FRAME_MAX_DEFAULT;
+}
+
 void
 osiiso_worker_send_greeting (OsiisoWorker *self)
 {
   const OsiisoWorkerSettings *settings = self->settings;
-  const guint32 max = settings->max_frame != 0 ? settings->max_frame : OSIISO_FRAME_MAX_DEFAULT;
 
-  osiiso_frame_buffer_append_parent_hello (&self->out, OSIISO_FRAME_PROTOCOL, "osiiso", max);
+  osiiso_frame_buffer_append_parent_hello (&self->out, OSIISO_FRAME_PROTOCOL, "osiiso", (guint32) get_max_frame (self));
   if (settings->setup != NULL)
     osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_DEFINE, 0, settings->setup_encoding, "",
                                 g_bytes_get_data (settings->setup, NULL), g_bytes_get_size (settings->setup));
@@ -54,6 +59,51 @@ send_preamble (OsiisoWorker *self,
   g_hash_table_insert (self->preambles, g_strdup (function), g_bytes_ref (preamble));
   osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_DEFINE, 0, OSIISO_ENCODING_BYTES, function,
                               g_bytes_get_data (preamble, NULL), g_bytes_get_size (preamble));
+}
+
+/* The longer one of the call's frames, more or less. */
+static gsize
+measure_call (OsiisoCall *call)
+{
+  GBytes *preamble = osiiso_call_get_preamble (call);
+  gsize length = 0;
+  GVariant *args;
+
+  switch (osiiso_call_get_encoding (call))
+    {
+    case OSIISO_ENCODING_GVARIANT:
+      args = osiiso_call_get_args (call);
+      if (args != NULL)
+        length = g_variant_get_size (args) + strlen (g_variant_get_type_string (args)) + 1;
+      break;
+    case OSIISO_ENCODING_JSON:
+      length = strlen (osiiso_call_get_json (call));
+      break;
+    case OSIISO_ENCODING_BYTES:
+      length = g_bytes_get_size (osiiso_call_get_bytes (call));
+      break;
+    case OSIISO_ENCODING_NONE:
+    default:
+      break;
+    }
+  if (preamble != NULL)
+    length = MAX (length, g_bytes_get_size (preamble));
+  return length + strlen (osiiso_call_get_function (call));
+}
+
+gboolean
+osiiso_worker_check_call (OsiisoWorker *self,
+                          OsiisoCall   *call,
+                          GError      **error)
+{
+  const gsize length = measure_call (call);
+
+  if (length <= get_max_frame (self))
+    return TRUE;
+  g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+               "a call of '%s' takes %" G_GSIZE_FORMAT " bytes, and max-frame-size is %" G_GSIZE_FORMAT,
+               osiiso_call_get_function (call), length, get_max_frame (self));
+  return FALSE;
 }
 
 void

@@ -74,6 +74,10 @@ void       osiiso_worker_read           (OsiisoWorker *self);
 void       osiiso_worker_read_rest      (OsiisoWorker *self);
 void       osiiso_worker_read_stderr    (OsiisoWorker *self);
 void       osiiso_worker_send_greeting  (OsiisoWorker *self);
+/* FALSE when it is too long to be sent. */
+gboolean   osiiso_worker_check_call     (OsiisoWorker *self,
+                                         OsiisoCall   *call,
+                                         GError      **error);
 void       osiiso_worker_send_call      (OsiisoWorker *self,
                                          OsiisoJob    *job,
                                          OsiisoCall   *call);

@@ -129,8 +129,16 @@ osiiso_worker_give (OsiisoWorker  *self,
                     OsiisoAttempt *attempt,
                     OsiisoCall    *call)
 {
-  OsiisoJob *job = g_new0 (OsiisoJob, 1);
+  GError *error = NULL;
+  OsiisoJob *job;
 
+  if (!osiiso_worker_check_call (self, call, &error))
+    {
+      osiiso_attempt_return_error (attempt, error);
+      osiiso_attempt_unref (attempt);
+      return;
+    }
+  job = g_new0 (OsiisoJob, 1);
   if (++self->next_id == 0)
     self->next_id = 1;
   job->id = self->next_id;

@@ -56,7 +56,7 @@ gboolean          osiiso_worker_tell_started (OsiisoWorker *self);
 gboolean          osiiso_worker_is_used_up (OsiisoWorker *self);
 
 /* Takes over the attempt, which has begun when there are no other jobs. Sent by
- * the next flush. */
+ * the next flush. One that is too large to be sent fails at once. */
 void              osiiso_worker_give       (OsiisoWorker  *self,
                                             OsiisoAttempt *attempt,
                                             OsiisoCall    *call);

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <osiiso.h>
+
+/* What the tests of the subprocess backend call in osiiso-worker. */
+
+#define FUNCTION(name)                                                    \
+  G_MODULE_EXPORT GVariant *name (OsiisoAttempt *attempt, GVariant *args, \
+                                  GError **error);                        \
+  GVariant *name (OsiisoAttempt *attempt, GVariant *args, GError **error)
+
+static gboolean was_set_up;
+
+FUNCTION (set_up)
+{
+  was_set_up = TRUE;
+  return NULL;
+}
+
+FUNCTION (get_set_up)
+{
+  return g_variant_new_boolean (was_set_up);
+}
+
+FUNCTION (allocate)
+{
+  const gsize size = g_variant_get_uint64 (args);
+  char *memory = g_malloc (size);
+  gsize sum = 0;
+
+  memset (memory, 1, size);
+  for (gsize i = 0; i < size; i += 4096)
+    sum += (gsize) memory[i];
+  g_free (memory);
+  return g_variant_new_uint64 (sum);
+}
+
+FUNCTION (compute)
+{
+  volatile guint n = 0;
+
+  while (!g_cancellable_is_cancelled (NULL))
+    n++;
+  return NULL;
+}
+
+FUNCTION (limits)
+{
+  struct rlimit memory;
+  struct rlimit time;
+
+  getrlimit (RLIMIT_AS, &memory);
+  getrlimit (RLIMIT_CPU, &time);
+  return g_variant_new ("(itt)", getpriority (PRIO_PROCESS, 0), (guint64) memory.rlim_cur, (guint64) time.rlim_cur);
+}
+
+FUNCTION (fail)
+{
+  g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_NXIO, "one of its own");
+  return NULL;
+}
+
+static gboolean
+tell (const char *path,
+      int         number,
+      GError    **error)
+{
+  g_autofree char *text = g_strdup_printf ("%d", number);
+
+  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_NONE, 0600, error);
+}
+
+FUNCTION (listen)
+{
+  GCancellable *cancellable = osiiso_attempt_get_cancellable (attempt);
+  const char *path = g_variant_get_string (args, NULL);
+  GPollFD poll_fd;
+
+  if (!tell (path, getpid (), error) || !g_cancellable_make_pollfd (cancellable, &poll_fd))
+    return NULL;
+  while (!g_cancellable_is_cancelled (cancellable))
+    g_poll (&poll_fd, 1, -1);
+  g_cancellable_release_fd (cancellable);
+  tell (path, -getpid (), NULL);
+  g_cancellable_set_error_if_cancelled (cancellable, error);
+  return NULL;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "test-subprocess-utils.h"
+
+/* The worker for functions in C, its limits, and what comes through to the queue. */
+
+#define MODULE "osiiso-subprocess-functions:"
+
+static OsiisoHandle *
+submit (OsiisoQueue       *queue,
+        const char        *function,
+        GVariant          *args,
+        OsiisoTaskOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+  OsiisoHandle *handle = osiiso_queue_submit_call (queue, function, args, options, &error);
+
+  g_assert_no_error (error);
+  return handle;
+}
+
+static GVariant *
+call (OsiisoQueue *queue,
+      const char  *function,
+      GVariant    *args)
+{
+  g_autoptr (OsiisoHandle) handle = submit (queue, function, args, NULL);
+  g_autoptr (GError) error = NULL;
+
+  subprocess_join (queue);
+  error = osiiso_handle_dup_error (handle);
+  g_assert_no_error (error);
+  return g_variant_ref (g_value_get_variant (osiiso_handle_get_value (handle)));
+}
+
+static void
+test_memory (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new ("address-space-limit", (guint64) 512 << 20, NULL);
+  g_autoptr (OsiisoHandle) small = submit (queue, MODULE "allocate", g_variant_new_uint64 (16 << 20), NULL);
+  g_autoptr (OsiisoHandle) large = submit (queue, MODULE "allocate", g_variant_new_uint64 (1024 << 20), NULL);
+  g_autoptr (OsiisoHandle) after = submit (queue, MODULE "allocate", g_variant_new_uint64 (16 << 20), NULL);
+
+  subprocess_join (queue);
+  g_assert_cmpint (osiiso_handle_get_status (small), ==, OSIISO_STATUS_SUCCEEDED);
+  subprocess_expect_crash (large, "signal");
+  /* What GLib says when there is no memory left. */
+  subprocess_expect_crash (large, "failed to allocate");
+  g_assert_cmpint (osiiso_handle_get_status (after), ==, OSIISO_STATUS_SUCCEEDED);
+  subprocess_queue_free (queue);
+}
+
+static void
+test_cpu_time (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new ("cpu-time-limit", 0.5, NULL);
+  g_autoptr (OsiisoHandle) endless = submit (queue, MODULE "compute", NULL, NULL);
+  g_autoptr (OsiisoHandle) after = submit (queue, MODULE "limits", NULL, NULL);
+
+  subprocess_join (queue);
+  subprocess_expect_crash (endless, "signal 24");
+  g_assert_cmpint (osiiso_handle_get_status (after), ==, OSIISO_STATUS_SUCCEEDED);
+  subprocess_queue_free (queue);
+}
+
+static void
+test_settings (void)
+{
+  const int own = getpriority (PRIO_PROCESS, 0);
+  OsiisoQueue *queue = subprocess_c_queue_new ("nice", 3, "cpu-time-limit", 100.5,
+                                               "address-space-limit", (guint64) 1 << 30, NULL);
+  g_autoptr (GVariant) value = call (queue, MODULE "limits", NULL);
+  guint64 memory;
+  guint64 time;
+  int niceness;
+
+  g_variant_get (value, "(itt)", &niceness, &memory, &time);
+  g_assert_cmpint (niceness, ==, MIN (own + 3, 19));
+  g_assert_cmpuint (memory, ==, 1 << 30);
+  g_assert_cmpuint (time, ==, 101);
+  subprocess_queue_free (queue);
+}
+
+/* GErrors keep their domain and code, of this library and of others. */
+static void
+test_errors (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new (NULL, NULL);
+  g_autoptr (OsiisoHandle) own = submit (queue, MODULE "fail", NULL, NULL);
+  g_autoptr (OsiisoHandle) module = submit (queue, "osiiso-no-such-module:function", NULL, NULL);
+  g_autoptr (OsiisoHandle) symbol = submit (queue, MODULE "no_such_function", NULL, NULL);
+
+  subprocess_join (queue);
+  subprocess_expect (own, G_FILE_ERROR, G_FILE_ERROR_NXIO, "of its own");
+  subprocess_expect (module, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND, "osiiso-no-such-module");
+  subprocess_expect (symbol, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND, "no_such_function");
+  subprocess_queue_free (queue);
+}
+
+static void
+test_set_up (void)
+{
+  g_autoptr (GVariant) name = g_variant_ref_sink (g_variant_new_variant (g_variant_new_string (MODULE "set_up")));
+  g_autoptr (GBytes) setup = g_variant_get_data_as_bytes (name);
+  OsiisoQueue *queue = subprocess_c_queue_new ("setup", setup, "setup-encoding", OSIISO_ENCODING_GVARIANT, NULL);
+  g_autoptr (GVariant) value = call (queue, MODULE "get_set_up", NULL);
+
+  g_assert_true (g_variant_get_boolean (value));
+  subprocess_queue_free (queue);
+}
+
+/* Runs until it is told to end, and knows it. */
+static void
+test_cancellable (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new ("grace-time", 60.0, NULL);
+  TestPipe pipe;
+
+  test_pipe_init (&pipe);
+  for (int i = 0; i < 5; i++)
+    {
+      g_autoptr (OsiisoHandle) handle = submit (queue, MODULE "listen", g_variant_new_string (pipe.path), NULL);
+      int pid;
+
+      g_assert_true (osiiso_queue_start (queue, NULL));
+      pid = test_pipe_read (&pipe);
+      g_assert_true (osiiso_handle_cancel (handle));
+      /* It says so. */
+      g_assert_cmpint (test_pipe_read (&pipe), ==, -pid);
+      subprocess_join (queue);
+    }
+  subprocess_queue_free (queue);
+  test_pipe_clear (&pipe);
+}
+
+static void
+test_module_path (void)
+{
+  g_autofree char *folder = g_test_build_filename (G_TEST_BUILT, ".", NULL);
+  const char *environment[] = { "LC_ALL=C.UTF-8", NULL, NULL };
+  g_autofree char *library_path = NULL;
+  OsiisoQueue *queue;
+  g_autoptr (GVariant) value = NULL;
+
+  if (g_getenv ("LD_LIBRARY_PATH") != NULL)
+    environment[1] = library_path = g_strdup_printf ("LD_LIBRARY_PATH=%s", g_getenv ("LD_LIBRARY_PATH"));
+  queue = subprocess_c_queue_new ("environment", environment, "module-path", folder, NULL);
+  value = call (queue, MODULE "limits", NULL);
+  g_assert_nonnull (value);
+  subprocess_queue_free (queue);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/workers/limits/memory", test_memory);
+  g_test_add_func ("/workers/limits/cpu-time", test_cpu_time);
+  g_test_add_func ("/workers/limits/settings", test_settings);
+  g_test_add_func ("/workers/c/errors", test_errors);
+  g_test_add_func ("/workers/c/set-up", test_set_up);
+  g_test_add_func ("/workers/c/cancellable", test_cancellable);
+  g_test_add_func ("/workers/c/module-path", test_module_path);
+
+  return g_test_run ();
+}
