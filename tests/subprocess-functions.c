@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +14,25 @@
   GVariant *name (OsiisoAttempt *attempt, GVariant *args, GError **error)
 
 static gboolean was_set_up;
+
+FUNCTION (echo)
+{
+  return args != NULL ? g_variant_ref (args) : NULL;
+}
+
+FUNCTION (get_pid)
+{
+  return g_variant_new_int32 (getpid ());
+}
+
+/* Never returns, whatever it is told. */
+FUNCTION (deaf)
+{
+  signal (SIGTERM, SIG_IGN);
+  while (pause () < 0)
+    ;
+  return NULL;
+}
 
 FUNCTION (set_up)
 {

@@ -75,6 +75,9 @@ def start(how):
         # Fails until there is a file of that name.
         if not os.path.exists(how[6:]):
             sys.exit(4)
+    elif how.startswith('count:'):
+        with open(how[6:], 'a') as file:
+            file.write('x')
     elif how == 'no-words':
         words = ''
     send(frame(HELLO, 1, words.encode(), encoding='', name='test'))

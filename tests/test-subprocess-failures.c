@@ -287,10 +287,9 @@ test_start_no_descriptors (void)
 /* Those that do not listen */
 
 static void
-test_deaf (gboolean     stop,
-           gboolean     cancel,
-           const char  *function,
-           const char  *how)
+test_deaf (gboolean    stop,
+           const char *function,
+           const char *how)
 {
   OsiisoQueue *queue = subprocess_queue_new (how, "grace-time", 0.2, NULL);
   g_autoptr (OsiisoHandle) handle = NULL;
@@ -319,19 +318,46 @@ test_deaf (gboolean     stop,
 static void
 test_deaf_ignores (void)
 {
-  test_deaf (FALSE, TRUE, "deaf", "");
+  test_deaf (FALSE, "deaf", "");
 }
 
 static void
 test_deaf_stopped (void)
 {
-  test_deaf (TRUE, TRUE, "deaf", "");
+  test_deaf (TRUE, "deaf", "");
 }
 
 static void
 test_deaf_no_words (void)
 {
-  test_deaf (FALSE, TRUE, "stay", "no-words");
+  test_deaf (FALSE, "stay", "no-words");
+}
+
+/* One replacement is enough, however long the one before it takes to end. */
+static void
+test_deaf_replaced_once (void)
+{
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *path = g_build_filename (folder, "starts", NULL);
+  g_autofree char *how = g_strdup_printf ("count:%s", path);
+  OsiisoQueue *queue = subprocess_queue_new (how, "grace-time", 1.0, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autofree char *starts = NULL;
+  TestPipe pipe;
+
+  test_pipe_init (&pipe);
+  handle = subprocess_submit (queue, "deaf", pipe.json, NULL);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_pipe_read (&pipe);
+  osiiso_handle_cancel (handle);
+  for (int i = 0; i < 3; i++)
+    subprocess_call_int (queue, "pid", NULL);
+  g_assert_true (g_file_get_contents (path, &starts, NULL, NULL));
+  g_assert_cmpstr (starts, ==, "xx");
+  subprocess_queue_free (queue);
+  test_pipe_clear (&pipe);
+  g_unlink (path);
+  g_rmdir (folder);
 }
 
 static void
@@ -427,6 +453,7 @@ main (int   argc,
   g_test_add_func ("/workers/deaf/ignores", test_deaf_ignores);
   g_test_add_func ("/workers/deaf/stopped", test_deaf_stopped);
   g_test_add_func ("/workers/deaf/no-words", test_deaf_no_words);
+  g_test_add_func ("/workers/deaf/replaced-once", test_deaf_replaced_once);
   g_test_add_func ("/workers/deaf/timeout", test_timeout);
   g_test_add_func ("/workers/deaf/forced", test_forced);
   g_test_add_func ("/workers/listens", test_listens);

@@ -343,8 +343,15 @@ start_workers (OsiisoWorkerPool *self)
 static void
 look_at_workers (OsiisoWorkerPool *self)
 {
-  guint n_live = count_state (self, OSIISO_WORKER_READY) + count_state (self, OSIISO_WORKER_STARTING);
+  guint n_live = count_state (self, OSIISO_WORKER_STARTING);
 
+  /* Not those that are asked to leave a call: others have come to their place. */
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      OsiisoWorker *worker = self->workers->pdata[i];
+
+      n_live += is_ready (worker) && (osiiso_worker_get_n_jobs (worker) == 0 || osiiso_worker_is_busy (worker));
+    }
   for (guint i = 0; i < self->workers->len; i++)
     {
       OsiisoWorker *worker = self->workers->pdata[i];
@@ -472,10 +479,10 @@ settle (OsiisoWorkerPool *self)
   if (!self->closing && self->changed)
     {
       self->changed = FALSE;
-      look_at_workers (self);
       hand_out (self);
       begin_ahead (self);
       take_now (self);
+      look_at_workers (self);
       start_workers (self);
       take_ahead (self);
     }
