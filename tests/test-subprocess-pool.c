@@ -200,6 +200,70 @@ test_with_commands (void)
   subprocess_queue_free (queue);
 }
 
+static OsiisoHandle *
+submit_shell (OsiisoQueue *queue,
+              const char  *script,
+              const char  *argument)
+{
+  const char *argv[] = { "/bin/sh", "-c", script, "sh", argument, NULL };
+  g_autoptr (GError) error = NULL;
+  OsiisoHandle *handle = osiiso_queue_submit_command (queue, argv, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  return handle;
+}
+
+static void
+test_command_outcomes (void)
+{
+  OsiisoQueue *queue = queue_new (2, 0);
+  const char *no_program[] = { "/no/such/program", NULL };
+  g_autoptr (OsiisoHandle) good = submit_shell (queue, "echo out; echo err >&2", NULL);
+  g_autoptr (OsiisoHandle) bad = submit_shell (queue, "echo out; exit 3", NULL);
+  g_autoptr (OsiisoHandle) killed = submit_shell (queue, "kill -9 $$", NULL);
+  g_autoptr (OsiisoHandle) none = osiiso_queue_submit_command (queue, no_program, NULL, NULL, NULL);
+  OsiisoCommandResult *result;
+  g_autofree char *text = NULL;
+
+  subprocess_join (queue);
+  result = g_value_get_boxed (osiiso_handle_get_value (good));
+  text = osiiso_command_result_dup_stdout_text (result);
+  g_assert_cmpstr (text, ==, "out\n");
+  subprocess_expect (bad, G_SPAWN_EXIT_ERROR, 3, "");
+  result = g_value_get_boxed (osiiso_handle_get_error_details (bad));
+  g_assert_cmpint (osiiso_command_result_get_exit_status (result), ==, 3);
+  result = g_value_get_boxed (osiiso_handle_get_error_details (killed));
+  g_assert_cmpint (osiiso_command_result_get_signal (result), ==, SIGKILL);
+  subprocess_expect (none, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT, "/no/such/program");
+  subprocess_queue_free (queue);
+}
+
+/* The whole group goes with it. */
+static void
+test_command_cancelled (void)
+{
+  OsiisoQueue *queue = queue_new (1, 0);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  TestPipe pipe;
+  int pidfd;
+
+  test_pipe_init (&pipe);
+  handle = submit_shell (queue, "trap '' TERM; (echo $$ > \"$1\"; exec sleep 1000) & wait; wait", pipe.path);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  pidfd = test_pidfd_open (test_pipe_read (&pipe));
+  g_assert_cmpint (pidfd, >=, 0);
+  osiiso_handle_cancel (handle);
+  subprocess_expect (handle, G_IO_ERROR, G_IO_ERROR_CANCELLED, "");
+  /* Its place is free, for a call too. */
+  g_clear_object (&handle);
+  handle = submit (queue, "pid", NULL, NULL);
+  subprocess_join (queue);
+  get_int (handle);
+  test_pidfd_await (pidfd);
+  subprocess_queue_free (queue);
+  test_pipe_clear (&pipe);
+}
+
 /* Storms */
 
 /* Children of this process, which its threads have started. */
@@ -389,6 +453,8 @@ main (int   argc,
   g_test_add_func ("/workers/window/behind-cancelled", test_behind_cancelled);
   g_test_add_func ("/workers/window/behind-crashed", test_behind_crashed);
   g_test_add_func ("/workers/with-commands", test_with_commands);
+  g_test_add_func ("/workers/command/outcomes", test_command_outcomes);
+  g_test_add_func ("/workers/command/cancelled", test_command_cancelled);
   g_test_add_func ("/workers/storm/once", test_storm);
   g_test_add_func ("/workers/storm/retried", test_storm_retried);
   g_test_add_func ("/workers/storm/one-by-one", test_storm_one_by_one);
