@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -83,14 +85,21 @@ FUNCTION (fail)
   return NULL;
 }
 
+/* Into a pipe: opened for nothing but writing, so that it waits for who reads. */
 static gboolean
 tell (const char *path,
       int         number,
       GError    **error)
 {
   g_autofree char *text = g_strdup_printf ("%d", number);
+  const int fd = open (path, O_WRONLY | O_CLOEXEC);
+  const gboolean ok = fd >= 0 && write (fd, text, strlen (text)) > 0;
 
-  return g_file_set_contents_full (path, text, -1, G_FILE_SET_CONTENTS_NONE, 0600, error);
+  if (!ok)
+    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: %s", path, g_strerror (errno));
+  if (fd >= 0)
+    close (fd);
+  return ok;
 }
 
 FUNCTION (listen)

@@ -74,12 +74,11 @@ test_values (void)
 
 /* What waits behind a slow one goes to whoever is free. */
 static void
-test_slow_holds_up_nobody (void)
+test_slow_holds_up_nobody (gconstpointer window)
 {
-  OsiisoQueue *queue = queue_new (2, 0);
+  OsiisoQueue *queue = queue_new (2, GPOINTER_TO_UINT (window));
   g_autoptr (GPtrArray) handles = g_ptr_array_new_with_free_func (g_object_unref);
   g_autoptr (OsiisoHandle) slow = NULL;
-  g_autofree char *json = NULL;
   TestPipe pipe;
   int pid;
 
@@ -449,7 +448,8 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/workers/values", test_values);
-  g_test_add_func ("/workers/window/slow", test_slow_holds_up_nobody);
+  g_test_add_data_func ("/workers/window/slow/automatic", GUINT_TO_POINTER (0), test_slow_holds_up_nobody);
+  g_test_add_data_func ("/workers/window/slow/set", GUINT_TO_POINTER (16), test_slow_holds_up_nobody);
   g_test_add_func ("/workers/window/behind-cancelled", test_behind_cancelled);
   g_test_add_func ("/workers/window/behind-crashed", test_behind_crashed);
   g_test_add_func ("/workers/with-commands", test_with_commands);

@@ -47,6 +47,7 @@ struct _OsiisoWorker
   guint              n_given;
   guint              n_answered;
   guint              window;
+  gboolean           slow;         /* the head takes so long that nobody may wait behind it */
   guint              n_news;       /* answers since the window was last looked at */
   gint64             since;        /* when there was the last answer, or the first call */
   GHashTable        *preambles;    /* (nullable): GBytes by function, both owned */

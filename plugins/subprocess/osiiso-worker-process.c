@@ -74,7 +74,7 @@ osiiso_worker_get_room (OsiisoWorker *self)
 
   /* Behind one that is being ended nobody waits: the worker may end with it. */
   if (self->state != OSIISO_WORKER_READY || self->window <= self->jobs.length ||
-      (head != NULL && head->attempt == NULL))
+      (head != NULL && (head->attempt == NULL || self->slow)))
     return 0;
   room = self->window - self->jobs.length;
   if (self->settings->tasks_per_worker > 0)
@@ -206,6 +206,7 @@ adapt_window (OsiisoWorker *self,
 
   self->n_news = 0;
   self->since = now;
+  self->slow = FALSE;
   if (self->settings->window > 0)
     return;
   /* What waits behind a slow one has to be able to come back. */
@@ -219,11 +220,11 @@ gboolean
 osiiso_worker_tick (OsiisoWorker *self,
                     gint64        now)
 {
-  if (self->jobs.length < 2 || !self->can_recall || self->settings->window > 0)
+  if (self->jobs.length < 2 || !self->can_recall)
     return FALSE;
   if (now - self->since < SLOW_CALL)
     return TRUE;
-  self->window = 1;
+  self->slow = TRUE;
   recall_waiting (self);
   return FALSE;
 }
