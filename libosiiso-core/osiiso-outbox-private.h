@@ -64,7 +64,8 @@ typedef struct
   guint            n_pins;    /* threads about to take a reference on it; its dispose
                                * waits for them. Not taken under the lock, because
                                * that may call a binding, which has locks of its own */
-  _Atomic gboolean held;      /* the queue is kept alive because it has work */
+  _Atomic gboolean held;      /* the queue is kept alive because it has work, or had
+                               * some of which the end is not told */
 } OsiisoOutbox;
 
 void     osiiso_outbox_init          (OsiisoOutbox    *self,
@@ -80,7 +81,8 @@ gboolean osiiso_outbox_detach        (OsiisoOutbox    *self);
  * things, if the calling thread may and nothing else waits. */
 void     osiiso_outbox_release_events (OsiisoOutbox   *self);
 
-/* Keeps the queue alive until a SETTLE event finds it without work. */
+/* Keeps the queue alive until a SETTLE event finds it without work, and without ends
+ * that are still to be told. No lock is held. */
 void     osiiso_outbox_hold          (OsiisoOutbox    *self);
 
 /* Appends an event; takes over error and data, takes a reference on record. */

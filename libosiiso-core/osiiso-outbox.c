@@ -299,19 +299,35 @@ osiiso_outbox_detach (OsiisoOutbox *self)
   return detached;
 }
 
+/* Whether the end of a task is still to be told. A SETTLE event comes after that, or
+ * is there, when there is no work. */
+static gboolean
+has_end_to_tell_locked (OsiisoOutbox *self)
+{
+  const OsiisoEvent *event = self->first;
+
+  while (event != NULL && event->kind != OSIISO_EVENT_COMPLETE && event->kind != OSIISO_EVENT_SETTLE)
+    event = event->next;
+  return event != NULL || self->ends.next != &self->ends;
+}
+
 void
 osiiso_outbox_hold (OsiisoOutbox *self)
 {
   OsiisoQueue *queue = NULL;
 
+  /* Who counts the last task posts the event that tells it in one step. */
+  pthread_mutex_lock (&self->scheduler->view_lock);
   pthread_mutex_lock (&self->lock);
-  /* When the work is over already, no event will come that lets go again. */
-  if (!self->held && osiiso_scheduler_get_outstanding (self->scheduler) > 0 && atomic_load (&self->scheduler->started))
+  /* When the work is over already, and told, no event will come that lets go again. */
+  if (!self->held && (osiiso_scheduler_get_outstanding (self->scheduler) > 0 || has_end_to_tell_locked (self)) &&
+      atomic_load (&self->scheduler->started))
     {
       queue = pin_queue_locked (self);
       self->held = queue != NULL;
     }
   pthread_mutex_unlock (&self->lock);
+  pthread_mutex_unlock (&self->scheduler->view_lock);
   if (queue != NULL)
     {
       g_object_ref (queue);
@@ -332,8 +348,10 @@ release_hold (OsiisoOutbox *self)
   if (self->held)
     {
       self->held = FALSE;
-      /* Tasks of a queue at rest do not keep it either. */
-      if (!osiiso_scheduler_has_work (self->scheduler) || !atomic_load (&self->scheduler->started))
+      /* Tasks of a queue at rest do not keep it. Those that came and ended meanwhile
+       * do, until that is told. */
+      if (!atomic_load (&self->scheduler->started) ||
+          (!osiiso_scheduler_has_work (self->scheduler) && !has_end_to_tell_locked (self)))
         queue = self->queue;
       else
         self->held = TRUE;
@@ -619,6 +637,8 @@ deliver_settled (OsiisoOutbox *self)
 
   if (queue != NULL)
     osiiso_queue_notify_closed (queue, osiiso_scheduler_is_closed (self->scheduler));
+  /* Those that came after the others, but before this. */
+  deliver_ends (self);
   release_hold (self);
 }
 

@@ -35,8 +35,9 @@
  * run. [method@Osiiso.Queue.shutdown] ends the queue; [method@Osiiso.Queue.reset]
  * makes it new.
  *
- * A queue that has been started keeps itself alive while it has work. One that
- * was never started and is dropped cancels its tasks.
+ * A queue that has been started keeps itself alive while it has work, and until the
+ * ends of that have been told. One that was never started and is dropped cancels its
+ * tasks.
  *
  * ## Threads and contexts
  *

@@ -48,6 +48,46 @@ test_dropped_working (gconstpointer backend)
   g_assert_cmpint (g_value_get_int64 (osiiso_handle_get_value (handle)), ==, 7);
 }
 
+static gpointer
+join_thread (gpointer queue)
+{
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  return NULL;
+}
+
+static void
+count_ends (gpointer              counter,
+            G_GNUC_UNUSED gpointer handle)
+{
+  ++*(int *) counter;
+}
+
+/* Waits for all work without iterating the context. */
+static void
+join_elsewhere (OsiisoQueue *queue)
+{
+  g_thread_join (g_thread_new ("join", join_thread, queue));
+}
+
+static void
+test_dropped_untold (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  int n_told = 0;
+
+  g_test_summary ("A queue that has done its work lives until that is told");
+
+  g_signal_connect_swapped (queue, "on-complete", G_CALLBACK (count_ends), &n_told);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  for (int i = 0; i < 3; i++)
+    {
+      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL), !=, 0);
+      join_elsewhere (queue);
+    }
+  test_queue_free (queue);
+  g_assert_cmpint (n_told, ==, 3);
+}
+
 static void
 test_many_dropped (gconstpointer backend)
 {
@@ -506,6 +546,7 @@ main (int   argc,
   test_add_for_backends ("/queue-lifetime/dropped-unstarted", test_dropped_unstarted);
   test_add_for_backends ("/queue-lifetime/dropped-delayed", test_dropped_delayed);
   test_add_for_backends ("/queue-lifetime/dropped-working", test_dropped_working);
+  g_test_add_func ("/queue-lifetime/dropped-untold", test_dropped_untold);
   test_add_for_backends ("/queue-lifetime/many-dropped", test_many_dropped);
   g_test_add_func ("/queue-lifetime/disposed-closing", test_disposed_closing);
   test_add_for_backends ("/queue-lifetime/disposed-working", test_disposed_working);
