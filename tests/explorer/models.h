@@ -17,5 +17,6 @@ extern const ExModel ex_shutdown_models[];
 extern const ExModel ex_thread_pool_models[];
 extern const ExModel ex_token_models[];
 extern const ExModel ex_initializer_models[];
+extern const ExModel ex_outbox_models[];
 
 G_END_DECLS

@@ -34,6 +34,7 @@ static const struct
   { "thread-pool", ex_thread_pool_models },
   { "tokens", ex_token_models },
   { "initializer", ex_initializer_models },
+  { "outbox", ex_outbox_models },
 };
 
 static int n_preemptions = DEFAULT_PREEMPTIONS;
@@ -144,7 +145,7 @@ test_cut (void)
     "basic/stores", "basic/add-locked", "basic/order", "basic/meet", "basic/hand-over", "basic/futex",
     "wake-protocols/v3", "wake-protocols/v5", "take/batch", "take/loop", "attempt-end/asks", "waiters/join",
     "waiters/async-cancel", "admission/one", "shutdown/new-work", "thread-pool/hang",
-    "tokens/refuses", "initializer/hang-close", "initializer/infinite",
+    "tokens/refuses", "initializer/hang-close", "initializer/infinite", "outbox/progress",
   };
 
   g_test_summary ("Exploring every schedule finds the same ends as exploring those that lead to new states");
