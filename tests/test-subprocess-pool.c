@@ -53,8 +53,10 @@ get_int (OsiisoHandle *handle)
 static void
 warm_up (OsiisoQueue *queue)
 {
+  g_autoptr (OsiisoCall) call = osiiso_call_new ("echo", NULL);
+
   for (int i = 0; i < 2000; i++)
-    g_assert_cmpuint (osiiso_queue_push_call (queue, osiiso_call_new ("echo", NULL), NULL, NULL), !=, 0);
+    g_assert_cmpuint (osiiso_queue_push_call (queue, call, NULL, NULL), !=, 0);
   subprocess_join (queue);
 }
 
