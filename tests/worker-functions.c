@@ -118,7 +118,9 @@ FUNCTION (wait)
   osiiso_attempt_set_progress (attempt, 0, "waits");
   if (g_cancellable_make_pollfd (cancellable, &fd))
     {
-      g_poll (&fd, 1, -1);
+      /* SIGTERM may come in here. */
+      while (g_poll (&fd, 1, -1) < 0)
+        ;
       g_cancellable_release_fd (cancellable);
     }
   if (osiiso_attempt_is_open (attempt))
