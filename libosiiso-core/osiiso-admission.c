@@ -182,6 +182,8 @@ serve_line_locked (OsiisoScheduler *scheduler,
           blocked = TRUE;
           continue;
         }
+      if (entry == OSIISO_ENTRY_ADMITTED && waiter->record != NULL && osiiso_admission_is_due (waiter->record))
+        change->due = scheduler->will_tick = TRUE;
       if (entry == OSIISO_ENTRY_ADMITTED && waiter->record != NULL &&
           osiiso_record_get_bounds (waiter->record) != NULL &&
           !osiiso_scheduler_bind_locked (scheduler, &waiter->record, 1))
@@ -189,7 +191,6 @@ serve_line_locked (OsiisoScheduler *scheduler,
       if (entry == OSIISO_ENTRY_ADMITTED)
         {
           osiiso_scheduler_count_in_locked (scheduler, waiter->n);
-          change->due |= waiter->record != NULL && osiiso_admission_is_due (waiter->record);
           if (waiter->record != NULL)
             osiiso_scheduler_enqueue_locked (scheduler, &waiter->record, 1, TRUE, &change->wake);
         }

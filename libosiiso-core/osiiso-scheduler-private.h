@@ -160,6 +160,7 @@ struct _OsiisoScheduler
   OsiisoDeadlineHeap deadlines;     /* of tasks: (time, seq) */
   _Atomic guint      n_scheduled;
   gint64             run_deadline;  /* 0: none */
+  gboolean           will_tick;     /* somebody is about to call tick(), which arms */
   _Atomic gboolean   run_overdue;   /* it came when the run had no work; counts when
                                      * the run gets some before its end */
   gint64             shutdown_deadline; /* of a shutdown that is under way; 0: none */
@@ -421,7 +422,8 @@ void             osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
                                                  OsiisoOutcome   *outcome,
                                                  gint64           retry_after);
 
-/* Does what has fallen due; the timer does that by itself. */
+/* Does what has fallen due; the timer does that by itself. Whoever is going to call
+ * it says so before, with the ready lock, so that the timer does not come for it. */
 void             osiiso_scheduler_tick         (OsiisoScheduler *self);
 
 gboolean         osiiso_scheduler_cancel       (OsiisoScheduler *self,

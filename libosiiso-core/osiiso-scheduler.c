@@ -202,6 +202,8 @@ osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self)
   OsiisoHeapNode *deadline = osiiso_deadline_heap_peek (&self->deadlines);
   gint64 when = G_MAXINT64;
 
+  if (self->will_tick)
+    return;
   if (delay != NULL)
     when = MIN (when, delay->key);
   if (timeout != NULL)
@@ -965,6 +967,7 @@ osiiso_scheduler_tick (OsiisoScheduler *self)
   gint64 now = osiiso_clock_now ();
 
   pthread_mutex_lock (&self->ready_lock);
+  self->will_tick = FALSE;
   /* First, so that none of these begins for this. */
   osiiso_scheduler_end_overdue_locked (self, now, late, ended);
   if (ended->len > 0 && osiiso_scheduler_fails_first (self))

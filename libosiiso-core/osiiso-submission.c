@@ -239,8 +239,14 @@ push_later (const OsiisoSubmission *self,
     return OSIISO_ENTRY_ADMITTED;
 
   due = osiiso_admission_is_due (records[n - 1]);
+  if (due)
+    {
+      pthread_mutex_lock (&scheduler->ready_lock);
+      scheduler->will_tick = TRUE;
+      pthread_mutex_unlock (&scheduler->ready_lock);
+    }
   entry = push_now (scheduler, self->batch, records, n, TRUE);
-  if (entry == OSIISO_ENTRY_ADMITTED && due)
+  if (due)
     osiiso_scheduler_tick (scheduler);
   if (entry != OSIISO_ENTRY_ADMITTED)
     {
