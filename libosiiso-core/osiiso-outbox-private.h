@@ -20,6 +20,13 @@ typedef enum
   OSIISO_EVENT_SETTLE,   /* counts or life cycle changed: runs may be over */
 } OsiisoEventKind;
 
+/* What is in the queue has changed: a record that came in or ended. */
+typedef struct
+{
+  OsiisoRecord *record; /* (owned) */
+  gboolean      ended;
+} OsiisoTaskChange;
+
 typedef struct _OsiisoEvent OsiisoEvent;
 struct _OsiisoEvent
 {
@@ -55,6 +62,7 @@ typedef struct
   OsiisoEvent     *first;     /* changed under the lock, compared with NULL anywhere */
   OsiisoEvent     *last;
   OsiisoLink       ends;      /* of records that are over, owned, see deliver_ends() */
+  GArray          *changes;   /* (nullable): of OsiisoTaskChange, for the list of tasks */
   OsiisoEvent     *late;      /* progress, delivered at late_at in any order */
   gint64           late_at;
   gint64           last_late;
@@ -105,6 +113,11 @@ void     osiiso_outbox_post_signal   (OsiisoOutbox    *self,
                                       const GError    *error,
                                       gboolean         handled);
 
+/* A change for the list of tasks, if the queue has one. */
+void     osiiso_outbox_note_task     (OsiisoOutbox    *self,
+                                      OsiisoRecord    *record,
+                                      gboolean         ended);
+
 /* Whether the calling thread is the one that the owner's context runs in, so
  * that blocking in it keeps the context from being iterated. */
 gboolean osiiso_outbox_is_owner_thread (OsiisoOutbox  *self);
@@ -117,7 +130,8 @@ osiiso_outbox_is_empty (OsiisoOutbox *self)
   return __atomic_load_n (&self->first, __ATOMIC_RELAXED) == NULL;
 }
 
-/* The same, and no end of a token is left to be told either. */
+/* The same, and no end of a token and no change of the list of tasks is left to be
+ * told either. */
 gboolean osiiso_outbox_is_drained    (OsiisoOutbox    *self);
 
 /* Delivers what there is, if the calling thread may: it is the owner thread and

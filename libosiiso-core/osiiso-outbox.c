@@ -85,6 +85,34 @@ deliver_ends (OsiisoOutbox *self)
     }
 }
 
+static void
+clear_change (gpointer change)
+{
+  osiiso_record_unref (((OsiisoTaskChange *) change)->record);
+}
+
+static OsiisoQueue *dup_queue (OsiisoOutbox *self);
+
+/* What came in and what ended, all at once. */
+static void
+deliver_changes (OsiisoOutbox *self)
+{
+  g_autoptr (OsiisoQueue) queue = NULL;
+  GArray *changes;
+
+  pthread_mutex_lock (&self->lock);
+  changes = g_steal_pointer (&self->changes);
+  pthread_mutex_unlock (&self->lock);
+  if (changes == NULL)
+    return;
+
+  queue = dup_queue (self);
+  if (queue != NULL)
+    osiiso_queue_update_tasks (queue, changes);
+  else
+    g_array_unref (changes);
+}
+
 /* Delivers events one by one, so that a handler that iterates the context finds
  * the rest in order. */
 static void
@@ -105,6 +133,7 @@ deliver_all (OsiisoOutbox *self,
   pthread_mutex_unlock (&self->lock);
 
   deliver_ends (self);
+  deliver_changes (self);
   while (late != NULL)
     {
       event = late;
@@ -129,7 +158,7 @@ rearm (OsiisoOutbox *self,
 
   pthread_mutex_lock (&self->lock);
   /* Whatever was posted during the delivery has armed it and may be delivered. */
-  self->armed = self->first != NULL || self->ends.next != &self->ends;
+  self->armed = self->first != NULL || self->ends.next != &self->ends || self->changes != NULL;
   if (self->armed)
     ready_time = 0;
   else if (self->late != NULL)
@@ -169,6 +198,7 @@ outbox_finalize (GSource *source)
   late = g_steal_pointer (&self->late);
   pthread_mutex_unlock (&self->lock);
   deliver_ends (self);
+  deliver_changes (self);
   while ((event = late) != NULL)
     {
       late = event->next;
@@ -210,7 +240,7 @@ void
 osiiso_outbox_clear (OsiisoOutbox *self)
 {
   g_assert (self->source == NULL);
-  g_assert (self->first == NULL);
+  g_assert (self->first == NULL && self->changes == NULL);
   g_main_context_unref (self->context);
   g_thread_unref (self->thread);
   pthread_mutex_destroy (&self->lock);
@@ -531,6 +561,27 @@ osiiso_outbox_post_signal (OsiisoOutbox    *self,
     }
 }
 
+void
+osiiso_outbox_note_task (OsiisoOutbox *self,
+                         OsiisoRecord *record,
+                         gboolean      ended)
+{
+  pthread_mutex_lock (&self->lock);
+  if (self->source != NULL)
+    {
+      OsiisoTaskChange change = { osiiso_record_ref (record), ended };
+
+      if (self->changes == NULL)
+        {
+          self->changes = g_array_new (FALSE, FALSE, sizeof (OsiisoTaskChange));
+          g_array_set_clear_func (self->changes, clear_change);
+        }
+      g_array_append_val (self->changes, change);
+      arm_now_locked (self);
+    }
+  pthread_mutex_unlock (&self->lock);
+}
+
 gboolean
 osiiso_outbox_is_owner_thread (OsiisoOutbox *self)
 {
@@ -549,7 +600,7 @@ osiiso_outbox_is_drained (OsiisoOutbox *self)
   gboolean drained;
 
   pthread_mutex_lock (&self->lock);
-  drained = self->first == NULL && self->ends.next == &self->ends;
+  drained = self->first == NULL && self->ends.next == &self->ends && self->changes == NULL;
   pthread_mutex_unlock (&self->lock);
   return drained;
 }
@@ -662,6 +713,9 @@ deliver (OsiisoOutbox *self,
       event->destroy (event->data);
       break;
     case OSIISO_EVENT_RETURN:
+      /* Who waited for the end of work finds the list without it. */
+      if (self != NULL)
+        deliver_changes (self);
       osiiso_waiter_complete (event->data);
       break;
     case OSIISO_EVENT_MEMBERS:

@@ -24,6 +24,9 @@ void             osiiso_queue_emit          (OsiisoQueue    *self,
                                              OsiisoEventKind kind,
                                              OsiisoHandle   *handle,
                                              const GError   *error);
+/* Takes over @changes, of OsiisoTaskChange. */
+void             osiiso_queue_update_tasks  (OsiisoQueue    *self,
+                                             GArray         *changes);
 void             osiiso_queue_notify_closed (OsiisoQueue    *self,
                                              gboolean        closed);
 

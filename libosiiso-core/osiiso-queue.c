@@ -9,6 +9,7 @@
 #include "osiiso-handle.h"
 #include "osiiso-initializer-private.h"
 #include "osiiso-queue-private.h"
+#include "osiiso-task-list-private.h"
 #include "osiiso-token-private.h"
 
 /**
@@ -68,6 +69,7 @@ typedef struct
   double              timeout;
   OsiisoMode          mode;
   OsiisoTimeoutPolicy on_timeout;
+  OsiisoTaskList     *tasks;           /* (nullable) (owned), once somebody asked for it */
   gboolean            closed_notified; /* as it was told last */
 } OsiisoQueuePrivate;
 
@@ -184,6 +186,18 @@ osiiso_queue_notify_closed (OsiisoQueue *self,
     return;
   priv->closed_notified = closed;
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_CLOSED]);
+}
+
+void
+osiiso_queue_update_tasks (OsiisoQueue *self,
+                           GArray      *changes)
+{
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  if (priv->tasks != NULL)
+    osiiso_task_list_update (priv->tasks, changes);
+  else
+    g_array_unref (changes);
 }
 
 static void
@@ -349,6 +363,8 @@ osiiso_queue_dispose (GObject *object)
       osiiso_scheduler_set_backend (priv->scheduler, NULL);
       g_clear_object (&priv->backend);
     }
+  if (priv->tasks != NULL)
+    osiiso_task_list_close (g_steal_pointer (&priv->tasks));
   osiiso_runner_close (priv->scheduler);
   osiiso_scheduler_drop_initializer (priv->scheduler);
   atomic_store (&priv->scheduler->keep_results, FALSE);
@@ -1311,6 +1327,47 @@ osiiso_queue_get_completed_count (OsiisoQueue *self)
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
 
   return atomic_load (&osiiso_queue_get_scheduler (self)->n_completed);
+}
+
+/**
+ * osiiso_queue_get_tasks:
+ * @self: a queue
+ *
+ * Gets a list of all tasks that have not finished, in the order of submission: those
+ * that wait, for a delay or a retry as well, and those that run, detached ones
+ * included.
+ *
+ * Its items are handles, which are made when somebody looks at them. It changes, and
+ * emits [signal@Gio.ListModel::items-changed], only when the context that owns the
+ * queue is iterated or a call iterates it, and then for all that has happened since at
+ * once. So a task that is in the list may be over, which
+ * [property@Osiiso.Handle:status] shows; its end is told of by
+ * [signal@Osiiso.Queue::on-complete] before or after it leaves the list. One that
+ * begins and ends in between is never in it.
+ *
+ * The list is made by the first call, and the queue keeps it then. From there on a
+ * submission and an end cost more, and each task in the list takes some 150 bytes
+ * besides its own; a queue that nobody asks for it pays nothing. When the queue is gone
+ * the list is empty.
+ *
+ * In the thread that iterates the context which owns the queue.
+ *
+ * Returns: (transfer none): the list, of [class@Osiiso.Handle]; it is the same one in
+ *   each call
+ *
+ * Since: 1.0
+ */
+GListModel *
+osiiso_queue_get_tasks (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  priv = osiiso_queue_get_instance_private (self);
+  if (priv->tasks == NULL)
+    priv->tasks = osiiso_task_list_new (priv->scheduler);
+  return G_LIST_MODEL (priv->tasks);
 }
 
 /**

@@ -68,6 +68,8 @@ OsiisoQueue         *osiiso_queue_new_with_backend    (OsiisoBackend *backend) G
 OSIISO_AVAILABLE_IN_1_0
 OsiisoBackend       *osiiso_queue_get_backend         (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
+GListModel          *osiiso_queue_get_tasks           (OsiisoQueue *self);
+OSIISO_AVAILABLE_IN_1_0
 GMainContext        *osiiso_queue_get_context         (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 guint                osiiso_queue_get_workers         (OsiisoQueue *self);

@@ -122,6 +122,8 @@ struct _OsiisoScheduler
   _Atomic gboolean   accepting;     /* inbox_lock */
   _Atomic gboolean   started;       /* ready_lock: not resting */
   _Atomic gboolean   keep_results;
+  gboolean           tracks_tasks;  /* ready_lock and inbox_lock to write, one to read: the
+                                     * queue has a list of its tasks */
   _Atomic int        fail_policy;
   _Atomic int        run_fail_policy; /* view_lock: of a run that has its own, or -1 */
   OsiisoAdmission    room;          /* see there */
@@ -284,6 +286,11 @@ osiiso_scheduler_act (OsiisoScheduler  *self,
 }
 OsiisoRecord    *osiiso_scheduler_lookup       (OsiisoScheduler *self,
                                                 guint64          id);
+
+/* Begins to note what comes in and what ends, for the list of tasks. Returns those
+ * that are there, as OsiisoRecord. */
+GPtrArray       *osiiso_scheduler_track_tasks   (OsiisoScheduler *self);
+void             osiiso_scheduler_untrack_tasks (OsiisoScheduler *self);
 
 /* Out of it, for backends. */
 OsiisoAttempt   *osiiso_scheduler_take         (OsiisoScheduler *self,

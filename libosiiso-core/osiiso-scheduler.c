@@ -341,6 +341,8 @@ osiiso_scheduler_enqueue_locked (OsiisoScheduler *self,
   for (guint i = 0; i < n; i++)
     {
       osiiso_record_set_flags (records[i], 0, OSIISO_RECORD_OUTSIDE);
+      if (G_UNLIKELY (self->tracks_tasks))
+        osiiso_outbox_note_task (&self->outbox, records[i], FALSE);
       if (may_delay && is_delayed (records[i]))
         {
           schedule_locked (self, records[i], osiiso_record_get_rare (records[i])->scheduled_for);
@@ -403,6 +405,8 @@ osiiso_scheduler_push_plain (OsiisoScheduler        *self,
       if (id != NULL)
         *id = osiiso_record_get_id (record);
       osiiso_scheduler_count_in_locked (self, 1);
+      if (G_UNLIKELY (self->tracks_tasks))
+        osiiso_outbox_note_task (&self->outbox, record, FALSE);
       osiiso_ready_list_append (&self->inbox, record);
       mark_dirty_locked (self);
       osiiso_scheduler_decide_wake_locked (self, 1, wake);
@@ -515,6 +519,8 @@ osiiso_scheduler_keep_result_locked (OsiisoScheduler *self,
                                      guint32          word,
                                      OsiisoStatus     status)
 {
+  if (G_UNLIKELY (self->tracks_tasks))
+    osiiso_outbox_note_task (&self->outbox, record, TRUE);
   if ((word & OSIISO_RECORD_DETACHED) || (!(word & OSIISO_RECORD_KEEP) && status == OSIISO_STATUS_SUCCEEDED) ||
       !atomic_load_explicit (&self->keep_results, memory_order_relaxed))
     return;
@@ -845,6 +851,35 @@ halt_locked (OsiisoScheduler *self,
     }
   self->n_halting++;
   return found;
+}
+
+GPtrArray *
+osiiso_scheduler_track_tasks (OsiisoScheduler *self)
+{
+  GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
+
+  pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->inbox_lock);
+  self->tracks_tasks = TRUE;
+  collect_list (found, &self->ready, TRUE);
+  collect_list (found, &self->inbox, TRUE);
+  pthread_mutex_unlock (&self->inbox_lock);
+  collect_heap (found, &self->returned, TRUE);
+  collect_heap (found, &self->delays, TRUE);
+  for (OsiisoLink *l = self->running.next; l != &self->running; l = l->next)
+    collect (found, OSIISO_ATTEMPT_FROM_LINK (l)->record, TRUE);
+  pthread_mutex_unlock (&self->ready_lock);
+  return found;
+}
+
+void
+osiiso_scheduler_untrack_tasks (OsiisoScheduler *self)
+{
+  pthread_mutex_lock (&self->ready_lock);
+  pthread_mutex_lock (&self->inbox_lock);
+  self->tracks_tasks = FALSE;
+  pthread_mutex_unlock (&self->inbox_lock);
+  pthread_mutex_unlock (&self->ready_lock);
 }
 
 /* First those that wait, so that none of them takes the place of a running one. */

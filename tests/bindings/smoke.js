@@ -475,6 +475,16 @@ test('errors', () => {
     }).message, 'busy');
 });
 
+test('tasks', () => {
+    const queue = Osiiso.Queue.new('main-loop');
+    const handle = queue.submit(attempt => attempt.return_int(1), null);
+    const tasks = queue.get_tasks();
+    assertEqual(tasks.get_n_items(), 1);
+    assert(tasks.get_item(0) === handle);
+    queue.run(null);
+    assertEqual(tasks.get_n_items(), 0);
+});
+
 test('retry after', () => {
     const numbers = [];
     const error = errorOf(attempt => {

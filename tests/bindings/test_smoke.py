@@ -658,6 +658,16 @@ class TestErrors(Case):
             self.raises(Osiiso.QueueError.NOT_FOUND, call)
         self.raises(Osiiso.QueueError.NOT_FOUND, call_async, queue, 'run', None)
 
+    def test_tasks(self):
+        for backend in BACKENDS:
+            with self.subTest(backend):
+                queue = Osiiso.Queue.new(backend)
+                handles = [queue.submit(return_ten) for _ in range(3)]
+                tasks = queue.get_tasks()
+                self.assertEqual(list(tasks), handles)
+                queue.run()
+                self.assertEqual(len(tasks), 0)
+
     def test_options_by_name(self):
         """Options in the place of the user data are user data, which nothing here can tell."""
         queue = Osiiso.Queue.new('main-loop')
