@@ -696,6 +696,7 @@ osiiso_scheduler_serve (OsiisoScheduler *self)
 
   g_clear_pointer (&serving.done.attempt, osiiso_attempt_unref);
   osiiso_record_pool_return_chain (&serving.freed);
+  osiiso_runner_leave_thread (self);
   /* Not counted any more since the attempt was interrupted. */
   if (stuck)
     return OSIISO_SERVE_END_INTERRUPTED;

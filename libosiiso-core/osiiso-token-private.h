@@ -26,6 +26,9 @@ struct _OsiisoRunner
   gpointer              completed_data;
   GDestroyNotify        completed_destroy;
   OsiisoCompletionFlags flags;
+  OsiisoThreadEndFunc   thread_end; /* (nullable) */
+  gpointer              thread_end_data;
+  GDestroyNotify        thread_end_destroy;
 };
 
 /* Calls the runner for the attempt of a token; see osiiso_attempt_perform(). */
@@ -55,5 +58,14 @@ void osiiso_token_batch_tell (OsiisoTokenBatch *self,
 
 /* The queue is gone. */
 void osiiso_runner_close     (OsiisoScheduler  *scheduler);
+
+/* The calling thread leaves the queue. */
+void osiiso_runner_leave_thread (OsiisoScheduler *scheduler);
+
+gboolean osiiso_runner_set_thread_end (OsiisoScheduler    *scheduler,
+                                       OsiisoThreadEndFunc func,
+                                       gpointer            user_data,
+                                       GDestroyNotify      user_data_destroy,
+                                       GError            **error);
 
 G_END_DECLS

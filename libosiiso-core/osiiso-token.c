@@ -51,6 +51,18 @@ end_use (OsiisoScheduler *scheduler)
     return;
   release (scheduler, self->destroy, self->data);
   release (scheduler, self->completed_destroy, self->completed_data);
+  release (scheduler, self->thread_end_destroy, self->thread_end_data);
+}
+
+void
+osiiso_runner_leave_thread (OsiisoScheduler *scheduler)
+{
+  OsiisoRunner *runner = scheduler->runner;
+
+  if (runner == NULL || runner->thread_end == NULL || begin_use (scheduler) == NULL)
+    return;
+  runner->thread_end (runner->thread_end_data);
+  end_use (scheduler);
 }
 
 void
@@ -373,6 +385,26 @@ osiiso_queue_set_completions_func (OsiisoQueue          *self,
   return TRUE;
 }
 
+gboolean
+osiiso_runner_set_thread_end (OsiisoScheduler    *scheduler,
+                              OsiisoThreadEndFunc func,
+                              gpointer            user_data,
+                              GDestroyNotify      user_data_destroy,
+                              GError            **error)
+{
+  OsiisoRunner *runner;
+
+  if (!check_no_work (scheduler, error) || !check_thread (scheduler, user_data_destroy, error))
+    return refuse (scheduler, user_data_destroy, user_data);
+
+  runner = ensure_runner (scheduler);
+  release (scheduler, runner->thread_end_destroy, runner->thread_end_data);
+  runner->thread_end = func;
+  runner->thread_end_data = user_data;
+  runner->thread_end_destroy = user_data_destroy;
+  return TRUE;
+}
+
 static gboolean
 check_runner (OsiisoQueue *self,
               guint64      last,
@@ -398,6 +430,26 @@ check_runner (OsiisoQueue *self,
   return TRUE;
 }
 
+static guint64
+submit_token (OsiisoQueue       *self,
+              guint64            token,
+              gboolean           only_try,
+              OsiisoTaskOptions *options,
+              GError           **error)
+{
+  const OsiisoSubmission submission = { .data = (gpointer) (gsize) token, .options = options, .only_try = only_try };
+  guint64 id = 0;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), 0);
+  g_return_val_if_fail (error == NULL || *error == NULL, 0);
+
+  if (!check_runner (self, token, error) ||
+      !osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
+    return 0;
+  return id;
+}
+
 /**
  * osiiso_queue_submit_token:
  * @self: a queue
@@ -421,17 +473,31 @@ osiiso_queue_submit_token (OsiisoQueue       *self,
                            OsiisoTaskOptions *options,
                            GError           **error)
 {
-  const OsiisoSubmission submission = { .data = (gpointer) (gsize) token, .options = options };
-  guint64 id = 0;
+  return submit_token (self, token, FALSE, options, error);
+}
 
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-  g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), 0);
-  g_return_val_if_fail (error == NULL || *error == NULL, 0);
-
-  if (!check_runner (self, token, error) ||
-      !osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
-    return 0;
-  return id;
+/**
+ * osiiso_queue_try_submit_token:
+ * @self: a queue
+ * @token: a number that the runner of the queue knows
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @error: return location for an error
+ *
+ * Submits a token like [method@Osiiso.Queue.submit_token], but fails with
+ * %OSIISO_QUEUE_ERROR_FULL instead of waiting when the queue has as many tasks as
+ * its size allows. Any thread.
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_try_submit_token (OsiisoQueue       *self,
+                               guint64            token,
+                               OsiisoTaskOptions *options,
+                               GError           **error)
+{
+  return submit_token (self, token, TRUE, options, error);
 }
 
 /**

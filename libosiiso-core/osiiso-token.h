@@ -56,6 +56,16 @@ typedef void (*OsiisoCompletionsFunc) (const guint64 *tokens,
                                        gsize          n,
                                        gpointer       user_data);
 
+/**
+ * OsiisoThreadEndFunc:
+ * @user_data: (closure): what was given with the function
+ *
+ * Hears that the thread which calls it leaves a queue.
+ *
+ * Since: 1.0
+ */
+typedef void (*OsiisoThreadEndFunc) (gpointer user_data);
+
 OSIISO_AVAILABLE_IN_1_0
 gboolean osiiso_queue_set_runner           (OsiisoQueue     *self,
                                             OsiisoRunnerFunc func,
@@ -71,6 +81,11 @@ gboolean osiiso_queue_set_completions_func (OsiisoQueue          *self,
                                             GError              **error);
 OSIISO_AVAILABLE_IN_1_0
 guint64  osiiso_queue_submit_token         (OsiisoQueue       *self,
+                                            guint64            token,
+                                            OsiisoTaskOptions *options,
+                                            GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+guint64  osiiso_queue_try_submit_token     (OsiisoQueue       *self,
                                             guint64            token,
                                             OsiisoTaskOptions *options,
                                             GError           **error);
@@ -109,5 +124,19 @@ OSIISO_AVAILABLE_IN_1_0
 GCancellable *osiiso_queue_token_dup_cancellable (OsiisoQueue *self,
                                                   guint64      task_id,
                                                   guint        attempt) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_set_thread_end_func  (OsiisoQueue        *self,
+                                            OsiisoThreadEndFunc func,
+                                            gpointer            user_data,
+                                            GDestroyNotify      user_data_destroy,
+                                            GError            **error);
+OSIISO_AVAILABLE_IN_1_0
+guint64 *osiiso_backend_take_tokens        (OsiisoBackend *self,
+                                            guint          max,
+                                            gsize         *n) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+guint    osiiso_queue_tokens_done          (OsiisoQueue   *self,
+                                            const guint64 *numbers,
+                                            gsize          n);
 
 G_END_DECLS

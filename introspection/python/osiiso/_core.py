@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The C library, as the queues need it.
+
+Most of it is reached through introspection. The few calls that are made for each
+task go through ctypes instead, which keeps the interpreter's lock: introspection
+gives it up around every call, and then each task costs a switch to the thread that
+has just been woken. This is safe because the library calls nobody while it holds a
+lock of its own.
+"""
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+try:
+    import gi
+except ImportError as error:  # pragma: no cover
+    raise ImportError('osiiso needs PyGObject for this Python; on Debian it is in the package python3-gi '
+                      'and belongs to /usr/bin/python3') from error
+
+gi.require_version('Osiiso', '1')
+from gi.repository import Gio, GLib, GObject, Osiiso  # noqa: E402
+
+__all__ = ['Gio', 'GLib', 'GObject', 'Osiiso', 'Exchange', 'pointer_to', 'submit_token', 'token_done',
+           'token_failed', 'pin_thread', 'unpin_thread', 'STATUS_NAMES', 'FAILED', 'CANCELLED', 'ERROR_DOMAIN']
+
+# The typelib has loaded it; this finds the same one by its soname.
+Osiiso.Queue
+_library = ctypes.PyDLL('libosiiso-1.so.0')
+
+
+def _function(name: str, result: Any, *arguments: Any) -> Any:
+    function = getattr(_library, name)
+    function.restype = result
+    function.argtypes = arguments
+    return function
+
+
+submit_token = _function('osiiso_queue_try_submit_token', ctypes.c_uint64,
+                         ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)
+token_done = _function('osiiso_queue_token_done', ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint)
+token_failed = _function('osiiso_queue_token_failed', ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint,
+                         ctypes.c_uint32, ctypes.c_int, ctypes.c_char_p, ctypes.c_double)
+tokens_done = _function('osiiso_queue_tokens_done', ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+_exchange_token = _function('osiiso_queue_exchange_token', ctypes.c_int, *[ctypes.c_void_p] * 5)
+
+ERROR_DOMAIN: int = GLib.quark_from_string('osiiso-python')
+
+FAILED = int(Osiiso.Status.FAILED)
+CANCELLED = int(Osiiso.Status.CANCELLED)
+STATUS_NAMES = {int(Osiiso.Status.SUCCEEDED): 'succeeded', FAILED: 'failed', CANCELLED: 'cancelled'}
+
+
+def pointer_to(instance: GObject.Object) -> ctypes.c_void_p:
+    """Where a GObject is; the caller keeps the object."""
+    return ctypes.c_void_p(hash(instance))
+
+
+class Exchange:
+    """One thread's exchange of tokens with a queue.
+
+    ``call()`` ends the current token and is true when there is a next one, which
+    is in ``token``, ``task_id`` and ``attempt`` then; ``accepted`` says whether what
+    was reported of the current one counts.
+    """
+
+    __slots__ = ('accepted', 'token', 'task_id', 'attempt', 'arguments')
+
+    def __init__(self, queue: ctypes.c_void_p) -> None:
+        self.accepted = ctypes.c_int()
+        self.token = ctypes.c_uint64()
+        self.task_id = ctypes.c_uint64()
+        self.attempt = ctypes.c_uint()
+        self.arguments = (queue, *(ctypes.c_void_p(ctypes.addressof(place))
+                                   for place in (self.accepted, self.token, self.task_id, self.attempt)))
+
+    def call(self) -> int:
+        return _exchange_token(*self.arguments)  # type: ignore[no-any-return]
+
+
+# A thread that the library made gets a new state of the interpreter for each call,
+# which costs 4 microseconds and forgets what threading.local() keeps, unless it is
+# inside one more Ensure.
+_ensure = ctypes.pythonapi.PyGILState_Ensure
+_ensure.restype = ctypes.c_int
+_ensure.argtypes = []
+_release = ctypes.pythonapi.PyGILState_Release
+_release.restype = None
+_release.argtypes = [ctypes.c_int]
+
+
+def pin_thread() -> int:
+    """Keeps the interpreter's state of this thread until ``unpin_thread()``."""
+    return _ensure()  # type: ignore[no-any-return]
+
+
+def unpin_thread(state: int) -> None:
+    """Ends what ``pin_thread()`` began, in the same thread."""
+    _release(state)

@@ -1,0 +1,480 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What all queues are: submitting, and what the core is asked for."""
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from . import _core
+from ._core import GLib, Osiiso
+from .bound import BoundTask
+from .exceptions import ClosedError, OsiisoError, QueueFullError
+from .handle import SyncTaskHandle, TaskHandle
+from .options import DEFAULT_OPTIONS, TaskOptions, merge_options
+from .result import RunSummary, Status, TaskResult
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint
+
+log = logging.getLogger('osiiso')
+
+H = TypeVar('H', TaskHandle, SyncTaskHandle)
+G = TypeVar('G')
+
+MODES = {'finite': Osiiso.Mode.FINITE, 'infinite': Osiiso.Mode.INFINITE}
+FAIL_POLICIES = {'continue': Osiiso.FailPolicy.CONTINUE, 'fail_first': Osiiso.FailPolicy.FAIL_FIRST}
+TIMEOUT_POLICIES = {'complete': Osiiso.TimeoutPolicy.COMPLETE, 'cancel': Osiiso.TimeoutPolicy.CANCEL}
+# What the first version of this interface called them.
+OLD_TIMEOUT_POLICIES = {'complete_priority': 'complete', 'cancel': 'cancel'}
+
+# The tokens of a map are consecutive; each map has a range of its own above those of
+# single tasks.
+_MAP_TOKENS = 1 << 56
+_MAP_SHIFT = 32
+
+# How many different options have a twin in the core at a time.
+_MAX_OPTIONS = 512
+
+_all_queues: weakref.WeakSet[BaseQueue[Any, Any]] = weakref.WeakSet()
+
+
+def _choose(choices: Mapping[str, Any], what: str, value: Any) -> Any:
+    try:
+        return choices[value]
+    except (KeyError, TypeError):
+        raise ValueError(f'{what} must be one of {", ".join(map(repr, choices))}; got {value!r}') from None
+
+
+class BaseQueue(Generic[H, G]):
+    """The part of a queue that does not depend on where tasks run."""
+
+    _handle_class: type[H]
+    _group_class: Callable[[str, Iterable[H]], G]
+    _max_workers: int
+
+    def __init__(self, *, workers: int | None = None, size: int = 0, timeout: float | None = None,
+                 mode: str = 'finite', fail_policy: str = 'continue', on_timeout: str = 'complete',
+                 rate: float | None = None, burst: int = 1,
+                 on_start: Callable[[H], object] | None = None,
+                 on_complete: Callable[[TaskResult], object] | None = None,
+                 on_retry: Callable[[H, BaseException], object] | None = None,
+                 on_exit: str | None = None) -> None:
+        if workers is not None and not workers > 0:
+            raise ValueError('workers must be > 0')
+        if not size >= 0:
+            raise ValueError('size must be >= 0')
+        if timeout is not None and not timeout > 0:
+            raise ValueError('timeout must be > 0')
+        if rate is not None and not rate > 0:
+            raise ValueError('rate must be > 0')
+        if not burst >= 1:
+            raise ValueError('burst must be >= 1')
+        if on_exit is not None:
+            on_timeout = _choose(OLD_TIMEOUT_POLICIES, 'on_exit', on_exit)
+        core_mode = _choose(MODES, 'mode', mode)
+        core_fail_policy = _choose(FAIL_POLICIES, 'fail_policy', fail_policy)
+        core_on_timeout = _choose(TIMEOUT_POLICIES, 'on_timeout', on_timeout)
+
+        self._workers = workers
+        self._size = size
+        self._timeout = timeout
+        self._mode = mode
+        self._fail_policy = fail_policy
+        self._on_start = on_start
+        self._on_complete = on_complete
+        self._on_retry = on_retry
+
+        self._table: dict[int, H] = {}        # of the tasks that are not over, by token
+        self._results: list[H] = []           # of those that are, in that order
+        self._n_cleared = 0                   # results that were dropped
+        self._tokens = itertools.count(1)
+        self._maps = itertools.count()
+        self._group_numbers = itertools.count(1)
+        self._options: dict[Any, tuple[Any, Any]] = {}
+        # The options of the last submit, and what stands for them: one tuple, so that
+        # threads never see parts of two.
+        self._last: tuple[TaskOptions, Any, Any] = (DEFAULT_OPTIONS, None, None)
+        self._settled = threading.Condition() # told when somebody waits for results
+        self._n_waiting = 0
+        self._running = False
+        self._closed = False
+        self._pid = os.getpid()
+
+        self._queue: Any = self._new_core(workers or 0)
+        self._pointer = _core.pointer_to(self._queue)
+        self._queue.set_keep_results(False)
+        self._queue.set_size(size)
+        self._queue.set_mode(core_mode)
+        self._queue.set_fail_policy(core_fail_policy)
+        self._queue.set_on_timeout(core_on_timeout)
+        if timeout is not None and timeout != float('inf'):
+            self._queue.set_timeout(timeout)
+        if rate is not None and rate != float('inf'):
+            self._queue.set_burst(burst)
+            self._queue.set_rate(rate)
+        # Tasks are not kept alive by what the core calls, nor is the queue.
+        this = weakref.ref(self)
+
+        def ended(tokens: list[int], statuses: list[int], *_: Any) -> None:
+            queue = this()
+            if queue is not None:
+                queue._tokens_ended(tokens, statuses)
+
+        self._queue.set_completions_func(
+            Osiiso.CompletionFlags.ANY_THREAD | Osiiso.CompletionFlags.SKIP_SUCCEEDED, ended)
+        _all_queues.add(self)
+
+    # For the subclasses to say.
+
+    def _new_core(self, workers: int) -> Any:
+        """Makes the queue of the core, with its runner."""
+        raise NotImplementedError
+
+    def _check_callable(self, fn: Any, options: TaskOptions) -> None:
+        """Raises for what the queue cannot run."""
+
+    def _in_own_task(self) -> bool:
+        """Whether the calling thread is in a task of this queue."""
+        return False
+
+    def _wait_in_task(self, handle: Any, timeout: float | None) -> None:
+        """Blocks there until the task of that handle is over."""
+        raise NotImplementedError
+
+    # Submitting.
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, opts: TaskOptions | None = None,
+               **overrides: Any) -> H:
+        """Submits ``fn(*args)``; the keywords are fields of TaskOptions."""
+        options = merge_options(opts, overrides) if overrides else opts or DEFAULT_OPTIONS
+        self._check_callable(fn, options)
+        handle = self._handle_class(self, fn, args, options, time.perf_counter())
+        handle._context = copy_context()
+        self._admit(handle)
+        return handle
+
+    def map(self, fn: Callable[..., Any], iterable: Iterable[Any], *, opts: TaskOptions | None = None,
+            checkpoint: Checkpoint | None = None, key: Callable[[Any], object] | None = None,
+            namespace: str | None = None, **overrides: Any) -> list[H]:
+        """Submits ``fn`` for each element.
+
+        A mapping gives keyword arguments, a tuple positional ones, anything else is
+        the one argument.
+        """
+        options = merge_options(opts, overrides) if overrides else opts or DEFAULT_OPTIONS
+        self._check_callable(fn, options)
+        if checkpoint is not None:
+            from .resume import map_with_checkpoint
+            return map_with_checkpoint(self, fn, iterable, options, checkpoint, key, namespace)
+        return self._submit_all(self._handles_for(fn, iterable, options))
+
+    def group(self, tasks: Any, iterable: Iterable[Any] | None = None, *, group_id: str | None = None,
+              opts: TaskOptions | None = None, checkpoint: Checkpoint | None = None,
+              key: Callable[[Any], object] | None = None, namespace: str | None = None, **overrides: Any) -> G:
+        """Submits a batch with one id.
+
+        Either one callable and what to call it with, as for ``map()``, or tuples of a
+        callable and its arguments.
+        """
+        options = merge_options(opts, overrides)
+        name = group_id or options.group_id or f'group-{next(self._group_numbers)}'
+        options = options.replace(group_id=name)
+        if checkpoint is not None:
+            from .resume import group_with_checkpoint
+            handles = group_with_checkpoint(self, tasks, iterable, options, checkpoint, key, namespace, group_id)
+        elif iterable is not None:
+            self._check_callable(tasks, options)
+            handles = self._submit_all(self._handles_for(tasks, iterable, options))
+        else:
+            handles = self._submit_all(self._handles_of(tasks, options))
+        return self._group_class(name, handles)
+
+    def task(self, opts: TaskOptions | None = None, **overrides: Any) -> Callable[[Callable[..., Any]], BoundTask[H, G]]:
+        """A decorator: calling the function submits it."""
+        options = merge_options(opts, overrides)
+
+        def bind(fn: Callable[..., Any]) -> BoundTask[H, G]:
+            return BoundTask(self, fn, options)
+
+        return bind
+
+    # What there is.
+
+    @property
+    def active_count(self) -> int:
+        """How many tasks are being run."""
+        return int(self._queue.get_active_count())
+
+    @property
+    def pending_count(self) -> int:
+        """How many tasks wait."""
+        return int(self._queue.get_pending_count())
+
+    @property
+    def closed(self) -> bool:
+        """Whether the queue was shut down."""
+        return self._closed
+
+    @property
+    def results(self) -> tuple[TaskResult, ...]:
+        """All results so far, in the order in which the tasks ended."""
+        return tuple(handle.result() for handle in self._results)
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """The counts, at one glance."""
+        return {
+            'pending': self.pending_count,
+            'active': self.active_count,
+            'scheduled': int(self._queue.get_scheduled_count()),
+            'completed': len(self._results),
+            'workers': self._count_workers(),
+            'closed': self._closed,
+        }
+
+    def clear_results(self) -> None:
+        """Forgets the results so far."""
+        with self._settled:
+            results, self._results = self._results, []
+            self._n_cleared += len(results)
+
+    def _count_workers(self) -> int:
+        return 0 if self._closed else int(self._queue.get_workers())
+
+    # Into the core.
+
+    def _handles_for(self, fn: Callable[..., Any], iterable: Iterable[Any], options: TaskOptions) -> list[H]:
+        handle_class = self._handle_class
+        now = time.perf_counter()
+        context = copy_context()
+        handles: list[H] = []
+        append = handles.append
+        for element in iterable:
+            kind = type(element)
+            if kind is tuple:
+                handle = handle_class(self, fn, element, options, now)
+            elif kind is str or kind is int or not isinstance(element, (tuple, Mapping)):
+                handle = handle_class(self, fn, (element,), options, now)
+            elif isinstance(element, tuple):
+                handle = handle_class(self, fn, tuple(element), options, now)
+            else:
+                handle = handle_class(self, fn, (), options, now)
+                handle._kwargs = dict(element)
+            handle._context = context
+            append(handle)
+        return handles
+
+    def _handles_of(self, tasks: Iterable[Any], options: TaskOptions) -> list[H]:
+        now = time.perf_counter()
+        context = copy_context()
+        handles: list[H] = []
+        for entry in tasks:
+            if not isinstance(entry, tuple) or not entry or not callable(entry[0]):
+                raise TypeError('each group entry must be a tuple of (callable, *args)')
+            self._check_callable(entry[0], options)
+            handle = self._handle_class(self, entry[0], entry[1:], options, now)
+            handle._context = context
+            handles.append(handle)
+        return handles
+
+    def _submit_all(self, handles: list[H]) -> list[H]:
+        """All or none of them, unless the queue has a size."""
+        if self._size or len(handles) < 4:
+            for handle in handles:
+                self._admit(handle)
+            return handles
+        self._check_usable()
+        options = handles[0]._options
+        first = _MAP_TOKENS + (next(self._maps) << _MAP_SHIFT)
+        self._prepare(handles, options)
+        table = self._table
+        for token, handle in enumerate(handles, first):
+            handle._token = token
+            table[token] = handle
+        try:
+            tasks = self._queue.submit_tokens(first, len(handles), self._core_options(options))
+        except GLib.Error as error:
+            for handle in handles:
+                table.pop(handle._token, None)
+            raise self._translate(error) from None
+        for handle, task in zip(handles, tasks):
+            handle._task = task
+        return handles
+
+    def _admit(self, handle: H) -> None:
+        self._check_usable()
+        options = handle._options
+        last = self._last
+        if options is not last[0]:
+            last = self._last = (options, *self._core_pair(options))
+        if options.delay or options.run_at is not None:
+            self._prepare((handle,), options)
+        token = handle._token = next(self._tokens)
+        self._table[token] = handle
+        task = _core.submit_token(self._pointer, token, last[2], None)
+        if task == 0:
+            try:
+                task = self._admit_slowly(handle, token)
+            except BaseException:
+                self._table.pop(token, None)
+                raise
+        handle._task = task
+
+    def _admit_slowly(self, handle: H, token: int) -> int:
+        """The same, to find out why it was refused; or to wait for room."""
+        try:
+            return int(self._queue.try_submit_token(token, self._core_options(handle._options)))
+        except GLib.Error as error:
+            raise self._translate(error) from None
+
+    def _prepare(self, handles: Iterable[H], options: TaskOptions) -> None:
+        when: float | None = None
+        if options.delay is not None:
+            when = time.perf_counter() + options.delay
+        elif options.run_at is not None:
+            when = time.perf_counter() + max(0.0, options.run_at - time.time())
+        if when is not None:
+            for handle in handles:
+                handle._scheduled_for = when
+
+    def _check_usable(self) -> None:
+        if self._pid != os.getpid():
+            raise RuntimeError('the queue belongs to the process that made it; make another one after fork()')
+
+    def _core_options(self, options: TaskOptions) -> Any:
+        return self._core_pair(options)[0]
+
+    def _core_pair(self, options: TaskOptions) -> tuple[Any, Any]:
+        """The options of the core that stand for these, and where they are."""
+        key = (options.priority, options.must_complete, options.timeout, options.retries, options.retry_delay,
+               options.backoff, options.delay, options.run_at, options.detached)
+        if key == _DEFAULT_KEY:
+            return None, None
+        pair = self._options.get(key)
+        if pair is None:
+            pair = self._new_core_options(options)
+            if len(self._options) >= _MAX_OPTIONS:
+                # Others may be in use by ctypes this moment; they live on in the tuple.
+                self._options = {}
+            self._options[key] = pair
+        return pair
+
+    def _new_core_options(self, options: TaskOptions) -> tuple[Any, Any]:
+        if not -128 <= options.priority <= 127 or int(options.priority) != options.priority:
+            raise ValueError(f'priority must be a whole number from -128 to 127; got {options.priority!r}')
+        core = Osiiso.TaskOptions()
+        core.set_priority(int(options.priority))
+        core.set_must_complete(bool(options.must_complete))
+        core.set_detached(bool(options.detached))
+        core.set_retries(min(int(options.retries), 0x7fffffff))
+        core.set_retry_delay(options.retry_delay)
+        core.set_backoff(options.backoff)
+        if options.timeout is not None and options.timeout != float('inf'):
+            core.set_timeout(options.timeout)
+        if options.delay:
+            core.set_delay(options.delay)
+        if options.run_at is not None:
+            # 0 is none there, and all of the past is now.
+            core.set_run_at(max(options.run_at, 1.0))
+        return core, _core.pointer_to(core)
+
+    def _translate(self, error: GLib.Error) -> BaseException:
+        """What this package raises for an error of the core."""
+        if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.CLOSED):
+            return ClosedError('queue is not accepting tasks')
+        if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.FULL):
+            return QueueFullError(f'queue is full ({self._size} tasks outstanding)')
+        if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.WOULD_DEADLOCK):
+            return RuntimeError(error.message)
+        if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.INVALID):
+            return ValueError(error.message)
+        return OsiisoError(error.message)
+
+    def _cancel_handle(self, handle: Any) -> bool:
+        core = self._queue.lookup(handle._task)
+        return core is not None and bool(core.cancel())
+
+    # Out of it.
+
+    def _hook(self, hook: Callable[..., object], *arguments: Any) -> None:
+        try:
+            hook(*arguments)
+        except Exception:
+            log.exception('the hook %r failed', hook)
+
+    def _attempt_failed(self, handle: H, task_id: int, attempt: int, error: BaseException) -> None:
+        """Reports what a task has raised; the end follows, or a retry."""
+        if attempt <= handle._options.retries and handle._final is None:
+            handle._state = 'retrying'
+            if self._on_retry is not None:
+                self._hook(self._on_retry, handle, error)
+        message = f'{type(error).__name__}: {error}'.encode('utf-8', 'replace').replace(b'\0', b'?')
+        handle._failure = (attempt, error)
+        _core.token_failed(self._pointer, task_id, attempt, _core.ERROR_DOMAIN, 0, message, -1.0)
+
+    def _tokens_ended(self, tokens: Iterable[int], statuses: Iterable[int]) -> None:
+        """The core tells of ends that are not successes."""
+        for token, status in zip(tokens, statuses):
+            handle = self._table.get(token)
+            if handle is None:
+                continue
+            if status == _core.CANCELLED:
+                message = 'cancelled' if handle._attempts else 'cancelled before execution'
+                self._settle(handle, 'cancelled', None, None, message)
+            elif status == _core.FAILED:
+                failure = handle._failure
+                if failure is not None and failure[0] == handle._attempts:
+                    error = failure[1]
+                else:
+                    error = self._core_failure(handle)
+                self._settle(handle, 'failed', None, error, str(error))
+
+    def _core_failure(self, handle: H) -> BaseException:
+        """Why a task has failed of which its function did not tell."""
+        core = self._queue.lookup(handle._task)
+        error = core.dup_error() if core is not None else None
+        if error is not None and error.matches(_core.Gio.io_error_quark(), _core.Gio.IOErrorEnum.TIMED_OUT):
+            timeout = handle._options.timeout
+            return TimeoutError(f"task '{handle.name}' exceeded {timeout:g}s timeout")
+        return OsiisoError(error.message if error is not None else 'the task was lost')
+
+    def _settle(self, handle: H, final: Status, value: Any, error: BaseException | None, message: str) -> None:
+        """The end of a task, for everybody here; once for each."""
+        if self._table.pop(handle._token, None) is None:
+            return
+        handle._finish(final, value, error, message, time.perf_counter())
+        handle._args = ()
+        handle._context = None
+        if self._on_complete is not None:
+            self._hook(self._on_complete, handle.result())
+        self._results.append(handle)
+        if self._n_waiting:
+            with self._settled:
+                self._settled.notify_all()
+
+    def _wait_for_settled(self, timeout: float | None = None) -> None:
+        """Until everything is told that the core has counted as over."""
+        target = int(self._queue.get_completed_count())
+        if len(self._results) + self._n_cleared >= target:
+            return
+        with self._settled:
+            self._n_waiting += 1
+            try:
+                self._settled.wait_for(lambda: len(self._results) + self._n_cleared >= target, timeout)
+            finally:
+                self._n_waiting -= 1
+
+    def _summary(self, first: int, start: float, timed_out: bool) -> RunSummary:
+        handles = self._results[max(0, first - self._n_cleared):]
+        return RunSummary.from_results((handle.result() for handle in handles if not handle._options.detached),
+                                       run_start=start, timed_out=timed_out)
+
+
+_DEFAULT_KEY = (3, False, None, 0, 0.0, 1.0, None, None, False)

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a submit returns: the view of one task."""
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any, cast
+
+from .options import TaskOptions
+from .result import Status, TaskResult
+
+if TYPE_CHECKING:
+    from .base import BaseQueue
+
+log = logging.getLogger('osiiso.handle')
+
+# Guards what is added to a handle while its task may end: waiters and callbacks. One
+# for all, because it is held for a moment and only by who waits.
+_attach_lock = threading.Lock()
+
+
+def name_of(fn: Any) -> str:
+    """What a task is called that was given no name."""
+    name = getattr(fn, '__name__', None)
+    if name is None and hasattr(fn, '__await__'):
+        code = getattr(fn, 'cr_code', None)
+        name = getattr(code, 'co_name', None) or getattr(fn, '__name__', None)
+    return str(name) if name is not None else type(fn).__name__
+
+
+class _Handle:
+    """What both kinds of handles are.
+
+    The class attributes are what a task has that was only submitted, so that
+    making a handle stores nothing but what differs.
+    """
+
+    _pending_error: type[Exception] = RuntimeError
+    _cancelled_error: type[BaseException] = concurrent.futures.CancelledError
+
+    _token: int = 0
+    _task: int = 0                       # the core's number of it
+    _kwargs: dict[str, Any] = {}
+    _context: Any = None
+    _state: Status = 'pending'           # as long as there is no final one
+    _final: Status | None = None         # written last
+    _attempts: int = 0
+    _failure: tuple[int, BaseException] | None = None
+    _value: Any = None
+    _error: BaseException | None = None
+    _message: str = ''
+    _started: float | None = None
+    _finished: float = 0.0
+    _waiters: list[Callable[[], None]] | None = None
+    _callbacks: list[Callable[[Any], object]] | None = None
+    _result: TaskResult | None = None
+    _id: str | None = None
+    _scheduled_for: float | None = None
+
+    def __init__(self, queue: BaseQueue[Any, Any] | None, fn: Any, args: tuple[Any, ...], options: TaskOptions,
+                 created: float) -> None:
+        self._queue = queue
+        self._fn = fn
+        self._args = args
+        self._options = options
+        self._created = created
+
+    # What the task was submitted with.
+
+    @property
+    def task_id(self) -> str:
+        """32 hexadecimal digits."""
+        if self._id is None:
+            with _attach_lock:
+                if self._id is None:
+                    self._id = uuid.uuid4().hex
+        return self._id
+
+    @property
+    def name(self) -> str:
+        """What the options say, or what the function is called."""
+        return self._options.name or name_of(self._fn)
+
+    @property
+    def priority(self) -> int:
+        """Lower numbers run first."""
+        return self._options.priority
+
+    @property
+    def must_complete(self) -> bool:
+        """Whether the task outlives the time limit of a run."""
+        return self._options.must_complete
+
+    @property
+    def created_at(self) -> float:
+        """When it was submitted, on ``time.perf_counter()``."""
+        return self._created
+
+    @property
+    def group_id(self) -> str | None:
+        """The id of its group."""
+        return self._options.group_id
+
+    @property
+    def detached(self) -> bool:
+        """Whether summaries leave it out."""
+        return self._options.detached
+
+    @property
+    def scheduled_for(self) -> float | None:
+        """When a delayed task may begin, on ``time.perf_counter()``."""
+        return self._scheduled_for
+
+    @property
+    def metadata(self) -> Any:
+        """What the options carry for the submitter."""
+        return self._options.metadata
+
+    # What has become of it.
+
+    @property
+    def status(self) -> Status:
+        """pending, running, retrying, succeeded, failed or cancelled."""
+        return self._final or self._state
+
+    @property
+    def attempts(self) -> int:
+        """How often it was begun."""
+        return self._attempts
+
+    def done(self) -> bool:
+        """Whether the task is over."""
+        return self._final is not None
+
+    def cancelled(self) -> bool:
+        """Whether it was cancelled."""
+        return self._final == 'cancelled'
+
+    def result(self) -> TaskResult:
+        """The record of the finished task."""
+        if self._final is None:
+            raise self._pending_error('result not ready')
+        if self._result is None:
+            started = self._started
+            self._result = TaskResult(
+                self.task_id, self.name, self._final, self._value, self._error, self._attempts, self.priority,
+                self.must_complete, self.group_id, self.detached, self._scheduled_for, self._created, started,
+                self._finished, self._finished - started if started is not None else 0.0, self._message,
+                self.metadata)
+        return self._result
+
+    def exception(self) -> BaseException | None:
+        """What the task has failed with, or None."""
+        if self._final is None:
+            raise self._pending_error('result not ready')
+        return self._error
+
+    def value(self) -> Any:
+        """What the function has returned; raises what it has raised."""
+        final = self._final
+        if final == 'succeeded':
+            return self._value
+        if final is None:
+            raise self._pending_error('result not ready')
+        if final == 'cancelled':
+            raise self._cancelled_error(self._message)
+        assert self._error is not None
+        raise self._error
+
+    def cancel(self) -> bool:
+        """Asks for the task to be cancelled; False when it is over already."""
+        if self._final is not None or self._queue is None:
+            return False
+        return self._queue._cancel_handle(self)
+
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
+        """Calls ``fn(handle)`` when the task is over, or now if it is."""
+        with _attach_lock:
+            if self._final is None:
+                if self._callbacks is None:
+                    self._callbacks = []
+                self._callbacks.append(fn)
+                return
+        self._call_back(fn)
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.name!r}, status={self.status!r}, id={self.task_id[:8]})'
+
+    # For the queue.
+
+    def _finish(self, final: Status, value: Any, error: BaseException | None, message: str, when: float) -> None:
+        """Publishes the end; whoever calls it is the only one."""
+        self._value = value
+        self._error = error
+        self._message = message
+        self._finished = when
+        # Whoever attaches something from now on finds the task over, and whoever did
+        # before is found below.
+        self._final = final
+        self._failure = None
+        if self._waiters is not None or self._callbacks is not None:
+            with _attach_lock:
+                waiters, self._waiters = self._waiters or [], None
+                callbacks, self._callbacks = self._callbacks or [], None
+            for waiter in waiters:
+                waiter()
+            for callback in callbacks:
+                self._call_back(callback)
+
+    def _add_waiter(self, waiter: Callable[[], None]) -> bool:
+        """False when the task is over, and nothing will be called."""
+        with _attach_lock:
+            if self._final is not None:
+                return False
+            if self._waiters is None:
+                self._waiters = []
+            self._waiters.append(waiter)
+            return True
+
+    def _remove_waiter(self, waiter: Callable[[], None]) -> None:
+        with _attach_lock:
+            if self._waiters is not None and waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    def _call_back(self, fn: Callable[[Any], object]) -> None:
+        try:
+            fn(self)
+        except Exception:
+            log.exception('a done callback of %r failed', self)
+
+
+class TaskHandle(_Handle):
+    """The view of a task of an AsyncQueue or a SharedQueue. Can be awaited."""
+
+    _pending_error = asyncio.InvalidStateError
+    _cancelled_error = asyncio.CancelledError
+
+    def __await__(self) -> Generator[Any, None, TaskResult]:
+        if self._final is None:
+            yield from self._wait().__await__()
+        return self.result()
+
+    async def wait(self) -> TaskResult:
+        """Waits until the task is over; any event loop."""
+        if self._final is None:
+            await self._wait()
+        return self.result()
+
+    async def _wait(self) -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+
+        def resolve() -> None:
+            if not future.done():
+                future.set_result(None)
+
+        def wake() -> None:
+            try:
+                running: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+            except RuntimeError:
+                running = None
+            if running is loop:
+                resolve()
+                return
+            try:
+                loop.call_soon_threadsafe(resolve)
+            except RuntimeError:
+                # That loop is closed; nobody waits any more.
+                pass
+
+        if self._add_waiter(wake):
+            try:
+                await future
+            finally:
+                self._remove_waiter(wake)
+
+
+class SyncTaskHandle(_Handle):
+    """The view of a task of a ThreadQueue or a ProcessQueue."""
+
+    def wait(self, timeout: float | None = None) -> TaskResult:
+        """Blocks until the task is over; TimeoutError if that takes longer."""
+        if self._final is None:
+            queue = cast('BaseQueue[Any, Any] | None', self._queue)
+            if queue is not None and queue._in_own_task():
+                queue._wait_in_task(self, timeout)
+            else:
+                event = threading.Event()
+                if self._add_waiter(event.set) and not event.wait(timeout):
+                    self._remove_waiter(event.set)
+                    if self._final is None:
+                        raise TimeoutError('result not ready')
+        return self.result()

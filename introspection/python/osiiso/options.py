@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""How a task is to be run."""
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TaskOptions:
+    """Options of a task; times are seconds.
+
+    A submit takes an instance as ``opts=``, or its fields as keywords, or both; the
+    keywords win.
+    """
+
+    priority: int = 3
+    must_complete: bool = False
+    timeout: float | None = None
+    retries: int = 0
+    retry_delay: float = 0.0
+    backoff: float = 1.0
+    delay: float | None = None
+    run_at: float | None = None
+    name: str | None = None
+    group_id: str | None = None
+    detached: bool = False
+    metadata: Any = None
+
+    def __post_init__(self) -> None:
+        # "not >" refuses what is not a number, too.
+        if self.timeout is not None and not self.timeout > 0:
+            raise ValueError('timeout must be > 0')
+        if not self.retries >= 0:
+            raise ValueError('retries must be >= 0')
+        if not self.retry_delay >= 0:
+            raise ValueError('retry_delay must be >= 0')
+        if not self.backoff > 0:
+            raise ValueError('backoff must be > 0')
+        if self.delay is not None and not self.delay >= 0:
+            raise ValueError('delay must be >= 0')
+        if self.delay is not None and self.run_at is not None:
+            raise ValueError('delay and run_at are mutually exclusive')
+
+    def replace(self, **overrides: Any) -> TaskOptions:
+        """A copy with other values, checked like a new one."""
+        return dataclasses.replace(self, **overrides)
+
+
+OPTION_FIELDS = frozenset(field.name for field in dataclasses.fields(TaskOptions))
+
+DEFAULT_OPTIONS = TaskOptions()
+
+
+def merge_options(opts: TaskOptions | None, overrides: dict[str, Any]) -> TaskOptions:
+    """``opts`` with ``overrides`` on top; the same object when there are none."""
+    if not overrides:
+        return DEFAULT_OPTIONS if opts is None else opts
+    unknown = overrides.keys() - OPTION_FIELDS
+    if unknown:
+        raise TypeError(f'Unknown task option(s): {", ".join(sorted(unknown))}')
+    if opts is None:
+        return TaskOptions(**overrides)
+    return opts.replace(**overrides)

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The queue that runs functions in threads."""
+from __future__ import annotations
+
+import inspect
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from . import _core
+from ._core import GLib, Osiiso
+from .exceptions import OsiisoError
+from .handle import SyncTaskHandle
+from .options import TaskOptions
+from .sync import SyncQueue
+
+
+class _Local(threading.local):
+    """What a thread knows of the queue that it works for."""
+
+    state: int | None = None            # of the interpreter, once the thread is pinned
+    exchange: Any = None
+    handle: SyncTaskHandle | None = None  # whose function it is in
+
+
+class ThreadQueue(SyncQueue):
+    """Runs functions in threads."""
+
+    _max_workers = max(4, min(32, (os.cpu_count() or 1) * 4))
+
+    def __init__(self, *, initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = (),
+                 poll: float | None = None, **options: Any) -> None:
+        if poll is not None and not poll > 0:
+            raise ValueError('poll must be > 0')
+        self._local = _Local()
+        self._initializer = initializer
+        self._initargs = initargs
+        self._initializer_error: BaseException | None = None
+        super().__init__(**options)
+        if initializer is not None:
+            this = weakref.ref(self)
+
+            def initialize(*_: Any) -> bool:
+                queue = this()
+                return queue is not None and queue._initialize_thread()
+
+            self._queue.set_initializer(initialize)
+
+    def _new_core(self, workers: int) -> Any:
+        queue = Osiiso.Queue(backend_name='thread-pool', workers=workers)
+        this = weakref.ref(self)
+
+        def run(token: int, task_id: int, attempt: int, *_: Any) -> int:
+            queue = this()
+            return queue._run_tokens(token, task_id, attempt) if queue is not None else 0
+
+        def leave(*_: Any) -> None:
+            queue = this()
+            if queue is not None:
+                queue._leave_thread()
+
+        queue.set_runner(run)
+        queue.set_thread_end_func(leave)
+        return queue
+
+    def _check_callable(self, fn: Any, options: TaskOptions) -> None:
+        while isinstance(fn, partial):
+            fn = fn.func
+        if inspect.isawaitable(fn) or inspect.iscoroutinefunction(fn):
+            raise TypeError(f'a ThreadQueue runs plain functions, not coroutines; got {fn!r}')
+
+    # In the threads of the backend.
+
+    def _enter_thread(self, local: _Local) -> None:
+        if local.state is None:
+            local.state = _core.pin_thread()
+        local.exchange = _core.Exchange(self._pointer)
+
+    def _leave_thread(self) -> None:
+        local = self._local
+        state = local.state
+        if state is not None:
+            local.state = None
+            _core.unpin_thread(state)
+
+    def _initialize_thread(self) -> bool:
+        if self._local.exchange is None:
+            self._enter_thread(self._local)
+        try:
+            assert self._initializer is not None
+            self._initializer(*self._initargs)
+        except BaseException as error:
+            self._initializer_error = error
+            raise GLib.Error.new_literal(_core.ERROR_DOMAIN, f'the initializer failed: {error!r}', 0)
+        return True
+
+    def _start_failed(self, error: Any) -> BaseException:
+        cause = self._initializer_error
+        if cause is None:
+            return super()._start_failed(error)
+        failure = OsiisoError(f'the initializer failed: {cause!r}')
+        failure.__cause__ = cause
+        return failure
+
+    def _run_tokens(self, token: int, task_id: int, attempt: int) -> int:
+        """Runs that task, and then what the queue has next, until it has nothing."""
+        acknowledged = task_id
+        local = self._local
+        if local.exchange is None:
+            self._enter_thread(local)
+        exchange = local.exchange
+        call = exchange.call
+        accepted = exchange.accepted
+        table = self._table
+        on_start = self._on_start
+        clock = time.perf_counter
+        more = 1
+        while more:
+            handle = table.get(token)
+            if handle is None:
+                # Cancelled between there and here.
+                more = call()
+            else:
+                handle._task = task_id
+                handle._attempts = attempt
+                if handle._started is None:
+                    handle._started = clock()
+                handle._state = 'running'
+                local.handle = handle
+                if on_start is not None:
+                    self._hook(on_start, handle)
+                try:
+                    if handle._kwargs:
+                        value = handle._context.copy().run(handle._fn, *handle._args, **handle._kwargs)
+                    else:
+                        value = handle._context.copy().run(handle._fn, *handle._args)
+                except BaseException as error:
+                    self._attempt_failed(handle, task_id, attempt, error)
+                    more = call()
+                else:
+                    more = call()
+                    if accepted.value:
+                        self._settle(handle, 'succeeded', value, None, '')
+                    value = None
+            if more:
+                token = exchange.token.value
+                task_id = exchange.task_id.value
+                attempt = exchange.attempt.value
+        local.handle = None
+        return acknowledged
+
+    # In a task.
+
+    def _in_own_task(self) -> bool:
+        return self._local.handle is not None
+
+    def _wait_in_task(self, handle: SyncTaskHandle, timeout: float | None) -> None:
+        """The core knows when nobody is left to run what this one waits for."""
+        core = self._queue.lookup(handle._task)
+        try:
+            if core is not None and not core.wait(-1 if timeout is None else timeout):
+                raise TimeoutError('result not ready')
+        except GLib.Error as error:
+            if error.matches(_core.Gio.io_error_quark(), _core.Gio.IOErrorEnum.TIMED_OUT):
+                raise TimeoutError('result not ready') from None
+            raise self._translate(error) from None
+        # Over there, and about to be here.
+        event = threading.Event()
+        if handle._add_waiter(event.set):
+            event.wait()
