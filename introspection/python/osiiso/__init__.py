@@ -3,6 +3,7 @@
 
 The scheduler is libosiiso; functions, arguments and values stay in Python.
 """
+from .asyncqueue import AsyncQueue
 from .exceptions import ClosedError, ExecutionError, OsiisoError, QueueFullError
 from .group import SyncTaskGroup, TaskGroup, as_completed, iter_completed
 from .handle import SyncTaskHandle, TaskHandle
@@ -12,7 +13,7 @@ from .result import RunSummary, TaskResult
 from .threadqueue import ThreadQueue
 
 __all__ = [
-    'ClosedError', 'ExecutionError', 'OsiisoError', 'QueueFullError', 'RunSummary', 'SyncTaskGroup',
+    'AsyncQueue', 'ClosedError', 'ExecutionError', 'OsiisoError', 'QueueFullError', 'RunSummary', 'SyncTaskGroup',
     'SyncTaskHandle', 'TaskGroup', 'TaskHandle', 'TaskOptions', 'TaskResult', 'ThreadQueue', 'as_completed',
     'iter_completed', 'run',
 ]

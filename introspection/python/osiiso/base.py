@@ -420,21 +420,27 @@ class BaseQueue(Generic[H, G]):
         _core.token_failed(self._pointer, task_id, attempt, _core.ERROR_DOMAIN, 0, message, -1.0)
 
     def _tokens_ended(self, tokens: Iterable[int], statuses: Iterable[int]) -> None:
-        """The core tells of ends that are not successes."""
+        """The core tells of ends that are not successes; it knows them just now."""
+        ends: list[tuple[H, Status, BaseException | None, str]] = []
         for token, status in zip(tokens, statuses):
             handle = self._table.get(token)
             if handle is None:
                 continue
             if status == _core.CANCELLED:
-                message = 'cancelled' if handle._attempts else 'cancelled before execution'
-                self._settle(handle, 'cancelled', None, None, message)
+                ends.append((handle, 'cancelled', None,
+                             'cancelled' if handle._attempts else 'cancelled before execution'))
             elif status == _core.FAILED:
                 failure = handle._failure
                 if failure is not None and failure[0] == handle._attempts:
                     error = failure[1]
                 else:
                     error = self._core_failure(handle)
-                self._settle(handle, 'failed', None, error, str(error))
+                ends.append((handle, 'failed', error, str(error)))
+        self._settle_ends(ends)
+
+    def _settle_ends(self, ends: Iterable[tuple[H, Status, BaseException | None, str]]) -> None:
+        for handle, final, error, message in ends:
+            self._settle(handle, final, None, error, message)
 
     def _core_failure(self, handle: H) -> BaseException:
         """Why a task has failed of which its function did not tell."""

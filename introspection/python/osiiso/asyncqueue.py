@@ -1,0 +1,501 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The queue that runs coroutines on the caller's event loop."""
+from __future__ import annotations
+
+import array
+import asyncio
+import inspect
+import os
+import threading
+import time
+import types
+import weakref
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
+from contextvars import Context
+from functools import partial
+from typing import Any, TypeVar
+
+from . import _core
+from ._core import Gio, GLib, Osiiso
+from .base import FAIL_POLICIES, BaseQueue, _choose
+from .exceptions import ClosedError
+from .group import TaskGroup, as_completed
+from .handle import TaskHandle
+from .options import TaskOptions
+from .result import RunSummary, Status
+
+T = TypeVar('T')
+Q = TypeVar('Q', bound='AsyncQueue')
+
+# How long the tasks that do not wait for anything may keep the loop to themselves.
+_SLICE = 0.005
+
+_Taken = tuple[TaskHandle, int, int]  # with the core's number of the task, and of the attempt
+
+
+class _LoopBackend(Osiiso.Backend):  # type: ignore[misc]
+    """Where the tasks of an AsyncQueue run: on its event loop."""
+
+    __gtype_name__ = 'OsiisoPythonLoopBackend'
+
+    def __init__(self, queue: AsyncQueue) -> None:
+        super().__init__()
+        self._owner = weakref.ref(queue)
+
+    def do_get_capabilities(self) -> Any:
+        return Osiiso.BackendCapabilities.FUNCTIONS | Osiiso.BackendCapabilities.ASYNC
+
+    def do_open(self) -> bool:
+        return True
+
+    def do_wake(self, _n: int) -> None:
+        queue = self._owner()
+        if queue is not None:
+            queue._ring()
+
+    def do_interrupt(self, attempt: Any, _reason: Any) -> None:
+        queue = self._owner()
+        if queue is not None:
+            queue._interrupt(attempt.get_task_id(), attempt.get_number())
+
+    def do_workers_changed(self) -> None:
+        self.do_wake(1)
+
+    def do_close(self, _force: bool) -> None:
+        self.closed()
+
+
+@types.coroutine
+def _drive(context: Context, coro: Any, yielded: Any) -> Generator[Any, Any, Any]:
+    """Goes on with a coroutine that has yielded once, each step in its context."""
+    while True:
+        try:
+            sent = yield yielded
+        except BaseException as error:
+            try:
+                yielded = context.run(coro.throw, error)
+            except StopIteration as stop:
+                return stop.value
+        else:
+            try:
+                yielded = context.run(coro.send, sent)
+            except StopIteration as stop:
+                return stop.value
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
+    """Runs coroutine functions on the caller's event loop, and others in threads."""
+
+    _handle_class = TaskHandle
+    _group_class = TaskGroup
+    _max_workers = max(4, min(32, (os.cpu_count() or 1) * 4))
+
+    def __init__(self, **options: Any) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._rung = False
+        self._taken: deque[_Taken] = deque()        # not begun yet
+        self._done_numbers = array.array('Q')       # of successes that are not reported yet
+        self._done_handles: list[tuple[TaskHandle, Any]] = []
+        self._flushing = False
+        self._spawning = False
+        self._runners: dict[asyncio.Task[None], int] = {}  # with the task that each is at
+        self._idle = 0                              # runners that are about to look for work
+        self._interrupted: dict[int, int] = {}      # attempts that were ended from outside
+        self._current: Any = None
+        super().__init__(**options)
+
+    @staticmethod
+    def as_completed(handles: Iterable[TaskHandle]) -> AsyncIterator[TaskHandle]:
+        """The handles in the order in which their tasks end."""
+        return as_completed(handles)
+
+    def _new_core(self, workers: int) -> Any:
+        self._backend = _LoopBackend(self)
+        queue = Osiiso.Queue.new_with_backend(self._backend)
+        queue.set_workers(workers or self._max_workers)
+        # Tokens are taken in batches; nothing else calls it.
+        queue.set_runner(_refuse_token)
+        return queue
+
+    def _check_callable(self, fn: Any, options: TaskOptions) -> None:
+        if options.retries and inspect.isawaitable(fn):
+            raise ValueError('an awaitable can run only once, so retries must be 0; pass the coroutine function')
+
+    # The life of the queue.
+
+    async def start(self: Q) -> Q:
+        """Binds the queue to the running loop and starts it; tasks begin."""
+        self._check_usable()
+        if self._closed:
+            raise ClosedError('queue has been shut down')
+        self._bind(asyncio.get_running_loop())
+        try:
+            self._queue.start()
+        except GLib.Error as error:
+            raise self._translate(error) from None
+        return self
+
+    async def run(self, timeout: float | None = None, *, strict: bool = False,
+                  fail_policy: str | None = None) -> RunSummary:
+        """Runs all tasks, and returns when they are over.
+
+        ``timeout`` and ``fail_policy`` are for this run only. ``strict`` raises
+        ExecutionError if a task has failed.
+        """
+        core_policy = _choose(FAIL_POLICIES, 'fail_policy', fail_policy or self._fail_policy)
+        if self._running:
+            raise RuntimeError('run() is already in progress')
+        if self._closed:
+            raise ClosedError('queue has been shut down')
+        self._check_outside('run()')
+        self._check_usable()
+        self._bind(asyncio.get_running_loop())
+        self._running = True
+        try:
+            start = time.perf_counter()
+            first = self._n_cleared + len(self._results)
+            limit = self._timeout if timeout is None else timeout
+            # 0 is no limit there, and here it is over at once.
+            core_limit = 0.0 if limit is None or limit == float('inf') else max(limit, 1e-6)
+            try:
+                core = await self._call(self._queue.run_full, core_limit, core_policy)
+            except GLib.Error as error:
+                raise self._translate(error) from None
+            await self._settle_all()
+            if self._queue.get_closed():
+                self._closed = True
+            summary = self._summary(first, start, core.get_timed_out())
+        finally:
+            self._running = False
+        if strict:
+            summary.raise_for_errors()
+        return summary
+
+    async def join(self) -> None:
+        """Waits until all tasks are over; starts the queue if need be."""
+        self._check_outside('join()')
+        await self.start()
+        await self._call(self._queue.join)
+        await self._settle_all()
+
+    async def shutdown(self, *, force: bool = False) -> None:
+        """Closes the queue, when its tasks are over; with ``force`` cancels them."""
+        self._check_usable()
+        if self._closed:
+            return
+        if force and self._in_own_task():
+            # This task is one of those that it ends.
+            self._queue.cancel()
+            self._closed = True
+            return
+        self._check_outside('shutdown()')
+        self._bind(asyncio.get_running_loop())
+        await self._call(self._queue.shutdown, force)
+        await self._settle_all()
+        self._closed = True
+
+    def cancel(self) -> Any:
+        """Closes the queue by force, from any thread.
+
+        On the loop's thread returns an asyncio.Task, elsewhere a
+        concurrent.futures.Future, and None when no loop runs.
+        """
+        loop = self._loop
+        if loop is None or loop.is_closed() or not loop.is_running():
+            self._queue.cancel()
+            return None
+        if threading.get_ident() == self._thread:
+            return loop.create_task(self.shutdown(force=True))
+        return asyncio.run_coroutine_threadsafe(self.shutdown(force=True), loop)
+
+    def reset(self) -> None:
+        """Opens a queue that was shut down, or is at rest, as if it were new."""
+        self._check_usable()
+        if self._running:
+            raise RuntimeError('cannot reset during run()')
+        try:
+            self._queue.reset()
+        except GLib.Error as error:
+            if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.BUSY):
+                raise RuntimeError('cannot reset while workers are running — call shutdown() first') from None
+            raise self._translate(error) from None
+        self._closed = False
+        self._loop = None
+        with self._settled:
+            self._results = []
+            self._n_cleared = 0
+
+    async def __aenter__(self: Q) -> Q:
+        return await self.start()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
+        await self.shutdown(force=error is not None)
+
+    # What is behind it.
+
+    def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        bound = self._loop
+        if bound is loop:
+            return
+        if bound is not None and not bound.is_closed() and (self._runners or self._running):
+            raise RuntimeError('the queue works on another event loop')
+        self._loop = loop
+        self._thread = threading.get_ident()
+        self._rung = False
+        self._runners.clear()
+        self._idle = 0
+
+    def _check_outside(self, what: str) -> None:
+        if self._in_own_task():
+            raise RuntimeError(f'{what} in a task of the same queue would wait for itself')
+
+    def _in_own_task(self) -> bool:
+        try:
+            return asyncio.current_task() in self._runners
+        except RuntimeError:
+            return False
+
+    async def _call(self, fn: Callable[..., T], *arguments: Any) -> T:
+        """Makes a blocking call of the core, in a thread of its own."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        cancellable = Gio.Cancellable()
+
+        def resolve(value: Any, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(value)
+            else:
+                future.set_exception(error)
+
+        def call() -> None:
+            value, failure = None, None
+            try:
+                value = fn(*arguments, cancellable)
+            except BaseException as error:
+                failure = error
+            try:
+                loop.call_soon_threadsafe(resolve, value, failure)
+            except RuntimeError:
+                # The loop is closed; nobody waits any more.
+                pass
+
+        threading.Thread(target=call, name='osiiso-call', daemon=True).start()
+        try:
+            return await future
+        except BaseException:
+            cancellable.cancel()
+            raise
+
+    async def _settle_all(self) -> None:
+        """What has ended elsewhere is told here by the loop, one turn later."""
+        target = int(self._queue.get_completed_count())
+        while len(self._results) + self._n_cleared < target:
+            await asyncio.sleep(0 if self._rung else 0.001)
+
+    # Taking tasks from the core.
+
+    def _ring(self) -> None:
+        """There is something to be taken. Any thread."""
+        loop = self._loop
+        if self._rung or loop is None:
+            return
+        self._rung = True
+        try:
+            if threading.get_ident() == self._thread:
+                loop.call_soon(self._pump)
+            else:
+                loop.call_soon_threadsafe(self._pump)
+        except RuntimeError:
+            # The loop is closed.
+            self._rung = False
+
+    def _pump(self) -> None:
+        self._rung = False
+        self._flush()
+        self._take()
+        self._spawn()
+
+    def _spawn(self) -> None:
+        """A runner for each task that was taken, unless one is about to look."""
+        self._spawning = False
+        loop = self._loop
+        assert loop is not None
+        for _ in range(len(self._taken) - self._idle):
+            runner = loop.create_task(self._run_tasks(), name='osiiso-worker')
+            # The loop itself would let go of it.
+            self._runners[runner] = 0
+            self._idle += 1
+
+    def _take(self) -> None:
+        limit = self._queue.get_workers() - len(self._taken)
+        if limit <= 0:
+            return
+        numbers = self._backend.take_tokens(limit)
+        table = self._table
+        for i in range(0, len(numbers), 3):
+            handle = table.get(numbers[i])
+            if handle is not None:
+                self._taken.append((handle, numbers[i + 1], numbers[i + 2]))
+
+    async def _run_tasks(self) -> None:
+        """One of the workers: begins what was taken until nothing is left."""
+        me = asyncio.current_task()
+        assert me is not None
+        taken = self._taken
+        clock = time.perf_counter
+        on_start = self._on_start
+        until = time.monotonic() + _SLICE
+        self._idle -= 1
+        try:
+            while True:
+                if not taken:
+                    self._flush()
+                    self._take()
+                    if not taken:
+                        return
+                    if len(taken) > 1 and not self._spawning:
+                        # When this one waits for something; most likely it has done all by then.
+                        self._spawning = True
+                        assert self._loop is not None
+                        self._loop.call_soon(self._spawn)
+                if time.monotonic() > until:
+                    self._idle += 1
+                    try:
+                        await asyncio.sleep(0)
+                    finally:
+                        self._idle -= 1
+                    until = time.monotonic() + _SLICE
+                    if not taken:
+                        continue
+                handle, task_id, attempt = taken.popleft()
+                if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
+                    continue
+                handle._task = task_id
+                handle._attempts = attempt
+                if handle._started is None:
+                    handle._started = clock()
+                handle._state = 'running'
+                if on_start is not None:
+                    self._hook(on_start, handle)
+                try:
+                    fn = handle._fn
+                    context = handle._context.copy()
+                    if inspect.iscoroutinefunction(fn):
+                        coro = context.run(fn, *handle._args, **handle._kwargs)
+                    else:
+                        coro = self._call_other(context, fn, handle)
+                    try:
+                        yielded = context.run(coro.send, None)
+                    except StopIteration as stop:
+                        value = stop.value
+                    else:
+                        self._runners[me] = task_id
+                        until = 0.0
+                        try:
+                            value = await _drive(context, coro, yielded)
+                        finally:
+                            self._runners[me] = 0
+                except asyncio.CancelledError as error:
+                    if self._interrupted.pop(task_id, None) == attempt:
+                        me.uncancel()
+                    elif me.cancelling():
+                        # The loop ends, or somebody ended this worker.
+                        self._cancel_handle(handle)
+                        raise
+                    else:
+                        # The task has cancelled itself.
+                        self._cancel_handle(handle)
+                    del error
+                except BaseException as error:
+                    self._attempt_failed(handle, task_id, attempt, error)
+                else:
+                    self._done_numbers.append(task_id)
+                    self._done_numbers.append(attempt)
+                    self._done_handles.append((handle, value))
+                    if not self._flushing:
+                        self._flushing = True
+                        assert self._loop is not None
+                        self._loop.call_soon(self._flush)
+                    value = None
+        finally:
+            self._runners.pop(me, None)
+
+    async def _call_other(self, context: Context, fn: Any, handle: TaskHandle) -> Any:
+        """What is not a coroutine function: an awaitable, or something for a thread."""
+        if inspect.isawaitable(fn):
+            return await fn
+        called = fn
+        while isinstance(called, partial):
+            called = called.func
+        if inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(getattr(called, '__call__', None)):
+            value = fn(*handle._args, **handle._kwargs)
+        else:
+            value = await asyncio.to_thread(fn, *handle._args, **handle._kwargs)
+        return await value if inspect.isawaitable(value) else value
+
+    def _flush(self) -> None:
+        """Reports the successes since the last time."""
+        self._flushing = False
+        numbers = self._done_numbers
+        if not numbers:
+            return
+        handles = self._done_handles
+        self._done_numbers = array.array('Q')
+        self._done_handles = []
+        address, length = numbers.buffer_info()
+        at = 0
+        while at < len(handles):
+            n = _core.tokens_done(self._pointer, address + 16 * at, length - 2 * at)
+            for handle, value in handles[at:at + n]:
+                self._settle(handle, 'succeeded', value, None, '')
+            # The one behind them was over already.
+            at += n + 1
+
+    # Ends that come from elsewhere.
+
+    def _interrupt(self, task_id: int, attempt: int) -> None:
+        """That attempt was ended by a timeout or a cancellation. Any thread."""
+        if threading.get_ident() == self._thread:
+            self._interrupt_here(task_id, attempt)
+            return
+        loop = self._loop
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(self._interrupt_here, task_id, attempt)
+        except RuntimeError:
+            # The loop is closed.
+            pass
+
+    def _interrupt_here(self, task_id: int, attempt: int) -> None:
+        for runner, at in self._runners.items():
+            if at == task_id:
+                self._interrupted[task_id] = attempt
+                runner.cancel()
+                return
+        for _, taken_id, taken_attempt in self._taken:
+            if taken_id == task_id and taken_attempt == attempt:
+                self._interrupted[task_id] = attempt
+                return
+
+    def _settle_ends(self, ends: Iterable[tuple[TaskHandle, Status, BaseException | None, str]]) -> None:
+        loop = self._loop
+        if loop is None or threading.get_ident() == self._thread:
+            super()._settle_ends(ends)
+            return
+        try:
+            loop.call_soon_threadsafe(super()._settle_ends, ends)
+        except RuntimeError:
+            # The loop is closed: nobody but this thread is left to tell.
+            super()._settle_ends(ends)
+
+
+def _refuse_token(_token: int, _task_id: int, _attempt: int, *_: Any) -> int:
+    return 0
