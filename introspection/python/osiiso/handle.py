@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import itertools
 import logging
+import os
 import threading
 import uuid
 from collections.abc import Callable, Generator
@@ -21,6 +23,17 @@ log = logging.getLogger('osiiso.handle')
 # Guards what is added to a handle while its task may end: waiters and callbacks. One
 # for all, because it is held for a moment and only by who waits.
 _attach_lock = threading.Lock()
+
+_id_prefix = uuid.uuid4().hex[:16]
+_id_numbers = itertools.count(1)
+
+
+def _renew_ids() -> None:
+    global _id_prefix
+    _id_prefix = uuid.uuid4().hex[:16]
+
+
+os.register_at_fork(after_in_child=_renew_ids)
 
 
 def name_of(fn: Any) -> str:
@@ -75,9 +88,8 @@ class _Handle:
     def task_id(self) -> str:
         """32 hexadecimal digits."""
         if self._id is None:
-            with _attach_lock:
-                if self._id is None:
-                    self._id = uuid.uuid4().hex
+            # Not a random number for each: that alone costs more than a task.
+            self._id = f'{_id_prefix}{next(_id_numbers):016x}'
         return self._id
 
     @property
