@@ -88,8 +88,10 @@ class _Handle:
     def task_id(self) -> str:
         """32 hexadecimal digits."""
         if self._id is None:
-            # Not a random number for each: that alone costs more than a task.
-            self._id = f'{_id_prefix}{next(_id_numbers):016x}'
+            with _attach_lock:
+                if self._id is None:
+                    # Not a random number for each: that alone costs more than a task.
+                    self._id = f'{_id_prefix}{next(_id_numbers):016x}'
         return self._id
 
     @property
