@@ -352,7 +352,8 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         taken = self._taken
         clock = time.perf_counter
         on_start = self._on_start
-        until = time.monotonic() + _SLICE
+        until = clock() + _SLICE
+        known, is_coroutine = None, False
         self._idle -= 1
         try:
             while True:
@@ -366,29 +367,31 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
                         self._spawning = True
                         assert self._loop is not None
                         self._loop.call_soon(self._spawn)
-                if time.monotonic() > until:
+                now = clock()
+                if now > until:
                     self._idle += 1
                     try:
                         await asyncio.sleep(0)
                     finally:
                         self._idle -= 1
-                    until = time.monotonic() + _SLICE
-                    if not taken:
-                        continue
+                    until = clock() + _SLICE
+                    continue
                 handle, task_id, attempt = taken.popleft()
                 if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
                     continue
                 handle._task = task_id
                 handle._attempts = attempt
                 if handle._started is None:
-                    handle._started = clock()
+                    handle._started = now
                 handle._state = 'running'
                 if on_start is not None:
                     self._hook(on_start, handle)
                 try:
                     fn = handle._fn
                     context = handle._context.copy()
-                    if inspect.iscoroutinefunction(fn):
+                    if fn is not known:
+                        known, is_coroutine = fn, inspect.iscoroutinefunction(fn)
+                    if is_coroutine:
                         coro = context.run(fn, *handle._args, **handle._kwargs)
                     else:
                         coro = self._call_other(context, fn, handle)
@@ -398,11 +401,11 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
                         value = stop.value
                     else:
                         self._runners[me] = task_id
-                        until = 0.0
                         try:
                             value = await _drive(context, coro, yielded)
                         finally:
                             self._runners[me] = 0
+                        until = clock() + _SLICE
                 except asyncio.CancelledError as error:
                     if self._interrupted.pop(task_id, None) == attempt:
                         me.uncancel()
@@ -451,11 +454,12 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         self._done_numbers = array.array('Q')
         self._done_handles = []
         address, length = numbers.buffer_info()
+        when = time.perf_counter()
         at = 0
         while at < len(handles):
             n = _core.tokens_done(self._pointer, address + 16 * at, length - 2 * at)
-            for handle, value in handles[at:at + n]:
-                self._settle(handle, 'succeeded', value, None, '')
+            for handle, value in handles if n == len(handles) else handles[at:at + n]:
+                self._settle_success(handle, value, when)
             # The one behind them was over already.
             at += n + 1
 

@@ -455,7 +455,23 @@ class BaseQueue(Generic[H, G]):
         """The end of a task, for everybody here; once for each."""
         if self._table.pop(handle._token, None) is None:
             return
+        handle._failure = None
         handle._finish(final, value, error, message, time.perf_counter())
+        self._settled_one(handle)
+
+    def _settle_success(self, handle: H, value: Any, when: float) -> None:
+        """The same for what most tasks come to."""
+        if self._table.pop(handle._token, None) is None:
+            return
+        handle._value = value
+        handle._finished = when
+        handle._final = 'succeeded'
+        if handle._waiters is not None or handle._callbacks is not None:
+            handle._tell()
+        self._settled_one(handle)
+
+    def _settled_one(self, handle: H) -> None:
+        # Neither the arguments nor the context are needed any more.
         handle._args = ()
         handle._context = None
         if self._on_complete is not None:

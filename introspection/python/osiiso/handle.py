@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, cast
 
 from .options import TaskOptions
-from .result import Status, TaskResult
+from .result import Status, TaskResult, _ResultView
 
 if TYPE_CHECKING:
     from .base import BaseQueue
@@ -159,12 +159,7 @@ class _Handle:
         if self._final is None:
             raise self._pending_error('result not ready')
         if self._result is None:
-            started = self._started
-            self._result = TaskResult(
-                self.task_id, self.name, self._final, self._value, self._error, self._attempts, self.priority,
-                self.must_complete, self.group_id, self.detached, self._scheduled_for, self._created, started,
-                self._finished, self._finished - started if started is not None else 0.0, self._message,
-                self.metadata)
+            self._result = _ResultView(self)
         return self._result
 
     def exception(self) -> BaseException | None:
@@ -215,15 +210,17 @@ class _Handle:
         # Whoever attaches something from now on finds the task over, and whoever did
         # before is found below.
         self._final = final
-        self._failure = None
         if self._waiters is not None or self._callbacks is not None:
-            with _attach_lock:
-                waiters, self._waiters = self._waiters or [], None
-                callbacks, self._callbacks = self._callbacks or [], None
-            for waiter in waiters:
-                waiter()
-            for callback in callbacks:
-                self._call_back(callback)
+            self._tell()
+
+    def _tell(self) -> None:
+        with _attach_lock:
+            waiters, self._waiters = self._waiters or [], None
+            callbacks, self._callbacks = self._callbacks or [], None
+        for waiter in waiters:
+            waiter()
+        for callback in callbacks:
+            self._call_back(callback)
 
     def _add_waiter(self, waiter: Callable[[], None]) -> bool:
         """False when the task is over, and nothing will be called."""

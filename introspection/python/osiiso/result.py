@@ -37,6 +37,48 @@ class TaskResult:
     metadata: Any = None
 
 
+def _view(field: str) -> property:
+    return property(lambda self: getattr(self._handle, field))
+
+
+class _ResultView(TaskResult):
+    """A TaskResult that reads a finished handle: most are made and hardly looked at.
+
+    To everybody else it is a TaskResult.
+    """
+
+    __slots__ = ('_handle',)
+
+    def __init__(self, handle: Any) -> None:
+        _set_handle(self, handle)
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type[TaskResult]:  # type: ignore[override]
+        return TaskResult
+
+    def __reduce__(self) -> tuple[type[TaskResult], tuple[Any, ...]]:  # type: ignore[override]
+        return TaskResult, tuple(getattr(self, field.name) for field in dataclasses.fields(TaskResult))
+
+    @property
+    def started_at(self) -> float | None:  # type: ignore[override]
+        started: float | None = self._handle._started
+        return started
+
+    @property
+    def duration(self) -> float:  # type: ignore[override]
+        started = self._handle._started
+        return self._handle._finished - started if started is not None else 0.0
+
+
+_set_handle = _ResultView.__dict__['_handle'].__set__
+
+for _field, _source in {'status': '_final', 'value': '_value', 'exception': '_error', 'scheduled_for': '_scheduled_for',
+                        'created_at': '_created', 'finished_at': '_finished', 'message': '_message'}.items():
+    setattr(_ResultView, _field, _view(_source))
+for _field in ('task_id', 'name', 'attempts', 'priority', 'must_complete', 'group_id', 'detached', 'metadata'):
+    setattr(_ResultView, _field, _view(_field))
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunSummary:
     """What a run, or the tasks of a group, have come to."""

@@ -144,7 +144,7 @@ class ThreadQueue(SyncQueue):
                 else:
                     more = call()
                     if accepted.value:
-                        self._settle(handle, 'succeeded', value, None, '')
+                        self._settle_success(handle, value, clock())
                     value = None
             if more:
                 token = exchange.token.value
