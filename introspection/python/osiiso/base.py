@@ -16,7 +16,7 @@ from . import _core
 from ._core import GLib, Osiiso
 from .bound import BoundTask
 from .exceptions import ClosedError, OsiisoError, QueueFullError
-from .handle import SyncTaskHandle, TaskHandle
+from .handle import BaseHandle, SyncTaskHandle, TaskHandle
 from .options import DEFAULT_OPTIONS, TaskOptions, merge_options
 from .result import RunSummary, Status, TaskResult
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger('osiiso')
 
-H = TypeVar('H', TaskHandle, SyncTaskHandle)
+H = TypeVar('H', bound=BaseHandle)
 G = TypeVar('G')
 
 MODES = {'finite': Osiiso.Mode.FINITE, 'infinite': Osiiso.Mode.INFINITE}

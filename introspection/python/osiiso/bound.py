@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .handle import SyncTaskHandle, TaskHandle
+from .handle import BaseHandle
 from .options import TaskOptions
 
 if TYPE_CHECKING:
     from .base import BaseQueue
     from .checkpoint import Checkpoint
 
-H = TypeVar('H', TaskHandle, SyncTaskHandle)
+H = TypeVar('H', bound=BaseHandle)
 G = TypeVar('G')
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import sqlite3
 
 log = logging.getLogger('osiiso.checkpoint')
 
@@ -62,6 +64,8 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str] = ':memory:', *, store_values: bool = True,
                  encoder: Callable[[Any], bytes | str] | None = None,
                  decoder: Callable[[bytes], Any] | None = None) -> None:
+        import sqlite3  # which most programs do without
+
         self._path = os.fspath(path)
         self._store_values = store_values
         self._encoder = encoder or _encode

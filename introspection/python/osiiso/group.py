@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from .exceptions import ExecutionError
-from .handle import SyncTaskHandle, TaskHandle
+from .handle import BaseHandle, SyncTaskHandle, TaskHandle
 from .result import RunSummary, TaskResult
 
-H = TypeVar('H', TaskHandle, SyncTaskHandle)
+H = TypeVar('H', bound=BaseHandle)
 
 
 class _Group(Generic[H]):

@@ -10,7 +10,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .options import TaskOptions
 from .result import Status, TaskResult, _ResultView
@@ -45,7 +45,7 @@ def name_of(fn: Any) -> str:
     return str(name) if name is not None else type(fn).__name__
 
 
-class _Handle:
+class BaseHandle:
     """What both kinds of handles are.
 
     The class attributes are what a task has that was only submitted, so that
@@ -244,7 +244,7 @@ class _Handle:
             log.exception('a done callback of %r failed', self)
 
 
-class TaskHandle(_Handle):
+class TaskHandle(BaseHandle):
     """The view of a task of an AsyncQueue or a SharedQueue. Can be awaited."""
 
     _pending_error = asyncio.InvalidStateError
@@ -290,13 +290,13 @@ class TaskHandle(_Handle):
                 self._remove_waiter(wake)
 
 
-class SyncTaskHandle(_Handle):
+class SyncTaskHandle(BaseHandle):
     """The view of a task of a ThreadQueue or a ProcessQueue."""
 
     def wait(self, timeout: float | None = None) -> TaskResult:
         """Blocks until the task is over; TimeoutError if that takes longer."""
         if self._final is None:
-            queue = cast('BaseQueue[Any, Any] | None', self._queue)
+            queue = self._queue
             if queue is not None and queue._in_own_task():
                 queue._wait_in_task(self, timeout)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .exceptions import ExecutionError
 
@@ -48,6 +48,8 @@ class _ResultView(TaskResult):
     """
 
     __slots__ = ('_handle',)
+    if TYPE_CHECKING:
+        _handle: Any
 
     def __init__(self, handle: Any) -> None:
         _set_handle(self, handle)
@@ -56,18 +58,19 @@ class _ResultView(TaskResult):
     def __class__(self) -> type[TaskResult]:  # type: ignore[override]
         return TaskResult
 
-    def __reduce__(self) -> tuple[type[TaskResult], tuple[Any, ...]]:  # type: ignore[override]
+    def __reduce__(self) -> tuple[type[TaskResult], tuple[Any, ...]]:
         return TaskResult, tuple(getattr(self, field.name) for field in dataclasses.fields(TaskResult))
 
     @property
-    def started_at(self) -> float | None:  # type: ignore[override]
+    def started_at(self) -> float | None:
         started: float | None = self._handle._started
         return started
 
     @property
-    def duration(self) -> float:  # type: ignore[override]
+    def duration(self) -> float:
         started = self._handle._started
-        return self._handle._finished - started if started is not None else 0.0
+        finished: float = self._handle._finished
+        return 0.0 if started is None else float(finished - started)
 
 
 _set_handle = _ResultView.__dict__['_handle'].__set__

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .checkpoint import Checkpoint, Hit, canonical_key
-from .handle import SyncTaskHandle, TaskHandle, name_of
+from .handle import BaseHandle, name_of
 from .options import TaskOptions
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger('osiiso.checkpoint')
 
-H = TypeVar('H', TaskHandle, SyncTaskHandle)
+H = TypeVar('H', bound=BaseHandle)
 
 
 def map_with_checkpoint(queue: BaseQueue[H, Any], fn: Callable[..., Any], iterable: Iterable[Any],
@@ -66,7 +66,7 @@ def _resume(queue: BaseQueue[H, Any], handles: list[H], keys: list[str], checkpo
     return handles
 
 
-def _restore(handle: TaskHandle | SyncTaskHandle, hit: Hit) -> None:
+def _restore(handle: BaseHandle, hit: Hit) -> None:
     message = 'restored from checkpoint'
     if not hit.has_value:
         message += ' (value not retained)'
@@ -74,7 +74,7 @@ def _restore(handle: TaskHandle | SyncTaskHandle, hit: Hit) -> None:
 
 
 def _recorder(checkpoint: Checkpoint, namespace: str, key: str) -> Callable[[Any], None]:
-    def record(handle: TaskHandle | SyncTaskHandle) -> None:
+    def record(handle: BaseHandle) -> None:
         if handle.status != 'succeeded':
             return
         try:

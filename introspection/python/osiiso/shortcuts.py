@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .asyncqueue import AsyncQueue
-from .processqueue import ProcessQueue
 from .sync import SyncQueue
 from .threadqueue import ThreadQueue
 
@@ -48,6 +47,7 @@ def pmap(fn: Callable[..., Any], iterable: Iterable[Any], *, workers: int | None
 
     ``timeout`` is for all of it. ExecutionError if a call has failed.
     """
+    from .processqueue import ProcessQueue
     return _map(ProcessQueue(workers=workers, rate=rate, context=context, initializer=initializer,
                              initargs=initargs),
                 fn, iterable, timeout, checkpoint, key, namespace, options)

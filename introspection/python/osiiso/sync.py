@@ -198,7 +198,8 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
                 # that nobody has started.
                 if self._in_own_task():
                     return int(self._queue.submit_token(token, self._core_options(handle._options)))
-                return _Call(self._queue.submit_token, token, self._core_options(handle._options)).result()
+                call: _Call[int] = _Call(self._queue.submit_token, token, self._core_options(handle._options))
+                return call.result()
             except GLib.Error as error:
                 raise self._translate(error) from None
 

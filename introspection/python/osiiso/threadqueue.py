@@ -23,7 +23,7 @@ class _Local(threading.local):
     """What a thread knows of the queue that it works for."""
 
     state: int | None = None            # of the interpreter, once the thread is pinned
-    exchange: Any = None
+    exchange: _core.Exchange | None = None
     handle: SyncTaskHandle | None = None  # whose function it is in
 
 
@@ -75,10 +75,11 @@ class ThreadQueue(SyncQueue):
 
     # In the threads of the backend.
 
-    def _enter_thread(self, local: _Local) -> None:
+    def _enter_thread(self, local: _Local) -> _core.Exchange:
         if local.state is None:
             local.state = _core.pin_thread()
-        local.exchange = _core.Exchange(self._pointer)
+        exchange = local.exchange = _core.Exchange(self._pointer)
+        return exchange
 
     def _leave_thread(self) -> None:
         local = self._local
@@ -110,9 +111,7 @@ class ThreadQueue(SyncQueue):
         """Runs that task, and then what the queue has next, until it has nothing."""
         acknowledged = task_id
         local = self._local
-        if local.exchange is None:
-            self._enter_thread(local)
-        exchange = local.exchange
+        exchange = local.exchange or self._enter_thread(local)
         call = exchange.call
         accepted = exchange.accepted
         table = self._table
