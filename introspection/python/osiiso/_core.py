@@ -10,7 +10,10 @@ lock of its own.
 from __future__ import annotations
 
 import ctypes
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar('T')
 
 try:
     import gi
@@ -76,6 +79,56 @@ class Exchange:
 
     def call(self) -> int:
         return _exchange_token(*self.arguments)  # type: ignore[no-any-return]
+
+
+def keep_for_ever(something: object) -> None:
+    """Nothing frees that object any more, not even the end of the process."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(something))
+
+
+# The main context that owns the queues. Nothing in it is waited for, so nobody needs
+# to run a main loop; but what a queue leaves there keeps that queue alive, and its
+# threads.
+_context = GLib.MainContext.new()
+
+
+def make_owned(make: Callable[..., T], *arguments: Any) -> T:
+    """``make(*arguments)``, for queues that this package owns."""
+    context = _context
+    context.push_thread_default()
+    try:
+        return make(*arguments)
+    finally:
+        context.pop_thread_default()
+
+
+def dispatch() -> None:
+    """Does what queues have left to be done. Any thread."""
+    if _alive:
+        # When another thread is at it this is false.
+        while _context.iteration(False):
+            pass
+
+
+def renew_context() -> None:
+    """In a child process: somebody may have been using the context."""
+    global _context
+    keep_for_ever(_context)
+    _context = GLib.MainContext.new()
+
+
+_alive = True
+
+
+def is_alive() -> bool:
+    """Whether Python may still be entered from the library's threads."""
+    return _alive
+
+
+def die() -> None:
+    """The interpreter is about to end."""
+    global _alive
+    _alive = False
 
 
 # A thread that the library made gets a new state of the interpreter for each call,

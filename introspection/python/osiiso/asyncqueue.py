@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import asyncio
 import inspect
+import logging
 import os
 import threading
 import time
@@ -24,6 +25,8 @@ from .group import TaskGroup, as_completed
 from .handle import TaskHandle
 from .options import TaskOptions
 from .result import RunSummary, Status
+
+log = logging.getLogger('osiiso')
 
 T = TypeVar('T')
 Q = TypeVar('Q', bound='AsyncQueue')
@@ -51,12 +54,12 @@ class _LoopBackend(Osiiso.Backend):  # type: ignore[misc]
 
     def do_wake(self, _n: int) -> None:
         queue = self._owner()
-        if queue is not None:
+        if queue is not None and _core.is_alive():
             queue._ring()
 
     def do_interrupt(self, attempt: Any, _reason: Any) -> None:
         queue = self._owner()
-        if queue is not None:
+        if queue is not None and _core.is_alive():
             queue._interrupt(attempt.get_task_id(), attempt.get_number())
 
     def do_workers_changed(self) -> None:
@@ -84,8 +87,12 @@ def _drive(context: Context, coro: Any, yielded: Any) -> Generator[Any, Any, Any
                 return stop.value
 
 
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
+def _call_in_thread(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    try:
+        return fn(*args, **kwargs)
+    except StopIteration as error:
+        # A future cannot take it, and whoever waits for that would never hear of it.
+        raise RuntimeError('the task raised StopIteration') from error
 
 
 class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
@@ -104,10 +111,12 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         self._done_handles: list[tuple[TaskHandle, Any]] = []
         self._flushing = False
         self._spawning = False
-        self._runners: dict[asyncio.Task[None], int] = {}  # with the task that each is at
-        self._idle = 0                              # runners that are about to look for work
+        self._runners: dict[asyncio.Task[Any], _Taken | None] = {}  # with the task that each waits in
+        self._idle = 0                              # of them, those that are about to look for work
         self._interrupted: dict[int, int] = {}      # attempts that were ended from outside
-        self._current: Any = None
+        self._current: TaskHandle | None = None     # whose function was entered last
+        self._ending = False                        # nothing more is begun on this loop
+        self._lent = 0                              # workers for those that wait for tasks
         super().__init__(**options)
 
     @staticmethod
@@ -139,6 +148,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             self._queue.start()
         except GLib.Error as error:
             raise self._translate(error) from None
+        self._live = True
         return self
 
     async def run(self, timeout: float | None = None, *, strict: bool = False,
@@ -163,11 +173,13 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             limit = self._timeout if timeout is None else timeout
             # 0 is no limit there, and here it is over at once.
             core_limit = 0.0 if limit is None or limit == float('inf') else max(limit, 1e-6)
+            self._live = True
             try:
                 core = await self._call(self._queue.run_full, core_limit, core_policy)
             except GLib.Error as error:
                 raise self._translate(error) from None
             await self._settle_all()
+            self._live = False
             if self._queue.get_closed():
                 self._closed = True
             summary = self._summary(first, start, core.get_timed_out())
@@ -193,12 +205,14 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             # This task is one of those that it ends.
             self._queue.cancel()
             self._closed = True
+            self._live = False
             return
         self._check_outside('shutdown()')
         self._bind(asyncio.get_running_loop())
         await self._call(self._queue.shutdown, force)
         await self._settle_all()
         self._closed = True
+        self._live = False
 
     def cancel(self) -> Any:
         """Closes the queue by force, from any thread.
@@ -225,10 +239,9 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.BUSY):
                 raise RuntimeError('cannot reset while workers are running — call shutdown() first') from None
             raise self._translate(error) from None
-        self._closed = False
-        self._loop = None
+        self._closed = self._live = False
         with self._settled:
-            self._results = []
+            self._results.clear()
             self._n_cleared = 0
 
     async def __aenter__(self: Q) -> Q:
@@ -240,26 +253,67 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
     # What is behind it.
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """From now on tasks run on that loop, until it ends."""
         bound = self._loop
+        if bound is not loop and bound is not None and not bound.is_closed() and (self._runners or self._running):
+            raise RuntimeError('the queue works on another event loop')
+        self._ending = False
+        self._note_hindrance()
         if bound is loop:
             return
-        if bound is not None and not bound.is_closed() and (self._runners or self._running):
-            raise RuntimeError('the queue works on another event loop')
-        self._loop = loop
-        self._thread = threading.get_ident()
-        self._rung = False
+        # What was begun on a loop that is gone will not go on.
+        for at in list(self._runners.values()):
+            if at is not None:
+                self._cancel_handle(at[0])
         self._runners.clear()
         self._idle = 0
+        self._rung = self._spawning = self._flushing = False
+        self._interrupted.clear()
+        self._loop = loop
+        self._thread = threading.get_ident()
+        # Nobody was there for what the core may have told meanwhile.
+        self._ring()
+
+    def _loop_is_ending(self) -> bool:
+        """Whether somebody cancels everything, as asyncio.run() does in the end."""
+        loop = self._loop
+        return loop is None or loop.is_closed() or all(task.cancelling() for task in asyncio.all_tasks(loop))
+
+    def _end_with_loop(self) -> None:
+        """Begins nothing more on this loop."""
+        self._ending = True
+        self._note_hindrance()
+        while self._taken:
+            self._cancel_handle(self._taken.popleft()[0])
+
+    def _note_hindrance(self) -> None:
+        self._hindered = self._ending or self._pid == 0
+
+    def _check_usable(self) -> None:
+        super()._check_usable()
+        if self._ending and threading.get_ident() == self._thread:
+            # Somebody goes on: it was not the end of the loop.
+            self._ending = False
+            self._note_hindrance()
+            self._ring()
 
     def _check_outside(self, what: str) -> None:
         if self._in_own_task():
             raise RuntimeError(f'{what} in a task of the same queue would wait for itself')
 
-    def _in_own_task(self) -> bool:
+    def _own_task(self) -> TaskHandle | None:
         try:
-            return asyncio.current_task() in self._runners
+            task = asyncio.current_task()
         except RuntimeError:
-            return False
+            return None
+        if task not in self._runners:
+            return None
+        at = self._runners[task]
+        return self._current if at is None else at[0]
+
+    def _lend_worker(self, n: int) -> None:
+        self._lent += n
+        self._queue.set_workers(self._queue.get_workers() + n)
 
     async def _call(self, fn: Callable[..., T], *arguments: Any) -> T:
         """Makes a blocking call of the core, in a thread of its own."""
@@ -297,7 +351,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
     async def _settle_all(self) -> None:
         """What has ended elsewhere is told here by the loop, one turn later."""
         target = int(self._queue.get_completed_count())
-        while len(self._results) + self._n_cleared < target:
+        while self._n_settled() < target:
             await asyncio.sleep(0 if self._rung else 0.001)
 
     # Taking tasks from the core.
@@ -327,14 +381,34 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         """A runner for each task that was taken, unless one is about to look."""
         self._spawning = False
         loop = self._loop
-        assert loop is not None
+        if self._ending or loop is None:
+            return
         for _ in range(len(self._taken) - self._idle):
             runner = loop.create_task(self._run_tasks(), name='osiiso-worker')
             # The loop itself would let go of it.
-            self._runners[runner] = 0
+            self._runners[runner] = None
             self._idle += 1
+            runner.add_done_callback(self._runner_ended)
+
+    def _runner_ended(self, runner: asyncio.Task[None]) -> None:
+        if runner not in self._runners:
+            # It came to its end by itself, or belongs to a loop that is gone.
+            return
+        at = self._runners.pop(runner)
+        if at is None:
+            self._idle -= 1
+        else:
+            self._cancel_handle(at[0])
+        if not runner.cancelled() and (error := runner.exception()) is not None:
+            log.error('a worker ended by %r', error, exc_info=error)
+        if self._loop_is_ending():
+            self._end_with_loop()
+        else:
+            self._ring()
 
     def _take(self) -> None:
+        if self._ending:
+            return
         limit = self._queue.get_workers() - len(self._taken)
         if limit <= 0:
             return
@@ -346,92 +420,105 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
                 self._taken.append((handle, numbers[i + 1], numbers[i + 2]))
 
     async def _run_tasks(self) -> None:
-        """One of the workers: begins what was taken until nothing is left."""
+        """One of the workers: begins what was taken until nothing is left.
+
+        While it is in ``_runners`` without a task it counts as idle; it leaves both
+        by itself only when there is nothing to do.
+        """
         me = asyncio.current_task()
         assert me is not None
         taken = self._taken
+        runners = self._runners
         clock = time.perf_counter
-        on_start = self._on_start
+        is_told = self._on_start is not None or self._on_retry is not None
         until = clock() + _SLICE
         known, is_coroutine = None, False
-        self._idle -= 1
-        try:
-            while True:
+        while True:
+            if not taken:
+                self._idle -= 1
+                self._flush()
+                self._take()
                 if not taken:
-                    self._flush()
-                    self._take()
-                    if not taken:
-                        return
-                    if len(taken) > 1 and not self._spawning:
-                        # When this one waits for something; most likely it has done all by then.
-                        self._spawning = True
-                        assert self._loop is not None
-                        self._loop.call_soon(self._spawn)
-                now = clock()
-                if now > until:
-                    self._idle += 1
-                    try:
-                        await asyncio.sleep(0)
-                    finally:
-                        self._idle -= 1
-                    until = clock() + _SLICE
+                    runners.pop(me, None)
+                    return
+                self._idle += 1
+                if len(taken) > self._idle and not self._spawning:
+                    # When this one waits for something; most likely it has done all by then.
+                    self._spawning = True
+                    assert self._loop is not None
+                    self._loop.call_soon(self._spawn)
+            now = clock()
+            if now > until:
+                await asyncio.sleep(0)
+                until = clock() + _SLICE
+                continue
+            taking = taken.popleft()
+            handle, task_id, attempt = taking
+            if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
+                continue
+            handle._task = task_id
+            handle._attempts = attempt
+            if handle._started is None:
+                handle._started = now
+            handle._state = 'running'
+            self._current = handle
+            if is_told:
+                self._begin_attempt(handle, attempt)
+            try:
+                args, context = handle._args, handle._context
+                if context is None:
+                    # Cancelled by the hook.
                     continue
-                handle, task_id, attempt = taken.popleft()
-                if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
-                    continue
-                handle._task = task_id
-                handle._attempts = attempt
-                if handle._started is None:
-                    handle._started = now
-                handle._state = 'running'
-                if on_start is not None:
-                    self._hook(on_start, handle)
-                try:
-                    fn = handle._fn
-                    context = handle._context.copy()
-                    if fn is not known:
-                        known, is_coroutine = fn, inspect.iscoroutinefunction(fn)
-                    if is_coroutine:
-                        coro = context.run(fn, *handle._args, **handle._kwargs)
-                    else:
-                        coro = self._call_other(context, fn, handle)
-                    try:
-                        yielded = context.run(coro.send, None)
-                    except StopIteration as stop:
-                        value = stop.value
-                    else:
-                        self._runners[me] = task_id
-                        try:
-                            value = await _drive(context, coro, yielded)
-                        finally:
-                            self._runners[me] = 0
-                        until = clock() + _SLICE
-                except asyncio.CancelledError as error:
-                    if self._interrupted.pop(task_id, None) == attempt:
-                        me.uncancel()
-                    elif me.cancelling():
-                        # The loop ends, or somebody ended this worker.
-                        self._cancel_handle(handle)
-                        raise
-                    else:
-                        # The task has cancelled itself.
-                        self._cancel_handle(handle)
-                    del error
-                except BaseException as error:
-                    self._attempt_failed(handle, task_id, attempt, error)
+                fn = handle._fn
+                context = context.copy()
+                if fn is not known:
+                    known, is_coroutine = fn, inspect.iscoroutinefunction(fn)
+                if is_coroutine:
+                    coro = context.run(fn, *args, **handle._kwargs)
                 else:
-                    self._done_numbers.append(task_id)
-                    self._done_numbers.append(attempt)
-                    self._done_handles.append((handle, value))
-                    if not self._flushing:
-                        self._flushing = True
-                        assert self._loop is not None
-                        self._loop.call_soon(self._flush)
-                    value = None
-        finally:
-            self._runners.pop(me, None)
+                    coro = self._call_other(fn, handle)
+                try:
+                    yielded = context.run(coro.send, None)
+                except StopIteration as stop:
+                    value = stop.value
+                else:
+                    self._idle -= 1
+                    runners[me] = taking
+                    try:
+                        value = await _drive(context, coro, yielded)
+                    finally:
+                        if runners.get(me) is not taking:
+                            # The queue works on another loop now.
+                            return
+                        if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
+                            me.uncancel()
+                        elif me.cancelling():
+                            # The loop ends, or somebody ended this worker; see _runner_ended().
+                            raise asyncio.CancelledError
+                        runners[me] = None
+                        self._idle += 1
+                        until = clock() + _SLICE
+            except asyncio.CancelledError:
+                if me.cancelling():
+                    raise
+                # The task has cancelled itself, or it was cancelled.
+                self._cancel_handle(handle)
+            except GeneratorExit:
+                # This worker is thrown away.
+                raise
+            except BaseException as error:
+                self._attempt_failed(handle, task_id, attempt, error)
+            else:
+                self._done_numbers.append(task_id)
+                self._done_numbers.append(attempt)
+                self._done_handles.append((handle, value))
+                if not self._flushing:
+                    self._flushing = True
+                    assert self._loop is not None
+                    self._loop.call_soon(self._flush)
+                value = None
 
-    async def _call_other(self, context: Context, fn: Any, handle: TaskHandle) -> Any:
+    async def _call_other(self, fn: Any, handle: TaskHandle) -> Any:
         """What is not a coroutine function: an awaitable, or something for a thread."""
         if inspect.isawaitable(fn):
             return await fn
@@ -441,7 +528,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         if inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(getattr(called, '__call__', None)):
             value = fn(*handle._args, **handle._kwargs)
         else:
-            value = await asyncio.to_thread(fn, *handle._args, **handle._kwargs)
+            value = await asyncio.to_thread(_call_in_thread, fn, handle._args, handle._kwargs)
         return await value if inspect.isawaitable(value) else value
 
     def _flush(self) -> None:
@@ -480,7 +567,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
 
     def _interrupt_here(self, task_id: int, attempt: int) -> None:
         for runner, at in self._runners.items():
-            if at == task_id:
+            if at is not None and at[1] == task_id and at[2] == attempt:
                 self._interrupted[task_id] = attempt
                 runner.cancel()
                 return
@@ -491,7 +578,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
 
     def _settle_ends(self, ends: Iterable[tuple[TaskHandle, Status, BaseException | None, str]]) -> None:
         loop = self._loop
-        if loop is None or threading.get_ident() == self._thread:
+        if loop is None or threading.get_ident() == self._thread or not loop.is_running():
             super()._settle_ends(ends)
             return
         try:

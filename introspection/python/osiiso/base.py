@@ -2,6 +2,9 @@
 """What all queues are: submitting, and what the core is asked for."""
 from __future__ import annotations
 
+import _thread
+import atexit
+import inspect
 import itertools
 import logging
 import os
@@ -39,10 +42,20 @@ OLD_TIMEOUT_POLICIES = {'complete_priority': 'complete', 'cancel': 'cancel'}
 _MAP_TOKENS = 1 << 56
 _MAP_SHIFT = 32
 
+_FORKED = 'the queue belongs to the process that made it; make another one after fork()'
+
 # How many different options have a twin in the core at a time.
 _MAX_OPTIONS = 512
 
 _all_queues: weakref.WeakSet[BaseQueue[Any, Any]] = weakref.WeakSet()
+
+
+def text_of(error: BaseException) -> str:
+    """``str(error)``, also for those that cannot say it."""
+    try:
+        return str(error)
+    except Exception:
+        return type(error).__name__
 
 
 def _choose(choices: Mapping[str, Any], what: str, value: Any) -> Any:
@@ -101,13 +114,17 @@ class BaseQueue(Generic[H, G]):
         # The options of the last submit, and what stands for them: one tuple, so that
         # threads never see parts of two.
         self._last: tuple[TaskOptions, Any, Any] = (DEFAULT_OPTIONS, None, None)
+        self._in_hooks: set[int] = set()      # tokens of those whose on_complete goes on
         self._settled = threading.Condition() # told when somebody waits for results
         self._n_waiting = 0
+        self._live = False                    # started, and not over
         self._running = False
         self._closed = False
-        self._pid = os.getpid()
+        self._pid = os.getpid()               # 0 when that was another process
+        self._hindered = False                # a submit has to look why
 
-        self._queue: Any = self._new_core(workers or 0)
+        _core.dispatch()
+        self._queue: Any = _core.make_owned(self._new_core, workers or 0)
         self._pointer = _core.pointer_to(self._queue)
         self._queue.set_keep_results(False)
         self._queue.set_size(size)
@@ -124,12 +141,20 @@ class BaseQueue(Generic[H, G]):
 
         def ended(tokens: list[int], statuses: list[int], *_: Any) -> None:
             queue = this()
-            if queue is not None:
+            if queue is None:
+                return
+            try:
                 queue._tokens_ended(tokens, statuses)
+            except KeyboardInterrupt:
+                # It would be lost on its way through the library, and so would the end.
+                queue._tokens_ended(tokens, statuses)
+                _thread.interrupt_main()
 
         self._queue.set_completions_func(
             Osiiso.CompletionFlags.ANY_THREAD | Osiiso.CompletionFlags.SKIP_SUCCEEDED, ended)
         _all_queues.add(self)
+        self._finalizer = weakref.finalize(self, _release, [self._queue])
+        self._finalizer.atexit = False
 
     # For the subclasses to say.
 
@@ -140,9 +165,12 @@ class BaseQueue(Generic[H, G]):
     def _check_callable(self, fn: Any, options: TaskOptions) -> None:
         """Raises for what the queue cannot run."""
 
+    def _own_task(self) -> H | None:
+        """The task of this queue that the caller is in."""
+        return None
+
     def _in_own_task(self) -> bool:
-        """Whether the calling thread is in a task of this queue."""
-        return False
+        return self._own_task() is not None
 
     def _wait_in_task(self, handle: Any, timeout: float | None) -> None:
         """Blocks there until the task of that handle is over."""
@@ -242,11 +270,20 @@ class BaseQueue(Generic[H, G]):
     def clear_results(self) -> None:
         """Forgets the results so far."""
         with self._settled:
-            results, self._results = self._results, []
-            self._n_cleared += len(results)
+            # Others may append meanwhile.
+            n = len(self._results)
+            del self._results[:n]
+            self._n_cleared += n
 
     def _count_workers(self) -> int:
-        return 0 if self._closed else int(self._queue.get_workers())
+        if not self._live:
+            return 0
+        workers = int(self._queue.get_workers())
+        if self._workers is not None:
+            return workers
+        # They are there from the start, but only so many are in use.
+        least = 1 if self._mode == 'infinite' else 0
+        return max(least, min(workers, self.active_count + self.pending_count - int(self._queue.get_scheduled_count())))
 
     # Into the core.
 
@@ -276,7 +313,7 @@ class BaseQueue(Generic[H, G]):
         context = copy_context()
         handles: list[H] = []
         for entry in tasks:
-            if not isinstance(entry, tuple) or not entry or not callable(entry[0]):
+            if not isinstance(entry, tuple) or not entry or not (callable(entry[0]) or inspect.isawaitable(entry[0])):
                 raise TypeError('each group entry must be a tuple of (callable, *args)')
             self._check_callable(entry[0], options)
             handle = self._handle_class(self, entry[0], entry[1:], options, now)
@@ -309,7 +346,8 @@ class BaseQueue(Generic[H, G]):
         return handles
 
     def _admit(self, handle: H) -> None:
-        self._check_usable()
+        if self._hindered:
+            self._check_usable()
         options = handle._options
         last = self._last
         if options is not last[0]:
@@ -345,8 +383,8 @@ class BaseQueue(Generic[H, G]):
                 handle._scheduled_for = when
 
     def _check_usable(self) -> None:
-        if self._pid != os.getpid():
-            raise RuntimeError('the queue belongs to the process that made it; make another one after fork()')
+        if self._pid == 0:
+            raise RuntimeError(_FORKED)
 
     def _core_options(self, options: TaskOptions) -> Any:
         return self._core_pair(options)[0]
@@ -406,17 +444,40 @@ class BaseQueue(Generic[H, G]):
     def _hook(self, hook: Callable[..., object], *arguments: Any) -> None:
         try:
             hook(*arguments)
-        except Exception:
+        except BaseException:
+            # Not even an exit: this may be a thread of the library, which cannot take it.
             log.exception('the hook %r failed', hook)
+
+    def _begin_attempt(self, handle: H, attempt: int) -> None:
+        """For attempts of which something is to be told."""
+        failure = handle._failure
+        if attempt > 1 and (failure is None or failure[0] != attempt - 1) and self._on_retry is not None:
+            # The one before did not fail by itself.
+            self._hook(self._on_retry, handle, self._timeout_error(handle))
+        if self._on_start is not None:
+            self._hook(self._on_start, handle)
+
+    def _timeout_error(self, handle: H) -> TimeoutError:
+        return TimeoutError(f"task '{handle.name}' exceeded {handle._options.timeout or 0:g}s timeout")
+
+    def _running_status(self, handle: H) -> Status:
+        core = self._queue.lookup(handle._task)
+        return 'retrying' if core is not None and core.get_status() == Osiiso.Status.RETRYING else 'running'
 
     def _attempt_failed(self, handle: H, task_id: int, attempt: int, error: BaseException) -> None:
         """Reports what a task has raised; the end follows, or a retry."""
-        if attempt <= handle._options.retries and handle._final is None:
+        options = handle._options
+        if handle._final is not None or handle._attempts != attempt:
+            return
+        if options.timeout is not None and self._running_status(handle) == 'retrying':
+            # It has timed out meanwhile.
+            return
+        if attempt <= options.retries:
             handle._state = 'retrying'
             if self._on_retry is not None:
                 self._hook(self._on_retry, handle, error)
-        message = f'{type(error).__name__}: {error}'.encode('utf-8', 'replace').replace(b'\0', b'?')
         handle._failure = (attempt, error)
+        message = f'{type(error).__name__}: {text_of(error)}'.encode('utf-8', 'replace').replace(b'\0', b'?')
         _core.token_failed(self._pointer, task_id, attempt, _core.ERROR_DOMAIN, 0, message, -1.0)
 
     def _tokens_ended(self, tokens: Iterable[int], statuses: Iterable[int]) -> None:
@@ -435,7 +496,7 @@ class BaseQueue(Generic[H, G]):
                     error = failure[1]
                 else:
                     error = self._core_failure(handle)
-                ends.append((handle, 'failed', error, str(error)))
+                ends.append((handle, 'failed', error, text_of(error)))
         self._settle_ends(ends)
 
     def _settle_ends(self, ends: Iterable[tuple[H, Status, BaseException | None, str]]) -> None:
@@ -447,8 +508,7 @@ class BaseQueue(Generic[H, G]):
         core = self._queue.lookup(handle._task)
         error = core.dup_error() if core is not None else None
         if error is not None and error.matches(_core.Gio.io_error_quark(), _core.Gio.IOErrorEnum.TIMED_OUT):
-            timeout = handle._options.timeout
-            return TimeoutError(f"task '{handle.name}' exceeded {timeout:g}s timeout")
+            return self._timeout_error(handle)
         return OsiisoError(error.message if error is not None else 'the task was lost')
 
     def _settle(self, handle: H, final: Status, value: Any, error: BaseException | None, message: str) -> None:
@@ -472,11 +532,16 @@ class BaseQueue(Generic[H, G]):
 
     def _settled_one(self, handle: H) -> None:
         # Neither the arguments nor the context are needed any more.
-        handle._args = ()
+        # In this order: whoever finds the context has found the arguments.
         handle._context = None
-        if self._on_complete is not None:
+        handle._args = ()
+        if self._on_complete is None:
+            self._results.append(handle)
+        else:
+            self._in_hooks.add(handle._token)
+            self._results.append(handle)
             self._hook(self._on_complete, handle.result())
-        self._results.append(handle)
+            self._in_hooks.discard(handle._token)
         if self._n_waiting:
             with self._settled:
                 self._settled.notify_all()
@@ -484,19 +549,66 @@ class BaseQueue(Generic[H, G]):
     def _wait_for_settled(self, timeout: float | None = None) -> None:
         """Until everything is told that the core has counted as over."""
         target = int(self._queue.get_completed_count())
-        if len(self._results) + self._n_cleared >= target:
+        if self._n_settled() >= target:
             return
         with self._settled:
             self._n_waiting += 1
             try:
-                self._settled.wait_for(lambda: len(self._results) + self._n_cleared >= target, timeout)
+                self._settled.wait_for(lambda: self._n_settled() >= target, timeout)
             finally:
                 self._n_waiting -= 1
+
+    def _n_settled(self) -> int:
+        return len(self._results) + self._n_cleared - len(self._in_hooks)
 
     def _summary(self, first: int, start: float, timed_out: bool) -> RunSummary:
         handles = self._results[max(0, first - self._n_cleared):]
         return RunSummary.from_results((handle.result() for handle in handles if not handle._options.detached),
                                        run_start=start, timed_out=timed_out)
 
+
+def _release(queues: list[Any]) -> None:
+    """A queue is gone, and with it its tasks."""
+    queue = queues.pop()
+    if queue is not None and _core.is_alive():
+        queue.cancel()
+        del queue
+        _core.dispatch()
+
+
+class _Lost:
+    """In place of a queue of the core whose threads are in another process."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise RuntimeError(_FORKED)
+
+
+def _forget_all() -> None:
+    """In a child process: the threads of the queues are not here.
+
+    Their locks may be held for ever, so nothing of them may even be freed.
+    """
+    _core.renew_context()
+    for queue in list(_all_queues):
+        _core.keep_for_ever(queue._queue)
+        queue._finalizer.detach()
+        queue._pid = 0
+        queue._hindered = True
+        queue._queue = _Lost()
+
+
+def _stop_all() -> None:
+    """The interpreter ends: nobody enters it any more.
+
+    By then all threads that it waits for are over.
+    """
+    for queue in list(_all_queues):
+        if queue._pid != 0:
+            queue._queue.cancel()
+    _core.die()
+
+
+os.register_at_fork(after_in_child=_forget_all)
+atexit.register(_stop_all)
 
 _DEFAULT_KEY = (3, False, None, 0, 0.0, 1.0, None, None, False)

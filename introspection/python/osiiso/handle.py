@@ -28,12 +28,14 @@ _id_prefix = uuid.uuid4().hex[:16]
 _id_numbers = itertools.count(1)
 
 
-def _renew_ids() -> None:
-    global _id_prefix
+def _begin_child() -> None:
+    global _id_prefix, _attach_lock
     _id_prefix = uuid.uuid4().hex[:16]
+    # Somebody may have had it.
+    _attach_lock = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_renew_ids)
+os.register_at_fork(after_in_child=_begin_child)
 
 
 def name_of(fn: Any) -> str:
@@ -70,11 +72,12 @@ class BaseHandle:
     _finished: float = 0.0
     _waiters: list[Callable[[], None]] | None = None
     _callbacks: list[Callable[[Any], object]] | None = None
+    _waits_for: BaseHandle | None = None
     _result: TaskResult | None = None
     _id: str | None = None
     _scheduled_for: float | None = None
 
-    def __init__(self, queue: BaseQueue[Any, Any] | None, fn: Any, args: tuple[Any, ...], options: TaskOptions,
+    def __init__(self, queue: Any, fn: Any, args: tuple[Any, ...], options: TaskOptions,
                  created: float) -> None:
         self._queue = queue
         self._fn = fn
@@ -139,6 +142,10 @@ class BaseHandle:
     @property
     def status(self) -> Status:
         """pending, running, retrying, succeeded, failed or cancelled."""
+        if self._final is None and self._state == 'running' and self._options.timeout is not None:
+            # Only the core has heard of a timeout, as long as no attempt follows.
+            queue = self._queue
+            return queue._running_status(self) if queue is not None else 'running'
         return self._final or self._state
 
     @property
@@ -184,7 +191,7 @@ class BaseHandle:
         """Asks for the task to be cancelled; False when it is over already."""
         if self._final is not None or self._queue is None:
             return False
-        return self._queue._cancel_handle(self)
+        return bool(self._queue._cancel_handle(self))
 
     def add_done_callback(self, fn: Callable[[Any], object]) -> None:
         """Calls ``fn(handle)`` when the task is over, or now if it is."""
@@ -240,7 +247,8 @@ class BaseHandle:
     def _call_back(self, fn: Callable[[Any], object]) -> None:
         try:
             fn(self)
-        except Exception:
+        except BaseException:
+            # Not even an exit: this may be a thread of the library, which cannot take it.
             log.exception('a done callback of %r failed', self)
 
 
@@ -256,12 +264,34 @@ class TaskHandle(BaseHandle):
         return self.result()
 
     async def wait(self) -> TaskResult:
-        """Waits until the task is over; any event loop."""
+        """Waits until the task is over; any event loop.
+
+        A task of the same queue holds no worker while it waits.
+        """
         if self._final is None:
             await self._wait()
         return self.result()
 
     async def _wait(self) -> None:
+        queue = self._queue
+        own = queue._own_task() if queue is not None else None
+        if queue is None or own is None:
+            await self._wait_here()
+            return
+        other: BaseHandle | None = self
+        while other is not None:
+            if other is own:
+                raise RuntimeError('a task would wait for itself')
+            other = other._waits_for
+        own._waits_for = self
+        queue._lend_worker(1)
+        try:
+            await self._wait_here()
+        finally:
+            own._waits_for = None
+            queue._lend_worker(-1)
+
+    async def _wait_here(self) -> None:
         loop = asyncio.get_running_loop()
         future = loop.create_future()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from ._core import GLib, Osiiso
@@ -13,6 +13,9 @@ from .exceptions import ClosedError
 from .group import SyncTaskGroup
 from .handle import SyncTaskHandle
 from .result import RunSummary
+
+# How often a thread that waits for room looks by itself, in seconds.
+_LOOK = 0.02
 
 T = TypeVar('T')
 Q = TypeVar('Q', bound='SyncQueue')
@@ -63,6 +66,7 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
             self._queue.start()
         except GLib.Error as error:
             raise self._start_failed(error) from None
+        self._live = True
         return self
 
     def run(self, timeout: float | None = None, *, strict: bool = False,
@@ -122,9 +126,9 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
             if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.BUSY):
                 raise RuntimeError('cannot reset while workers are running — call shutdown() first') from None
             raise self._translate(error) from None
-        self._closed = False
+        self._closed = self._live = False
         with self._settled:
-            self._results = []
+            self._results.clear()
             self._n_cleared = 0
 
     def __enter__(self: Q) -> Q:
@@ -149,10 +153,12 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
         limit = self._timeout if timeout is None else timeout
         # 0 is no limit there, and here it is over at once.
         core_limit = 0.0 if limit is None or limit == float('inf') else max(limit, 1e-6)
+        self._live = True
         try:
             core = self._call(self._queue.run_full, core_limit, core_policy)
         except GLib.Error as error:
             raise self._start_failed(error) from None
+        self._live = False
         if self._queue.get_closed():
             self._after_close()
         self._wait_for_settled()
@@ -177,13 +183,11 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
     def _after_close(self) -> None:
         self._wait_for_settled(1.0)
         self._closed = True
+        self._live = False
 
     def _check_outside(self, what: str) -> None:
         if self._in_own_task():
             raise RuntimeError(f'{what} in a task of the same queue would wait for itself')
-
-    def _submit_all(self, handles: list[SyncTaskHandle]) -> list[SyncTaskHandle]:
-        return super()._submit_all(handles)
 
     def _admit_slowly(self, handle: SyncTaskHandle, token: int) -> int:
         """Blocks until there is room."""
@@ -193,18 +197,19 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
             except GLib.Error as error:
                 if not error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.FULL):
                     raise self._translate(error) from None
-            try:
-                # The core knows whether this can ever come to an end, and starts a queue
-                # that nobody has started.
-                if self._in_own_task():
+            if self._in_own_task():
+                # The core knows whether this can ever come to an end.
+                try:
                     return int(self._queue.submit_token(token, self._core_options(handle._options)))
-                call: _Call[int] = _Call(self._queue.submit_token, token, self._core_options(handle._options))
-                return call.result()
-            except GLib.Error as error:
-                raise self._translate(error) from None
-
-
-def wait_all(handles: Iterable[SyncTaskHandle]) -> None:
-    """Blocks until all are over."""
-    for handle in handles:
-        handle.wait()
+                except GLib.Error as error:
+                    raise self._translate(error) from None
+            # Otherwise nobody would make room.
+            self.start()
+            n_settled = self._n_settled()
+            with self._settled:
+                self._n_waiting += 1
+                try:
+                    # The end of a task that failed is told a moment before there is room.
+                    self._settled.wait_for(lambda: self._n_settled() > n_settled, _LOOK)
+                finally:
+                    self._n_waiting -= 1

@@ -53,15 +53,17 @@ class ThreadQueue(SyncQueue):
     def _new_core(self, workers: int) -> Any:
         queue = Osiiso.Queue(backend_name='thread-pool', workers=workers)
         this = weakref.ref(self)
+        local = self._local
 
         def run(token: int, task_id: int, attempt: int, *_: Any) -> int:
             queue = this()
-            return queue._run_tokens(token, task_id, attempt) if queue is not None else 0
+            return queue._run_tokens(token, task_id, attempt) if queue is not None and _core.is_alive() else 0
 
         def leave(*_: Any) -> None:
-            queue = this()
-            if queue is not None:
-                queue._leave_thread()
+            # Also when the queue is gone.
+            state, local.state = local.state, None
+            if state is not None and _core.is_alive():
+                _core.unpin_thread(state)
 
         queue.set_runner(run)
         queue.set_thread_end_func(leave)
@@ -80,13 +82,6 @@ class ThreadQueue(SyncQueue):
             local.state = _core.pin_thread()
         exchange = local.exchange = _core.Exchange(self._pointer)
         return exchange
-
-    def _leave_thread(self) -> None:
-        local = self._local
-        state = local.state
-        if state is not None:
-            local.state = None
-            _core.unpin_thread(state)
 
     def _initialize_thread(self) -> bool:
         if self._local.exchange is None:
@@ -107,6 +102,12 @@ class ThreadQueue(SyncQueue):
         failure.__cause__ = cause
         return failure
 
+    def _core_failure(self, handle: SyncTaskHandle) -> BaseException:
+        error = super()._core_failure(handle)
+        if handle._attempts == 0:
+            error.__cause__ = self._initializer_error
+        return error
+
     def _run_tokens(self, token: int, task_id: int, attempt: int) -> int:
         """Runs that task, and then what the queue has next, until it has nothing."""
         acknowledged = task_id
@@ -115,7 +116,7 @@ class ThreadQueue(SyncQueue):
         call = exchange.call
         accepted = exchange.accepted
         table = self._table
-        on_start = self._on_start
+        is_told = self._on_start is not None or self._on_retry is not None
         clock = time.perf_counter
         more = 1
         while more:
@@ -130,13 +131,15 @@ class ThreadQueue(SyncQueue):
                     handle._started = clock()
                 handle._state = 'running'
                 local.handle = handle
-                if on_start is not None:
-                    self._hook(on_start, handle)
+                if is_told:
+                    self._begin_attempt(handle, attempt)
                 try:
+                    args = handle._args
+                    context = handle._context.copy()
                     if handle._kwargs:
-                        value = handle._context.copy().run(handle._fn, *handle._args, **handle._kwargs)
+                        value = context.run(handle._fn, *args, **handle._kwargs)
                     else:
-                        value = handle._context.copy().run(handle._fn, *handle._args)
+                        value = context.run(handle._fn, *args)
                 except BaseException as error:
                     self._attempt_failed(handle, task_id, attempt, error)
                     more = call()
@@ -154,8 +157,8 @@ class ThreadQueue(SyncQueue):
 
     # In a task.
 
-    def _in_own_task(self) -> bool:
-        return self._local.handle is not None
+    def _own_task(self) -> SyncTaskHandle | None:
+        return self._local.handle
 
     def _wait_in_task(self, handle: SyncTaskHandle, timeout: float | None) -> None:
         """The core knows when nobody is left to run what this one waits for."""
