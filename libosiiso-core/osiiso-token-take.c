@@ -12,6 +12,33 @@
 /* How many numbers stand for one token. */
 #define N_NUMBERS 3
 
+/* How many numbers it has put there. */
+static gsize
+take_tokens (OsiisoBackend *self,
+             guint          max,
+             guint64       *numbers)
+{
+  OsiisoAttempt *attempt;
+  gsize length = 0;
+
+  while (length < (gsize) max * N_NUMBERS && (attempt = osiiso_backend_take (self)) != NULL)
+    {
+      if (!(osiiso_record_get_word (attempt->record) & OSIISO_RECORD_TOKEN))
+        {
+          osiiso_attempt_run (attempt);
+        }
+      else
+        {
+          numbers[length++] = (guint64) (gsize) attempt->record->data;
+          numbers[length++] = osiiso_record_get_id (attempt->record);
+          numbers[length++] = attempt->number;
+          osiiso_attempt_park (attempt);
+        }
+      osiiso_attempt_unref (attempt);
+    }
+  return length;
+}
+
 /**
  * osiiso_backend_take_tokens:
  * @self: a backend
@@ -42,31 +69,50 @@ osiiso_backend_take_tokens (OsiisoBackend *self,
                             gsize         *n)
 {
   guint64 *numbers;
-  OsiisoAttempt *attempt;
-  gsize length = 0;
 
   g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
   g_return_val_if_fail (max > 0, NULL);
   g_return_val_if_fail (n != NULL, NULL);
 
   numbers = g_new (guint64, (gsize) max * N_NUMBERS);
-  while (length < (gsize) max * N_NUMBERS && (attempt = osiiso_backend_take (self)) != NULL)
-    {
-      if (!(osiiso_record_get_word (attempt->record) & OSIISO_RECORD_TOKEN))
-        {
-          osiiso_attempt_run (attempt);
-        }
-      else
-        {
-          numbers[length++] = (guint64) (gsize) attempt->record->data;
-          numbers[length++] = osiiso_record_get_id (attempt->record);
-          numbers[length++] = attempt->number;
-          osiiso_attempt_park (attempt);
-        }
-      osiiso_attempt_unref (attempt);
-    }
-  *n = length;
+  *n = take_tokens (self, max, numbers);
   return numbers;
+}
+
+/**
+ * osiiso_queue_exchange_tokens: (skip)
+ * @self: a queue
+ * @done: (array length=n_done): for each token that has succeeded the id of its task
+ *   and which attempt it was
+ * @n_done: the length of @done
+ * @n_accepted: (out): for how many of them it counts
+ * @taken: (out caller-allocates) (array): where three numbers for each token go
+ * @max: for how many tokens there is room in @taken
+ *
+ * Does what [method@Osiiso.Queue.tokens_done] does, and then, if all of @done count,
+ * what [method@Osiiso.Backend.take_tokens] does, in one call and without allocating
+ * anything.
+ *
+ * Returns: how many numbers are in @taken
+ *
+ * Since: 1.0
+ */
+gsize
+osiiso_queue_exchange_tokens (OsiisoQueue   *self,
+                              const guint64 *done,
+                              gsize          n_done,
+                              gsize         *n_accepted,
+                              guint64       *taken,
+                              guint          max)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (n_accepted != NULL, 0);
+  g_return_val_if_fail (max == 0 || taken != NULL, 0);
+
+  *n_accepted = osiiso_queue_tokens_done (self, done, n_done);
+  if (*n_accepted < n_done / 2)
+    return 0;
+  return take_tokens (osiiso_queue_get_backend (self), max, taken);
 }
 
 /**

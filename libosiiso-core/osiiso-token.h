@@ -138,5 +138,12 @@ OSIISO_AVAILABLE_IN_1_0
 guint    osiiso_queue_tokens_done          (OsiisoQueue   *self,
                                             const guint64 *numbers,
                                             gsize          n);
+OSIISO_AVAILABLE_IN_1_0
+gsize    osiiso_queue_exchange_tokens      (OsiisoQueue   *self,
+                                            const guint64 *done,
+                                            gsize          n_done,
+                                            gsize         *n_accepted,
+                                            guint64       *taken,
+                                            guint          max);
 
 G_END_DECLS

@@ -93,6 +93,38 @@ test_batch (void)
   drop (queue);
 }
 
+static void
+test_exchange (void)
+{
+  OsiisoQueue *queue = queue_new ();
+  guint64 numbers[6];
+  guint64 done[4];
+  gsize n_accepted;
+
+  for (guint i = 0; i < 3; i++)
+    submit (queue, 10 + i, NULL);
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (queue, NULL, 0, &n_accepted, numbers, 2), ==, 6);
+  g_assert_cmpuint (n_accepted, ==, 0);
+  g_assert_cmpuint (numbers[0], ==, 10);
+  g_assert_cmpuint (numbers[3], ==, 11);
+  for (guint i = 0; i < 2; i++)
+    {
+      done[2 * i] = numbers[3 * i + 1];
+      done[2 * i + 1] = numbers[3 * i + 2];
+    }
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (queue, done, 2, &n_accepted, numbers, 2), ==, 3);
+  g_assert_cmpuint (n_accepted, ==, 1);
+  g_assert_cmpuint (numbers[0], ==, 12);
+  /* Nothing is taken when a report does not count, or when there is no room. */
+  submit (queue, 13, NULL);
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (queue, done, 4, &n_accepted, numbers, 2), ==, 0);
+  g_assert_cmpuint (n_accepted, ==, 0);
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (queue, done + 2, 2, &n_accepted, NULL, 0), ==, 0);
+  g_assert_cmpuint (n_accepted, ==, 1);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 2);
+  drop (queue);
+}
+
 /* What was cancelled meanwhile does not count, and those behind it still do. */
 static void
 test_over_already (void)
@@ -257,6 +289,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/token-take/batch", test_batch);
+  g_test_add_func ("/token-take/exchange", test_exchange);
   g_test_add_func ("/token-take/over-already", test_over_already);
   g_test_add_func ("/token-take/retry", test_retry);
   g_test_add_func ("/token-take/function-between", test_function_between);

@@ -45,7 +45,10 @@ token_done = _function('osiiso_queue_token_done', ctypes.c_int, ctypes.c_void_p,
 token_failed = _function('osiiso_queue_token_failed', ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint,
                          ctypes.c_uint32, ctypes.c_int, ctypes.c_char_p, ctypes.c_double)
 tokens_done = _function('osiiso_queue_tokens_done', ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-_exchange_token = _function('osiiso_queue_exchange_token', ctypes.c_int, *[ctypes.c_void_p] * 5)
+exchange_tokens = _function('osiiso_queue_exchange_tokens', ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p,
+                            ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint)
+byref = ctypes.byref
+exchange_token = _function('osiiso_queue_exchange_token', ctypes.c_int, *[ctypes.c_void_p] * 5)
 
 ERROR_DOMAIN: int = GLib.quark_from_string('osiiso-python')
 
@@ -62,7 +65,7 @@ def pointer_to(instance: GObject.Object) -> ctypes.c_void_p:
 class Exchange:
     """One thread's exchange of tokens with a queue.
 
-    ``call()`` ends the current token and is true when there is a next one, which
+    ``exchange_token(*arguments)`` ends the current token and is true when there is a next one, which
     is in ``token``, ``task_id`` and ``attempt`` then; ``accepted`` says whether what
     was reported of the current one counts.
     """
@@ -77,8 +80,6 @@ class Exchange:
         self.arguments = (queue, *(ctypes.c_void_p(ctypes.addressof(place))
                                    for place in (self.accepted, self.token, self.task_id, self.attempt)))
 
-    def call(self) -> int:
-        return _exchange_token(*self.arguments)  # type: ignore[no-any-return]
 
 
 def keep_for_ever(something: object) -> None:

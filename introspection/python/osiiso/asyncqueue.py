@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import ctypes
 import inspect
 import logging
 import os
@@ -22,7 +23,7 @@ from ._core import Gio, GLib, Osiiso
 from .base import FAIL_POLICIES, BaseQueue, _choose
 from .exceptions import ClosedError
 from .group import TaskGroup, as_completed
-from .handle import TaskHandle
+from .handle import Keywords, TaskHandle
 from .options import TaskOptions
 from .result import RunSummary, Status
 
@@ -30,6 +31,9 @@ log = logging.getLogger('osiiso')
 
 T = TypeVar('T')
 Q = TypeVar('Q', bound='AsyncQueue')
+
+# How many tasks are taken at a time.
+_MAX_TAKEN = 64
 
 # How long the tasks that do not wait for anything may keep the loop to themselves.
 _SLICE = 0.005
@@ -63,7 +67,9 @@ class _LoopBackend(Osiiso.Backend):  # type: ignore[misc]
             queue._interrupt(attempt.get_task_id(), attempt.get_number())
 
     def do_workers_changed(self) -> None:
-        self.do_wake(1)
+        queue = self._owner()
+        if queue is not None and _core.is_alive():
+            queue._workers_changed()
 
     def do_close(self, _force: bool) -> None:
         self.closed()
@@ -87,9 +93,13 @@ def _drive(context: Context, coro: Any, yielded: Any) -> Generator[Any, Any, Any
                 return stop.value
 
 
-def _call_in_thread(fn: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _call(fn: Any, args: tuple[Any, ...] | Keywords) -> Any:
+    return fn(**args) if isinstance(args, Keywords) else fn(*args)
+
+
+def _call_in_thread(fn: Any, args: tuple[Any, ...] | Keywords) -> Any:
     try:
-        return fn(*args, **kwargs)
+        return _call(fn, args)
     except StopIteration as error:
         # A future cannot take it, and whoever waits for that would never hear of it.
         raise RuntimeError('the task raised StopIteration') from error
@@ -109,6 +119,8 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         self._taken: deque[_Taken] = deque()        # not begun yet
         self._done_numbers = array.array('Q')       # of successes that are not reported yet
         self._done_handles: list[tuple[TaskHandle, Any]] = []
+        self._n_accepted = ctypes.c_size_t()
+        self._buffer = (ctypes.c_uint64 * (3 * _MAX_TAKEN))()
         self._flushing = False
         self._spawning = False
         self._runners: dict[asyncio.Task[Any], _Taken | None] = {}  # with the task that each waits in
@@ -116,7 +128,6 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         self._interrupted: dict[int, int] = {}      # attempts that were ended from outside
         self._current: TaskHandle | None = None     # whose function was entered last
         self._ending = False                        # nothing more is begun on this loop
-        self._lent = 0                              # workers for those that wait for tasks
         super().__init__(**options)
 
     @staticmethod
@@ -127,7 +138,8 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
     def _new_core(self, workers: int) -> Any:
         self._backend = _LoopBackend(self)
         queue = Osiiso.Queue.new_with_backend(self._backend)
-        queue.set_workers(workers or self._max_workers)
+        self._n_workers = workers or self._max_workers
+        queue.set_workers(self._n_workers)
         # Tokens are taken in batches; nothing else calls it.
         queue.set_runner(_refuse_token)
         return queue
@@ -311,8 +323,13 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         at = self._runners[task]
         return self._current if at is None else at[0]
 
+    def _workers_changed(self) -> None:
+        core = getattr(self, '_queue', None)
+        if core is not None:
+            self._n_workers = int(core.get_workers())
+            self._ring()
+
     def _lend_worker(self, n: int) -> None:
-        self._lent += n
         self._queue.set_workers(self._queue.get_workers() + n)
 
     async def _call(self, fn: Callable[..., T], *arguments: Any) -> T:
@@ -373,8 +390,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
 
     def _pump(self) -> None:
         self._rung = False
-        self._flush()
-        self._take()
+        self._exchange()
         self._spawn()
 
     def _spawn(self) -> None:
@@ -406,18 +422,49 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         else:
             self._ring()
 
-    def _take(self) -> None:
-        if self._ending:
+    def _exchange(self) -> None:
+        """Reports the successes since the last time, and takes what may begin now."""
+        numbers = self._done_numbers
+        length = len(numbers)
+        limit = 0 if self._ending else min(self._n_workers - len(self._taken), _MAX_TAKEN)
+        if limit <= 0 and not length:
             return
-        limit = self._queue.get_workers() - len(self._taken)
-        if limit <= 0:
-            return
-        numbers = self._backend.take_tokens(limit)
-        table = self._table
-        for i in range(0, len(numbers), 3):
-            handle = table.get(numbers[i])
-            if handle is not None:
-                self._taken.append((handle, numbers[i + 1], numbers[i + 2]))
+        n = _core.exchange_tokens(self._pointer, numbers.buffer_info()[0], length, _core.byref(self._n_accepted),
+                                  self._buffer, max(limit, 0))
+        if n:
+            table = self._table
+            found = iter(self._buffer[:n])
+            for token, task_id, attempt in zip(found, found, found):
+                handle = table.get(token)
+                if handle is not None:
+                    self._taken.append((handle, task_id, attempt))
+        if length:
+            handles = self._done_handles
+            self._done_numbers = array.array('Q')
+            self._done_handles = []
+            n_accepted = self._n_accepted.value
+            if n_accepted < len(handles):
+                self._settle_some(numbers, handles, n_accepted)
+            else:
+                self._settle_successes(handles, time.perf_counter())
+
+    def _settle_some(self, numbers: array.array[int], handles: list[tuple[TaskHandle, Any]], n: int) -> None:
+        """The same, where a task was over already and not all of the reports count."""
+        at = 0
+        while True:
+            self._settle_successes(handles[at:at + n], time.perf_counter())
+            at += n + 1
+            if at >= len(handles):
+                return
+            n = _core.tokens_done(self._pointer, numbers.buffer_info()[0] + 16 * at, len(numbers) - 2 * at)
+
+    def _flush(self) -> None:
+        """At the end of the loop's turn, for those that wait for what is done."""
+        self._flushing = False
+        if self._done_handles:
+            self._exchange()
+            if self._taken:
+                self._spawn()
 
     async def _run_tasks(self) -> None:
         """One of the workers: begins what was taken until nothing is left.
@@ -436,8 +483,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         while True:
             if not taken:
                 self._idle -= 1
-                self._flush()
-                self._take()
+                self._exchange()
                 if not taken:
                     runners.pop(me, None)
                     return
@@ -456,27 +502,28 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             handle, task_id, attempt = taking
             if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
                 continue
-            handle._task = task_id
             handle._attempts = attempt
-            if handle._started is None:
+            if attempt == 1:
                 handle._started = now
-            handle._state = 'running'
+            else:
+                handle._state = None
             self._current = handle
             if is_told:
-                self._begin_attempt(handle, attempt)
+                self._begin_attempt(handle, task_id, attempt)
             try:
-                args, context = handle._args, handle._context
-                if context is None:
+                call = handle._call
+                if call is None:
                     # Cancelled by the hook.
                     continue
-                fn = handle._fn
+                args, context = call
                 context = context.copy()
+                fn = handle._fn
                 if fn is not known:
                     known, is_coroutine = fn, inspect.iscoroutinefunction(fn)
                 if is_coroutine:
-                    coro = context.run(fn, *args, **handle._kwargs)
+                    coro = context.run(fn, *args) if type(args) is tuple else context.run(fn, **args)
                 else:
-                    coro = self._call_other(fn, handle)
+                    coro = self._call_other(fn, args)
                 try:
                     yielded = context.run(coro.send, None)
                 except StopIteration as stop:
@@ -518,7 +565,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
                     self._loop.call_soon(self._flush)
                 value = None
 
-    async def _call_other(self, fn: Any, handle: TaskHandle) -> Any:
+    async def _call_other(self, fn: Any, args: Any) -> Any:
         """What is not a coroutine function: an awaitable, or something for a thread."""
         if inspect.isawaitable(fn):
             return await fn
@@ -526,29 +573,10 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         while isinstance(called, partial):
             called = called.func
         if inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(getattr(called, '__call__', None)):
-            value = fn(*handle._args, **handle._kwargs)
+            value = _call(fn, args)
         else:
-            value = await asyncio.to_thread(_call_in_thread, fn, handle._args, handle._kwargs)
+            value = await asyncio.to_thread(_call_in_thread, fn, args)
         return await value if inspect.isawaitable(value) else value
-
-    def _flush(self) -> None:
-        """Reports the successes since the last time."""
-        self._flushing = False
-        numbers = self._done_numbers
-        if not numbers:
-            return
-        handles = self._done_handles
-        self._done_numbers = array.array('Q')
-        self._done_handles = []
-        address, length = numbers.buffer_info()
-        when = time.perf_counter()
-        at = 0
-        while at < len(handles):
-            n = _core.tokens_done(self._pointer, address + 16 * at, length - 2 * at)
-            for handle, value in handles if n == len(handles) else handles[at:at + n]:
-                self._settle_success(handle, value, when)
-            # The one behind them was over already.
-            at += n + 1
 
     # Ends that come from elsewhere.
 

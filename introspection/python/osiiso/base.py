@@ -19,7 +19,7 @@ from . import _core
 from ._core import GLib, Osiiso
 from .bound import BoundTask
 from .exceptions import ClosedError, OsiisoError, QueueFullError
-from .handle import BaseHandle, SyncTaskHandle, TaskHandle
+from .handle import BaseHandle, Keywords
 from .options import DEFAULT_OPTIONS, TaskOptions, merge_options
 from .result import RunSummary, Status, TaskResult
 
@@ -183,8 +183,14 @@ class BaseQueue(Generic[H, G]):
         """Submits ``fn(*args)``; the keywords are fields of TaskOptions."""
         options = merge_options(opts, overrides) if overrides else opts or DEFAULT_OPTIONS
         self._check_callable(fn, options)
-        handle = self._handle_class(self, fn, args, options, time.perf_counter())
-        handle._context = copy_context()
+        # As its __init__() does.
+        handle_class = self._handle_class
+        handle = handle_class.__new__(handle_class)
+        handle._queue = self
+        handle._fn = fn
+        handle._call = args, copy_context()
+        handle._options = options
+        handle._created = time.perf_counter()
         self._admit(handle)
         return handle
 
@@ -293,18 +299,23 @@ class BaseQueue(Generic[H, G]):
         context = copy_context()
         handles: list[H] = []
         append = handles.append
+        new = handle_class.__new__
         for element in iterable:
+            # As its __init__() does; a call for each costs as much as all the rest.
+            handle = new(handle_class)
+            handle._queue = self
+            handle._fn = fn
             kind = type(element)
             if kind is tuple:
-                handle = handle_class(self, fn, element, options, now)
+                handle._call = element, context
             elif kind is str or kind is int or not isinstance(element, (tuple, Mapping)):
-                handle = handle_class(self, fn, (element,), options, now)
+                handle._call = (element,), context
             elif isinstance(element, tuple):
-                handle = handle_class(self, fn, tuple(element), options, now)
+                handle._call = tuple(element), context
             else:
-                handle = handle_class(self, fn, (), options, now)
-                handle._kwargs = dict(element)
-            handle._context = context
+                handle._call = Keywords(element), context
+            handle._options = options
+            handle._created = now
             append(handle)
         return handles
 
@@ -316,9 +327,7 @@ class BaseQueue(Generic[H, G]):
             if not isinstance(entry, tuple) or not entry or not (callable(entry[0]) or inspect.isawaitable(entry[0])):
                 raise TypeError('each group entry must be a tuple of (callable, *args)')
             self._check_callable(entry[0], options)
-            handle = self._handle_class(self, entry[0], entry[1:], options, now)
-            handle._context = context
-            handles.append(handle)
+            handles.append(self._handle_class(self, entry[0], entry[1:], options, now, context))
         return handles
 
     def _submit_all(self, handles: list[H]) -> list[H]:
@@ -448,8 +457,9 @@ class BaseQueue(Generic[H, G]):
             # Not even an exit: this may be a thread of the library, which cannot take it.
             log.exception('the hook %r failed', hook)
 
-    def _begin_attempt(self, handle: H, attempt: int) -> None:
+    def _begin_attempt(self, handle: H, task_id: int, attempt: int) -> None:
         """For attempts of which something is to be told."""
+        handle._task = task_id
         failure = handle._failure
         if attempt > 1 and (failure is None or failure[0] != attempt - 1) and self._on_retry is not None:
             # The one before did not fail by itself.
@@ -466,6 +476,7 @@ class BaseQueue(Generic[H, G]):
 
     def _attempt_failed(self, handle: H, task_id: int, attempt: int, error: BaseException) -> None:
         """Reports what a task has raised; the end follows, or a retry."""
+        handle._task = task_id
         options = handle._options
         if handle._final is not None or handle._attempts != attempt:
             return
@@ -519,22 +530,30 @@ class BaseQueue(Generic[H, G]):
         handle._finish(final, value, error, message, time.perf_counter())
         self._settled_one(handle)
 
-    def _settle_success(self, handle: H, value: Any, when: float) -> None:
+    def _settle_successes(self, handles: Iterable[tuple[H, Any]], when: float) -> None:
         """The same for what most tasks come to."""
-        if self._table.pop(handle._token, None) is None:
-            return
-        handle._value = value
-        handle._finished = when
-        handle._final = 'succeeded'
-        if handle._waiters is not None or handle._callbacks is not None:
-            handle._tell()
-        self._settled_one(handle)
+        pop = self._table.pop
+        append = self._results.append
+        is_quick = self._on_complete is None
+        for handle, value in handles:
+            if pop(handle._token, None) is None:
+                continue
+            handle._value = value
+            handle._finished = when
+            handle._final = 'succeeded'
+            # Neither the arguments nor the context are needed any more.
+            handle._call = None
+            if handle._listeners is not None:
+                handle._tell()
+            if is_quick:
+                append(handle)
+            else:
+                self._settled_one(handle)
+        if self._n_waiting:
+            with self._settled:
+                self._settled.notify_all()
 
     def _settled_one(self, handle: H) -> None:
-        # Neither the arguments nor the context are needed any more.
-        # In this order: whoever finds the context has found the arguments.
-        handle._context = None
-        handle._args = ()
         if self._on_complete is None:
             self._results.append(handle)
         else:

@@ -10,13 +10,11 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from contextvars import Context
+from typing import Any
 
 from .options import TaskOptions
 from .result import Status, TaskResult, _ResultView
-
-if TYPE_CHECKING:
-    from .base import BaseQueue
 
 log = logging.getLogger('osiiso.handle')
 
@@ -47,6 +45,20 @@ def name_of(fn: Any) -> str:
     return str(name) if name is not None else type(fn).__name__
 
 
+class Keywords(dict[str, Any]):
+    """Keyword arguments, in place of positional ones."""
+
+
+class _Listeners:
+    """Who wants to hear of an end: first those that wait, then callbacks."""
+
+    __slots__ = ('waiters', 'callbacks')
+
+    def __init__(self) -> None:
+        self.waiters: list[Callable[[], None]] = []
+        self.callbacks: list[Callable[[Any], object]] = []
+
+
 class BaseHandle:
     """What both kinds of handles are.
 
@@ -59,9 +71,9 @@ class BaseHandle:
 
     _token: int = 0
     _task: int = 0                       # the core's number of it
-    _kwargs: dict[str, Any] = {}
-    _context: Any = None
-    _state: Status = 'pending'           # as long as there is no final one
+    # The arguments, a tuple or Keywords, and the context; nothing when the task is over.
+    _call: tuple[Any, Context] | None = None
+    _state: Status | None = None         # when it is not what _attempts says
     _final: Status | None = None         # written last
     _attempts: int = 0
     _failure: tuple[int, BaseException] | None = None
@@ -70,18 +82,17 @@ class BaseHandle:
     _message: str = ''
     _started: float | None = None
     _finished: float = 0.0
-    _waiters: list[Callable[[], None]] | None = None
-    _callbacks: list[Callable[[Any], object]] | None = None
+    _listeners: _Listeners | None = None
     _waits_for: BaseHandle | None = None
     _result: TaskResult | None = None
     _id: str | None = None
     _scheduled_for: float | None = None
 
-    def __init__(self, queue: Any, fn: Any, args: tuple[Any, ...], options: TaskOptions,
-                 created: float) -> None:
+    def __init__(self, queue: Any, fn: Any, args: tuple[Any, ...] | Keywords, options: TaskOptions,
+                 created: float, context: Context) -> None:
         self._queue = queue
         self._fn = fn
-        self._args = args
+        self._call = args, context
         self._options = options
         self._created = created
 
@@ -142,11 +153,13 @@ class BaseHandle:
     @property
     def status(self) -> Status:
         """pending, running, retrying, succeeded, failed or cancelled."""
-        if self._final is None and self._state == 'running' and self._options.timeout is not None:
-            # Only the core has heard of a timeout, as long as no attempt follows.
-            queue = self._queue
-            return queue._running_status(self) if queue is not None else 'running'
-        return self._final or self._state
+        known = self._final or self._state
+        if known is not None:
+            return known
+        if self._attempts == 0:
+            return 'pending'
+        # Only the core has heard of a timeout, as long as no attempt follows.
+        return 'running' if self._options.timeout is None else self._queue._running_status(self)
 
     @property
     def attempts(self) -> int:
@@ -197,9 +210,9 @@ class BaseHandle:
         """Calls ``fn(handle)`` when the task is over, or now if it is."""
         with _attach_lock:
             if self._final is None:
-                if self._callbacks is None:
-                    self._callbacks = []
-                self._callbacks.append(fn)
+                if self._listeners is None:
+                    self._listeners = _Listeners()
+                self._listeners.callbacks.append(fn)
                 return
         self._call_back(fn)
 
@@ -217,16 +230,18 @@ class BaseHandle:
         # Whoever attaches something from now on finds the task over, and whoever did
         # before is found below.
         self._final = final
-        if self._waiters is not None or self._callbacks is not None:
+        self._call = None
+        if self._listeners is not None:
             self._tell()
 
     def _tell(self) -> None:
         with _attach_lock:
-            waiters, self._waiters = self._waiters or [], None
-            callbacks, self._callbacks = self._callbacks or [], None
-        for waiter in waiters:
+            listeners, self._listeners = self._listeners, None
+        if listeners is None:
+            return
+        for waiter in listeners.waiters:
             waiter()
-        for callback in callbacks:
+        for callback in listeners.callbacks:
             self._call_back(callback)
 
     def _add_waiter(self, waiter: Callable[[], None]) -> bool:
@@ -234,15 +249,15 @@ class BaseHandle:
         with _attach_lock:
             if self._final is not None:
                 return False
-            if self._waiters is None:
-                self._waiters = []
-            self._waiters.append(waiter)
+            if self._listeners is None:
+                self._listeners = _Listeners()
+            self._listeners.waiters.append(waiter)
             return True
 
     def _remove_waiter(self, waiter: Callable[[], None]) -> None:
         with _attach_lock:
-            if self._waiters is not None and waiter in self._waiters:
-                self._waiters.remove(waiter)
+            if self._listeners is not None and waiter in self._listeners.waiters:
+                self._listeners.waiters.remove(waiter)
 
     def _call_back(self, fn: Callable[[Any], object]) -> None:
         try:

@@ -6,6 +6,7 @@ import inspect
 import os
 import threading
 import time
+import types
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +25,7 @@ class _Local(threading.local):
 
     state: int | None = None            # of the interpreter, once the thread is pinned
     exchange: _core.Exchange | None = None
-    handle: SyncTaskHandle | None = None  # whose function it is in
+    current: list[SyncTaskHandle | None] = [None]  # whose function it is in; never this list itself
 
 
 class ThreadQueue(SyncQueue):
@@ -70,6 +71,9 @@ class ThreadQueue(SyncQueue):
         return queue
 
     def _check_callable(self, fn: Any, options: TaskOptions) -> None:
+        if type(fn) is types.FunctionType and not fn.__dict__ and not fn.__code__.co_flags & inspect.CO_COROUTINE:
+            # Most are that, and asking inspect costs as much as the rest of a submit.
+            return
         while isinstance(fn, partial):
             fn = fn.func
         if inspect.isawaitable(fn) or inspect.iscoroutinefunction(fn):
@@ -81,6 +85,7 @@ class ThreadQueue(SyncQueue):
         if local.state is None:
             local.state = _core.pin_thread()
         exchange = local.exchange = _core.Exchange(self._pointer)
+        local.current = [None]
         return exchange
 
     def _initialize_thread(self) -> bool:
@@ -113,52 +118,72 @@ class ThreadQueue(SyncQueue):
         acknowledged = task_id
         local = self._local
         exchange = local.exchange or self._enter_thread(local)
-        call = exchange.call
+        current = local.current
+        call = _core.exchange_token
+        arguments = exchange.arguments
         accepted = exchange.accepted
         table = self._table
         is_told = self._on_start is not None or self._on_retry is not None
         clock = time.perf_counter
+        pop = table.pop
+        append = self._results.append
+        is_quick = self._on_complete is None
+        now = clock()
         more = 1
         while more:
             handle = table.get(token)
             if handle is None:
                 # Cancelled between there and here.
-                more = call()
+                more = call(*arguments)
             else:
-                handle._task = task_id
                 handle._attempts = attempt
-                if handle._started is None:
-                    handle._started = clock()
-                handle._state = 'running'
-                local.handle = handle
+                if attempt == 1:
+                    handle._started = now
+                else:
+                    handle._state = None
+                current[0] = handle
                 if is_told:
-                    self._begin_attempt(handle, attempt)
+                    self._begin_attempt(handle, task_id, attempt)
                 try:
-                    args = handle._args
-                    context = handle._context.copy()
-                    if handle._kwargs:
-                        value = context.run(handle._fn, *args, **handle._kwargs)
+                    args, context = handle._call  # type: ignore[misc] # or it was cancelled, and nobody cares
+                    if type(args) is tuple:
+                        value = context.copy().run(handle._fn, *args)
                     else:
-                        value = context.run(handle._fn, *args)
+                        value = context.copy().run(handle._fn, **args)
                 except BaseException as error:
                     self._attempt_failed(handle, task_id, attempt, error)
-                    more = call()
+                    more = call(*arguments)
+                    now = clock()
                 else:
-                    more = call()
-                    if accepted.value:
-                        self._settle_success(handle, value, clock())
+                    now = clock()
+                    more = call(*arguments)
+                    if accepted.value and pop(token, None) is not None:
+                        # As _settle_successes() does.
+                        handle._value = value
+                        handle._finished = now
+                        handle._final = 'succeeded'
+                        handle._call = None
+                        if handle._listeners is not None:
+                            handle._tell()
+                        if is_quick:
+                            append(handle)
+                            if self._n_waiting:
+                                with self._settled:
+                                    self._settled.notify_all()
+                        else:
+                            self._settled_one(handle)
                     value = None
             if more:
                 token = exchange.token.value
                 task_id = exchange.task_id.value
                 attempt = exchange.attempt.value
-        local.handle = None
+        current[0] = None
         return acknowledged
 
     # In a task.
 
     def _own_task(self) -> SyncTaskHandle | None:
-        return self._local.handle
+        return self._local.current[0]
 
     def _wait_in_task(self, handle: SyncTaskHandle, timeout: float | None) -> None:
         """The core knows when nobody is left to run what this one waits for."""
