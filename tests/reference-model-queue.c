@@ -103,10 +103,11 @@ fall_due (RefModel *self)
   gboolean shutdown_is_due = self->shutdown_deadline != 0 && self->shutdown_deadline <= self->now;
   gboolean timed_out;
 
-  /* Its work was over in time, which is seen before any other comes. */
+  /* Its work was over in time. */
   if (run_is_due && ref_model_run_is_over (self))
     {
       self->run.deadline = 0;
+      self->run.late = TRUE;
       run_is_due = FALSE;
     }
   timed_out = ref_model_end_overdue (self) > 0;
@@ -189,6 +190,7 @@ ref_model_begin_run (RefModel           *self,
   self->run.active = TRUE;
   self->run.infinite = infinite;
   self->run.timed_out = FALSE;
+  self->run.late = FALSE;
   self->run.on_timeout = on_timeout;
   self->run.started = self->now;
   self->run.deadline = timeout > 0 ? self->now + ref_microseconds (timeout) : 0;

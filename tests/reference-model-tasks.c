@@ -44,6 +44,9 @@ ref_model_submit (RefModel         *self,
     task->deadline = self->now + ref_microseconds (options->deadline);
   if (has_handle)
     task->created = self->now;
+  /* If nobody has seen that such a run was over, it times out a moment later. */
+  if (self->run.active && self->run.late)
+    self->ambiguous = TRUE;
   g_ptr_array_add (self->tasks, task);
   if (group >= 0)
     {

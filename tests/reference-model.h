@@ -229,6 +229,7 @@ typedef struct
     gboolean  active;
     gboolean  infinite;
     gboolean  timed_out;
+    gboolean  late;          /* its time passed when its work was over */
     OsiisoTimeoutPolicy on_timeout;
     gint64    started;
     gint64    deadline;
