@@ -16,6 +16,8 @@ CALLABLES = ('function', 'method', 'constructor', 'virtual-method', 'callback')
 # What is for C only, with what does the same for everybody.
 TWINS = {
     'osiiso_attempt_return_new_error': 'osiiso_attempt_return_error_literal',
+    # The same without a place for each number.
+    'osiiso_queue_exchange_tokens': 'osiiso_queue_tokens_done',
     # Calls functions in C; workers in other languages are loops over a channel.
     'osiiso_worker_main': 'osiiso_worker_channel_receive',
 }
