@@ -14,6 +14,9 @@ static gboolean
 next_locked (OsiisoBatch *batch,
              guint       *index)
 {
+  /* What has ended is theirs, as soon as whoever ended it gets to that. */
+  if (!g_queue_is_empty (&batch->next_waiters))
+    return FALSE;
   if (batch->n_delivered < batch->completed->len)
     *index = g_array_index (batch->completed, guint, batch->n_delivered++);
   else if (batch->completed->len == batch->records->len)
@@ -57,7 +60,7 @@ get_in_line (OsiisoBatch  *batch,
     atomic_store (&waiter->answered, TRUE);
   else
     in_vain = osiiso_batch_is_inside_locked (batch) &&
-              batch->records->len - batch->completed->len - 1 <= batch->next_waiters.length;
+              batch->records->len - batch->n_delivered - 1 <= batch->next_waiters.length;
   if (!in_vain && !waiter->answered)
     g_queue_push_tail (&batch->next_waiters, waiter);
   pthread_mutex_unlock (&batch->lock);

@@ -337,7 +337,8 @@ is_member_hopeless (OsiisoWait *self)
   pthread_mutex_lock (&batch->lock);
   if (g_queue_index (&batch->next_waiters, self->waiter) >= 0)
     {
-      const guint n_left = batch->records->len - batch->completed->len;
+      /* Some may have ended and be about to be given out. */
+      const guint n_left = batch->records->len - batch->n_delivered;
       const guint n_ends = n_left - count_hopeless_members_locked (self);
 
       /* Who stands behind all members gets an answer when the last one ends. */
