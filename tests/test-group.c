@@ -550,6 +550,81 @@ test_next_inside (void)
   test_queue_free (queue);
 }
 
+typedef struct
+{
+  OsiisoGroup  *group;
+  TestGate      both; /* the one who fails, and the one who is cancelled by that */
+  OsiisoHandle *taken; /* (nullable) */
+  GError       *error; /* (nullable) */
+} Queuer;
+
+static void
+fail_at_gate (OsiisoAttempt *attempt,
+              gpointer       user_data)
+{
+  Queuer *self = user_data;
+
+  test_gate_pass (&self->both);
+  osiiso_attempt_return_error_literal (attempt, G_IO_ERROR, G_IO_ERROR_FAILED, "failed");
+}
+
+/* In the thread of the one who fails, when that has ended and nobody was told. */
+static void
+jump_the_queue (GCancellable *cancellable,
+                gpointer      user_data)
+{
+  Queuer *self = user_data;
+
+  self->taken = osiiso_group_next_completed (self->group, 0, NULL, &self->error);
+}
+
+static void
+be_cancelled (OsiisoAttempt *attempt,
+              gpointer       user_data)
+{
+  Queuer *self = user_data;
+  GCancellable *cancellable = osiiso_attempt_get_cancellable (attempt);
+  const gulong id = g_cancellable_connect (cancellable, G_CALLBACK (jump_the_queue), self, NULL);
+  GPollFD fd;
+
+  test_gate_pass (&self->both);
+  g_assert_true (g_cancellable_make_pollfd (cancellable, &fd));
+  g_poll (&fd, 1, -1);
+  g_cancellable_release_fd (cancellable);
+  g_cancellable_disconnect (cancellable, id);
+}
+
+static void
+test_next_in_turn (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  Queuer queuer = { .group = group };
+
+  g_test_summary ("A member that has ended goes to who was first in line, also when it is not told yet");
+
+  test_gate_init (&queuer.both);
+  osiiso_queue_set_workers (queue, 2);
+  osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  g_object_unref (osiiso_group_submit (group, fail_at_gate, &queuer, NULL, NULL, NULL));
+  g_object_unref (osiiso_queue_submit (queue, be_cancelled, &queuer, NULL, NULL, NULL));
+  osiiso_group_next_completed_async (group, NULL, store_result, &result);
+  test_gate_await (&queuer.both, 2);
+  test_gate_open (&queuer.both);
+  handle = osiiso_group_next_completed_finish (group, await (&result), &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (handle);
+  test_run_all (queue);
+  g_assert_null (queuer.taken);
+  g_assert_error (queuer.error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_clear_error (&queuer.error);
+  test_gate_clear (&queuer.both);
+  test_queue_free (queue);
+}
+
 static void
 test_outlives_queue (void)
 {
@@ -630,6 +705,7 @@ main (int   argc,
   g_test_add_func ("/group/next-left", test_next_left);
   test_add_for_backends ("/group/next-many", test_next_many);
   g_test_add_func ("/group/next-inside", test_next_inside);
+  g_test_add_func ("/group/next-in-turn", test_next_in_turn);
   g_test_add_func ("/group/outlives-queue", test_outlives_queue);
 
   test_add_for_backends ("/group/submit-after-wait", test_submit_after_wait);
