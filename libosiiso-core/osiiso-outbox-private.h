@@ -81,9 +81,9 @@ void     osiiso_outbox_init          (OsiisoOutbox    *self,
                                       OsiisoQueue     *queue);
 void     osiiso_outbox_clear         (OsiisoOutbox    *self);
 
-/* The queue is being disposed: TRUE unless it was kept alive meanwhile. From
- * then on there are no signals, and the source ends with the last event. */
-gboolean osiiso_outbox_detach        (OsiisoOutbox    *self);
+/* The queue is being disposed, and nothing keeps it alive any more. From then on
+ * there are no signals, and the source ends with the last event. */
+void     osiiso_outbox_detach        (OsiisoOutbox    *self);
 
 /* After that: does now what needs no user's code to be called but to release
  * things, if the calling thread may and nothing else waits. */

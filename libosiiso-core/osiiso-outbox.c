@@ -310,23 +310,26 @@ dup_queue (OsiisoOutbox *self)
   return queue;
 }
 
-gboolean
+void
 osiiso_outbox_detach (OsiisoOutbox *self)
 {
-  gboolean detached;
+  OsiisoQueue *queue = NULL;
 
   pthread_mutex_lock (&self->lock);
   wait_for_pins_locked (self);
-  detached = !self->held;
-  if (detached)
-    {
-      self->queue = NULL;
-      self->closed = TRUE;
-      self->armed = TRUE;
-      arm_locked (self, 0);
-    }
+  /* Somebody without a reference has come too late to keep it. If it was left alone
+   * for that the owner might let go, and the unref that brought us here would free it
+   * then without another dispose. */
+  if (self->held)
+    queue = self->queue;
+  self->held = FALSE;
+  self->queue = NULL;
+  self->closed = TRUE;
+  self->armed = TRUE;
+  arm_locked (self, 0);
   pthread_mutex_unlock (&self->lock);
-  return detached;
+  /* Not the last one: whoever disposes of it has another. */
+  g_clear_object (&queue);
 }
 
 /* Whether the end of a task is still to be told. A SETTLE event comes after that, or

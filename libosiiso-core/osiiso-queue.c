@@ -38,7 +38,7 @@
  *
  * A queue that has been started keeps itself alive while it has work, and until the
  * ends of that have been told. One that was never started and is dropped cancels its
- * tasks.
+ * tasks, and so does any that [method@GObject.Object.run_dispose] is called for.
  *
  * ## Threads and contexts
  *
@@ -352,9 +352,7 @@ osiiso_queue_dispose (GObject *object)
   OsiisoQueue *self = OSIISO_QUEUE (object);
   OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
 
-  /* A task or a thread may have brought it back to life just now. */
-  if (!osiiso_outbox_detach (&priv->scheduler->outbox))
-    return;
+  osiiso_outbox_detach (&priv->scheduler->outbox);
   osiiso_scheduler_set_listener (priv->scheduler, NULL, FALSE);
 
   if (priv->backend != NULL)

@@ -189,7 +189,7 @@ test_disposed_working (gconstpointer backend)
   OsiisoAttempt *attempt = NULL;
   int closed = 0;
 
-  g_test_summary ("A queue that has work goes on when it is disposed of, and tells when it has closed");
+  g_test_summary ("A queue that is disposed of by hand cancels its work, and tells when it has closed");
 
   g_assert_true (osiiso_queue_start (queue, NULL));
   handle = test_submit (queue, test_task_defer, &attempt, NULL);
@@ -197,14 +197,112 @@ test_disposed_working (gconstpointer backend)
     g_main_context_iteration (NULL, FALSE);
   osiiso_queue_shutdown_async (queue, FALSE, NULL, store_shutdown, &closed);
   g_object_run_dispose (G_OBJECT (queue));
-  while (g_main_context_iteration (NULL, FALSE))
-    ;
-  g_assert_cmpint (closed, ==, 0);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
   osiiso_attempt_return_none (attempt);
   osiiso_attempt_unref (attempt);
   test_iterate_until (&closed);
-  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
+  /* Its work keeps it no more. */
   test_queue_free (queue);
+}
+
+/* A queue that somebody has work just when it is disposed of. */
+#define TEST_TYPE_LATE_QUEUE (test_late_queue_get_type ())
+G_DECLARE_FINAL_TYPE (TestLateQueue, test_late_queue, TEST, LATE_QUEUE, OsiisoQueue)
+
+struct _TestLateQueue
+{
+  OsiisoQueue   parent_instance;
+  OsiisoHandle *handle; /* of its task */
+  TestGate     *gate;
+};
+
+G_DEFINE_FINAL_TYPE (TestLateQueue, test_late_queue, OSIISO_TYPE_QUEUE)
+
+static gpointer
+start_thread (gpointer handle)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (osiiso_handle_wait (handle, 0, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  return NULL;
+}
+
+static void
+test_late_queue_dispose (GObject *object)
+{
+  TestLateQueue *self = TEST_LATE_QUEUE (object);
+  g_autoptr (OsiisoHandle) handle = g_steal_pointer (&self->handle);
+
+  if (handle != NULL)
+    g_thread_join (g_thread_new ("start", start_thread, handle));
+  G_OBJECT_CLASS (test_late_queue_parent_class)->dispose (object);
+  if (handle != NULL)
+    test_gate_pass (self->gate);
+}
+
+static void
+test_late_queue_class_init (TestLateQueueClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = test_late_queue_dispose;
+}
+
+static void
+test_late_queue_init (TestLateQueue *self)
+{
+}
+
+static gpointer
+unref_thread (gpointer object)
+{
+  g_object_unref (object);
+  return NULL;
+}
+
+static void
+count_release (gpointer count)
+{
+  g_atomic_int_inc ((int *) count);
+}
+
+static guint64
+run_none (guint64  token,
+          guint64  id,
+          guint    attempt,
+          gpointer unused)
+{
+  return id;
+}
+
+static void
+test_dropped_and_started (void)
+{
+  TestLateQueue *queue = g_object_new (TEST_TYPE_LATE_QUEUE, "backend-name", "main-loop", NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  int n_released = 0;
+  TestGate gate;
+  GThread *thread;
+
+  g_test_summary ("A queue that gets to work while it is dropped, and comes to rest again, does not go with half of its end");
+
+  test_gate_init (&gate);
+  g_assert_true (osiiso_queue_set_runner (OSIISO_QUEUE (queue), run_none, &n_released, count_release, NULL));
+  handle = test_submit (OSIISO_QUEUE (queue), test_task_none, NULL, NULL);
+  queue->handle = g_object_ref (handle);
+  queue->gate = &gate;
+  thread = g_thread_new ("unref", unref_thread, queue);
+  test_gate_await (&gate, 1);
+  /* Whoever has kept it lets go again. */
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_true (osiiso_handle_is_done (handle));
+  test_gate_open (&gate);
+  g_thread_join (thread);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (n_released, ==, 1);
+  test_gate_clear (&gate);
 }
 
 /* User data that tell in which thread they were released. */
@@ -262,13 +360,6 @@ test_data_after_queue (void)
   g_assert_cmpint (owned.n_owner, ==, 1);
   g_assert_cmpint (owned.n_other, ==, 0);
   test_gate_clear (&owned.gate);
-}
-
-static gpointer
-unref_thread (gpointer object)
-{
-  g_object_unref (object);
-  return NULL;
 }
 
 static void
@@ -550,6 +641,7 @@ main (int   argc,
   test_add_for_backends ("/queue-lifetime/many-dropped", test_many_dropped);
   g_test_add_func ("/queue-lifetime/disposed-closing", test_disposed_closing);
   test_add_for_backends ("/queue-lifetime/disposed-working", test_disposed_working);
+  g_test_add_func ("/queue-lifetime/dropped-and-started", test_dropped_and_started);
   test_add_for_backends ("/queue-lifetime/dropped-elsewhere", test_dropped_elsewhere);
   test_add_for_backends ("/queue-lifetime/dropped-in-destroy", test_dropped_in_destroy);
   g_test_add_func ("/queue-lifetime/dropped-in-wait", test_dropped_in_wait);

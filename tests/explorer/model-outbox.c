@@ -17,7 +17,7 @@
  * dispatched when there is something to deliver, and not otherwise. The core lets go of
  * a handle once, in the owner's context, after all that is told of it. A queue that has
  * work is not disposed of when somebody has submitted that before he let go of it; one
- * that has been is told nothing.
+ * that has been is told nothing, and none is freed that has not been.
  */
 
 OutboxModel outbox;
@@ -222,12 +222,15 @@ gboolean
 outbox_detach (void)
 {
   gboolean detached;
+  gboolean held;
 
   ex_lock (&outbox.lock);
   wait_for_pins_locked ();
-  detached = !ex_peek (&outbox.held) || outbox.fault == OUTBOX_FAULT_DETACH_BLIND;
+  held = ex_peek (&outbox.held) && outbox.fault != OUTBOX_FAULT_DETACH_BLIND;
+  detached = !held || outbox.fault != OUTBOX_FAULT_DETACH_SHORT;
   if (detached)
     {
+      ex_store (&outbox.held, 0);
       outbox.has_queue = FALSE;
       outbox.closed = TRUE;
       outbox.armed = TRUE;
@@ -235,6 +238,9 @@ outbox_detach (void)
         set_ready_time (OUTBOX_NOW);
     }
   ex_unlock (&outbox.lock);
+  /* Never the last one: who disposes of it has another. */
+  if (held && detached)
+    ex_assert (ex_add (&outbox.n_refs, -1) > 1);
   return detached;
 }
 
@@ -536,5 +542,8 @@ outbox_queue_unref (gboolean in_owner)
   n = ex_add (&outbox.n_refs, -1);
   ex_assert (n > 0);
   if (n == 1)
-    ex_assert (ex_exchange (&outbox.finalized, 1) == 0);
+    {
+      ex_assert (!outbox.has_queue);
+      ex_assert (ex_exchange (&outbox.finalized, 1) == 0);
+    }
 }

@@ -20,7 +20,8 @@ typedef enum
   OUTBOX_FAULT_RELEASE_EARLY,  /* a handle is let go before what is told of it */
   OUTBOX_FAULT_DROP_ORPHAN,    /* what comes after the source is lost */
   OUTBOX_FAULT_NO_PIN,         /* a reference on the queue that nobody waits for */
-  OUTBOX_FAULT_DETACH_BLIND,   /* a queue is disposed of although it was held just now */
+  OUTBOX_FAULT_DETACH_BLIND,   /* a dispose does not look whether it is held */
+  OUTBOX_FAULT_DETACH_SHORT,   /* or leaves it to who holds it */
   OUTBOX_FAULT_HOLD_EARLY,     /* a submit looks whether it is held before it counts its task */
   OUTBOX_FAULT_RELEASE_BLIND,  /* it is let go without looking for work after that */
   OUTBOX_FAULT_RELEASE_UNTOLD, /* or for ends that have not been told */
