@@ -19,5 +19,8 @@ gboolean osiiso_backend_open   (OsiisoBackend   *self,
 gboolean osiiso_backend_set_workers  (OsiisoBackend *self,
                                       guint          workers);
 void     osiiso_backend_tell_workers (OsiisoBackend *self);
+/* What get_workers() would say. */
+guint    osiiso_backend_resolve_workers (OsiisoBackend *self,
+                                         guint          workers);
 
 G_END_DECLS

@@ -165,6 +165,15 @@ osiiso_backend_open (OsiisoBackend *self,
   return FALSE;
 }
 
+guint
+osiiso_backend_resolve_workers (OsiisoBackend *self,
+                                guint          workers)
+{
+  if (workers == 0)
+    workers = OSIISO_BACKEND_GET_CLASS (self)->get_default_workers (self);
+  return MAX (workers, 1);
+}
+
 gboolean
 osiiso_backend_set_workers (OsiisoBackend *self,
                             guint          workers)
@@ -228,9 +237,7 @@ osiiso_backend_get_workers (OsiisoBackend *self)
   pthread_mutex_lock (&priv->lock);
   workers = priv->workers;
   pthread_mutex_unlock (&priv->lock);
-  if (workers == 0)
-    workers = OSIISO_BACKEND_GET_CLASS (self)->get_default_workers (self);
-  return MAX (workers, 1);
+  return osiiso_backend_resolve_workers (self, workers);
 }
 
 /**

@@ -95,23 +95,20 @@ follow_workers (OsiisoScheduler *self,
 
 /* A thread that serves is sent away when the queue has a lower limit than the backend
  * has threads, and comes back as long as the backend wants it. So the limit is never
- * the lower one: it is raised before the backend hears of more workers, and lowered
- * after it has heard of fewer. */
+ * the lower one: it is raised before the backend can see more workers, which it may
+ * look at whenever it likes, and lowered after it has heard of fewer. */
 void
 osiiso_scheduler_set_workers (OsiisoScheduler *self,
                               OsiisoBackend   *backend,
                               guint            workers)
 {
-  const guint before = osiiso_backend_get_workers (backend);
-  const gboolean changed = osiiso_backend_set_workers (backend, workers);
-  const gboolean more = osiiso_backend_get_workers (backend) > before;
+  const guint wanted = osiiso_backend_resolve_workers (backend, workers);
 
-  if (more)
-    follow_workers (self, backend);
-  if (changed)
+  if (wanted > osiiso_backend_get_workers (backend))
+    osiiso_scheduler_set_limit (self, wanted);
+  if (osiiso_backend_set_workers (backend, workers))
     osiiso_backend_tell_workers (backend);
-  if (!more)
-    follow_workers (self, backend);
+  follow_workers (self, backend);
 }
 
 static gboolean

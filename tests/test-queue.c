@@ -756,12 +756,15 @@ test_slow_backend_init (TestSlowBackend *self)
 #define TEST_TYPE_STAFF_BACKEND (test_staff_backend_get_type ())
 G_DECLARE_FINAL_TYPE (TestStaffBackend, test_staff_backend, TEST, STAFF_BACKEND, OsiisoBackend)
 
-/* Takes all that it can get when its workers change. */
+/* Takes all that it can get when its workers change, and, if it is to look then too,
+ * when it is asked how many it would like. */
 struct _TestStaffBackend
 {
   OsiisoBackend parent_instance;
 
   GPtrArray    *attempts;
+  gboolean      looks;
+  guint         most; /* that it has seen */
 };
 
 G_DEFINE_FINAL_TYPE (TestStaffBackend, test_staff_backend, OSIISO_TYPE_BACKEND)
@@ -773,6 +776,22 @@ test_staff_backend_take_all (OsiisoBackend *backend)
 
   while ((attempt = osiiso_backend_take (backend)) != NULL)
     g_ptr_array_add (TEST_STAFF_BACKEND (backend)->attempts, attempt);
+}
+
+static guint
+test_staff_backend_get_default_workers (OsiisoBackend *backend)
+{
+  TestStaffBackend *self = TEST_STAFF_BACKEND (backend);
+
+  if (self->looks)
+    {
+      self->looks = FALSE;
+      self->most = MAX (self->most, osiiso_backend_get_workers (backend));
+      test_staff_backend_take_all (backend);
+      g_assert_cmpuint (self->attempts->len, >=, self->most);
+      self->looks = TRUE;
+    }
+  return 3;
 }
 
 static void
@@ -796,6 +815,7 @@ test_staff_backend_class_init (TestStaffBackendClass *klass)
 
   G_OBJECT_CLASS (klass)->finalize = test_staff_backend_finalize;
   backend_class->workers_changed = test_staff_backend_take_all;
+  backend_class->get_default_workers = test_staff_backend_get_default_workers;
   backend_class->close = test_staff_backend_close;
 }
 
@@ -828,6 +848,26 @@ test_workers_changed (void)
     osiiso_attempt_run (g_ptr_array_index (backend->attempts, i));
   test_staff_backend_take_all (OSIISO_BACKEND (backend));
   g_assert_cmpuint (backend->attempts->len, ==, 6);
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, NULL));
+  test_queue_free (queue);
+}
+
+static void
+test_workers_seen (void)
+{
+  g_autoptr (TestStaffBackend) backend = g_object_new (TEST_TYPE_STAFF_BACKEND, NULL);
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (OSIISO_BACKEND (backend));
+
+  g_test_summary ("A backend that sees more workers before it is told of them gets tasks for them");
+
+  osiiso_queue_set_workers (queue, 1);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  for (guint i = 0; i < 9; i++)
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL), !=, 0);
+  backend->looks = TRUE;
+  osiiso_queue_set_workers (queue, 0);
+  backend->looks = FALSE;
+  g_assert_cmpuint (backend->most, ==, 3);
   g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, NULL));
   test_queue_free (queue);
 }
@@ -1003,6 +1043,7 @@ main (int   argc,
   test_add_for_backends ("/queue/producers", test_producers);
   test_add_for_backends ("/queue/push-while-starting", test_push_while_starting);
   g_test_add_func ("/queue/workers-changed", test_workers_changed);
+  g_test_add_func ("/queue/workers-seen", test_workers_seen);
   g_test_add_func ("/queue/push-while-opening", test_push_while_opening);
   g_test_add_func ("/queue/run-elsewhere", test_run_elsewhere);
   test_add_for_backends ("/queue/run-cancelled", test_run_cancelled);

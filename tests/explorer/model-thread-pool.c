@@ -30,6 +30,7 @@ typedef enum
   FAULT_INIT_BLIND,     /* the initializer is called although the end has come */
   FAULT_WAIT_STUCK,     /* the end waits for stuck threads too */
   FAULT_LIMIT_LAST,     /* the queue hears of more workers after the backend */
+  FAULT_LIMIT_LATE,     /* or after the backend may have looked */
   FAULT_LIMIT_FIRST,    /* and of fewer before it */
 } Fault;
 
@@ -57,6 +58,7 @@ typedef struct
   gboolean hangs;      /* the first one does not return */
   gboolean interrupts; /* somebody interrupts it while it runs */
   int      workers[2]; /* somebody sets these; 0: no more */
+  gboolean renews;     /* meanwhile the backend is told to look at them anyway */
   gboolean closes;     /* when all tasks have ended */
   gboolean inits;      /* threads call an initializer first */
   gboolean init_hangs; /* which does not return in the first one */
@@ -79,6 +81,7 @@ static struct
   ExAtomic all_ended;
 
   /* The backend. */
+  ExAtomic workers;   /* of the queue, as the backend may see them */
   ExMutex  lock;
   guint    n_wanted;
   guint    n_threads;
@@ -310,10 +313,10 @@ set_limit (int limit)
 }
 
 static void
-workers_changed (int workers)
+workers_changed (void)
 {
   ex_lock (&s.lock);
-  s.n_wanted = (guint) workers;
+  s.n_wanted = (guint) ex_load (&s.workers);
   while (!s.closing && s.n_threads - s.n_stuck < s.n_wanted)
     add_puller_locked ();
   ex_unlock (&s.lock);
@@ -328,12 +331,22 @@ set_workers (gpointer unused)
       const gboolean limit_first = s.fault == FAULT_LIMIT_FIRST ||
                                    (workers > s.limit && s.fault != FAULT_LIMIT_LAST);
 
-      if (limit_first)
+      if (limit_first && s.fault != FAULT_LIMIT_LATE)
         set_limit (workers);
-      workers_changed (workers);
+      ex_store (&s.workers, workers);
+      if (limit_first && s.fault == FAULT_LIMIT_LATE)
+        set_limit (workers);
+      workers_changed ();
       if (!limit_first)
         set_limit (workers);
     }
+}
+
+/* osiiso_scheduler_renew_workers() */
+static void
+renew (gpointer unused)
+{
+  workers_changed ();
 }
 
 static void
@@ -366,6 +379,7 @@ setup (const ExModel *model)
   s.scenario = scenario;
   s.fault = (Fault) model->variant;
   s.limit = scenario->n_workers;
+  ex_init (&s.workers, scenario->n_workers);
   s.n_wanted = s.n_threads = s.n_made = (guint) scenario->n_workers;
   ex_init (&s.n_outstanding, scenario->n_tasks);
 
@@ -378,6 +392,8 @@ setup (const ExModel *model)
     ex_spawn ("timer", EX_THREAD_DEFAULT, interrupt, NULL);
   if (scenario->workers[0] > 0)
     ex_spawn ("owner", EX_THREAD_DEFAULT, set_workers, NULL);
+  if (scenario->renews)
+    ex_spawn ("starter", EX_THREAD_DEFAULT, renew, NULL);
   if (scenario->closes)
     ex_spawn ("closer", EX_THREAD_DEFAULT, close_when_over, NULL);
 }
@@ -411,6 +427,8 @@ static const Scenario closes_inits = { 2, 1, .inits = TRUE, .closes = TRUE };
 static const Scenario closes_init_hangs = { 2, 1, .inits = TRUE, .init_hangs = TRUE, .closes = TRUE };
 static const Scenario grows = { 1, 1, .interrupts = TRUE, .workers = { 2 } };
 static const Scenario shrinks = { 2, 1, .interrupts = TRUE, .workers = { 1 } };
+static const Scenario grows_renews = { 1, 1, .workers = { 2 }, .renews = TRUE };
+static const Scenario shrinks_renews = { 2, 1, .workers = { 1 }, .renews = TRUE };
 static const Scenario shrinks_grows = { 2, 1, .workers = { 1, 2 } };
 
 #define CLEAN(name, summary, scenario, more) { name, summary, setup, check, &scenario, FAULT_NONE, FALSE, more }
@@ -427,6 +445,8 @@ const ExModel ex_thread_pool_models[] = {
   CLEAN ("close-init-hang", "the same with a thread that never does", closes_init_hangs, 0),
   CLEAN ("grow", "more workers meanwhile", grows, -1),
   CLEAN ("shrink", "fewer workers meanwhile", shrinks, -1),
+  CLEAN ("grow-renew", "more workers while the backend looks at them anyway", grows_renews, -1),
+  CLEAN ("shrink-renew", "fewer workers meanwhile", shrinks_renews, -1),
   CLEAN ("shrink-grow", "fewer workers, then more", shrinks_grows, -1),
 
   FAULTY ("no-write-off", "a stuck thread counted among those that serve", hangs, FAULT_NO_WRITE_OFF),
@@ -436,6 +456,7 @@ const ExModel ex_thread_pool_models[] = {
   FAULTY ("told-twice", "nobody remembers that the queue was told", closes_returns, FAULT_TOLD_TWICE),
   FAULTY ("init-blind", "an initializer called although the end has come", closes_init_hangs, FAULT_INIT_BLIND),
   FAULTY ("limit-last", "a queue that hears of more workers too late", grows, FAULT_LIMIT_LAST),
+  FAULTY ("limit-late", "one that hears when the backend may have looked", grows_renews, FAULT_LIMIT_LATE),
   FAULTY ("limit-first", "a queue that hears of fewer workers too early", shrinks, FAULT_LIMIT_FIRST),
   FAULTY ("wait-stuck", "an end that waits for stuck threads", closes_hangs, FAULT_WAIT_STUCK),
   { NULL },
