@@ -40,6 +40,7 @@ typedef struct
   guint64            held;     /* bytes of these that have ended */
   guint              more;     /* source */
 
+  gboolean           full;     /* of jobs that wait */
   gboolean           started;
   gboolean           no_more;  /* inputs */
   gboolean           closing;
@@ -48,6 +49,7 @@ typedef struct
   gboolean           broken;   /* nobody reads what is printed */
   gboolean           bad;      /* failed by something that is no job */
   int                signal;   /* that came, or 0 */
+  gboolean           insisted; /* it came again */
 } Jobs;
 
 static void more_later (Jobs *self);
@@ -60,6 +62,7 @@ job_free (gpointer data)
 
   g_free (job->label);
   g_free (job->tag);
+  g_free (job->complaint);
   g_clear_object (&job->handle);
   g_clear_pointer (&job->out, g_bytes_unref);
   g_clear_pointer (&job->err, g_bytes_unref);
@@ -141,9 +144,10 @@ on_interrupt (int      number,
   if (self->signal != 0)
     {
       tool_interrupt_kill ();
-      /* All that is missing is that somebody reads the output. */
-      if (self->closed)
+      /* A function in a thread does not come back. */
+      if (self->insisted)
         g_main_loop_quit (self->loop);
+      self->insisted = TRUE;
       return;
     }
   self->signal = number;
@@ -195,6 +199,8 @@ print_job (Jobs    *self,
 {
   print_bytes (self, job, STDOUT_FILENO, job->out);
   print_bytes (self, job, STDERR_FILENO, job->err);
+  if (job->complaint != NULL)
+    tool_output_say (self->output, "%s", job->complaint);
 }
 
 static guint64
@@ -235,7 +241,7 @@ fail_job (Jobs       *self,
   tool_report_add_failure (self->report, job, message);
   /* A program that exits with a status has said itself what is wrong. */
   if (self->settings->verbose || !(plain || self->settings->quiet))
-    tool_output_say (self->output, "job %" G_GUINT64_FORMAT " failed: %s: %s", job->sequence, job->label, message);
+    job->complaint = g_strdup_printf ("job %" G_GUINT64_FORMAT " failed: %s: %s", job->sequence, job->label, message);
 }
 
 static void
@@ -335,19 +341,47 @@ on_retry (OsiisoQueue  *queue,
 
 /* Beginning jobs */
 
-/* Sets the priority of what is submitted next. */
+/* Takes one of the fields of *input, which have tabs in between. (nullable) */
+static char *
+cut_field (char **input,
+           guint  number)
+{
+  char **fields = g_strsplit (*input, "\t", -1);
+  char *field;
+
+  if (number > g_strv_length (fields))
+    {
+      g_strfreev (fields);
+      return NULL;
+    }
+  field = fields[number - 1];
+  for (char **rest = fields + number - 1; *rest != NULL; rest++)
+    rest[0] = rest[1];
+  g_free (*input);
+  *input = g_strjoinv ("\t", fields);
+  g_strfreev (fields);
+  return field;
+}
+
+/* Sets the priority of what is submitted next. Without columns, the fields of the
+ * input are looked at, and it loses one. */
 static gboolean
-take_priority (Jobs               *self,
-               const char * const *columns,
-               GError            **error)
+take_priority (Jobs    *self,
+               char   **columns,
+               GError **error)
 {
   guint column = (guint) self->settings->priority_from;
+  g_autofree char *text = NULL;
   gint64 priority;
 
   if (column == 0)
     return TRUE;
-  if (column > g_strv_length ((char **) columns) ||
-      !g_ascii_string_to_signed (columns[column - 1], 10, OSIISO_PRIORITY_MIN, OSIISO_PRIORITY_MAX, &priority, NULL))
+  if (self->settings->inputs.separator == NULL)
+    text = cut_field (&columns[0], column);
+  else if (column <= g_strv_length (columns))
+    text = g_strdup (columns[column - 1]);
+  if (text == NULL ||
+      !g_ascii_string_to_signed (text, 10, OSIISO_PRIORITY_MIN, OSIISO_PRIORITY_MAX, &priority, NULL))
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "Column %u is no priority from %d to %d", column,
                    OSIISO_PRIORITY_MIN, OSIISO_PRIORITY_MAX);
@@ -376,6 +410,7 @@ begin_job (Jobs    *self,
   ToolSettings *settings = self->settings;
   ToolJob *job = g_new0 (ToolJob, 1);
   const char * const *row = (const char * const *) columns;
+  guint without = settings->inputs.separator != NULL ? (guint) settings->priority_from : 0;
   g_autoptr (GError) error = NULL;
 
   job->sequence = sequence;
@@ -383,9 +418,8 @@ begin_job (Jobs    *self,
     job->tag = g_strjoinv ("\t", columns);
   if (settings->keep_order)
     g_queue_push_tail (&self->order, job);
-  if (take_priority (self, row, &error))
-    job->handle = self->kind->submit (job, row, (guint) settings->priority_from, self->queue, self->options,
-                                      self->user_data, &error);
+  if (take_priority (self, columns, &error))
+    job->handle = self->kind->submit (job, row, without, self->queue, self->options, self->user_data, &error);
   if (job->label == NULL)
     job->label = tool_quote (row);
   if (job->handle != NULL)
@@ -404,16 +438,33 @@ begin_job (Jobs    *self,
     }
 }
 
+/* Whether the queue has as many jobs as it should. */
+static gboolean
+is_full (Jobs *self)
+{
+  guint64 waiting = osiiso_queue_get_pending_count (self->queue);
+  guint64 retrying = osiiso_queue_get_scheduled_count (self->queue);
+  guint64 jobs = g_hash_table_size (self->jobs);
+
+  if (self->settings->priority_from != 0)
+    return FALSE;
+  /* What waits could begin before a failure is known here. */
+  if (self->settings->halt != TOOL_HALT_NEVER)
+    return jobs - MIN (jobs, retrying) >= self->settings->jobs;
+  waiting -= MIN (waiting, retrying);
+  /* Many at once disturb those who work less than one by one. */
+  if (waiting >= MOST_WAITING)
+    self->full = TRUE;
+  else if (waiting <= MOST_WAITING / 2)
+    self->full = FALSE;
+  return self->full;
+}
+
 static gboolean
 has_room (Jobs *self)
 {
-  guint64 waiting = osiiso_queue_get_pending_count (self->queue);
-
-  if (self->settings->priority_from == 0)
-    waiting -= MIN (waiting, osiiso_queue_get_scheduled_count (self->queue));
-  return waiting < (self->settings->priority_from != 0 ? MOST_JOBS : MOST_WAITING) &&
-         g_hash_table_size (self->jobs) < MOST_JOBS && g_queue_get_length (&self->order) < MOST_JOBS &&
-         self->held + tool_output_get_pending (self->output) < MOST_OUTPUT;
+  return g_hash_table_size (self->jobs) < MOST_JOBS && g_queue_get_length (&self->order) < MOST_JOBS &&
+         self->held + tool_output_get_pending (self->output) < MOST_OUTPUT && !is_full (self);
 }
 
 static gboolean
@@ -553,7 +604,8 @@ check_end (Jobs *self)
     return;
   if (!self->told)
     tell_end (self);
-  if (tool_output_get_pending (self->output) == 0)
+  /* Who is told to end does not wait for a reader. */
+  if (self->signal != 0 || tool_output_get_pending (self->output) == 0)
     g_main_loop_quit (self->loop);
 }
 

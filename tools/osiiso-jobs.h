@@ -26,6 +26,7 @@ typedef struct
   int           exit_status;
   int           signal;
   double        runtime;     /* s */
+  char         *complaint;   /* (nullable) what is wrong, for people */
 } ToolJob;
 
 typedef struct

@@ -185,26 +185,14 @@ tool_run (int    argc,
   ToolSettings settings;
   Run run = { &settings, NULL, { NULL, NULL } };
   g_autoptr (ToolInputs) inputs = NULL;
-  g_autoptr (GError) error = NULL;
   int status = TOOL_EXIT_OK;
 
-  if (tool_settings_parse (&settings, TRUE, argv, &status))
+  if (tool_settings_parse (&settings, TRUE, argv, &status) &&
+      (inputs = tool_settings_open_inputs (&settings, &status)) != NULL)
     {
-      run.template = tool_template_new ((const char * const *) settings.words, settings.replacement, settings.shell);
-      inputs = tool_inputs_new (settings.sources, &settings.inputs, &error);
-      if (inputs != NULL)
-        {
-          status = run_with_inputs (&run, inputs);
-        }
-      else if (error->domain == G_OPTION_ERROR)
-        {
-          status = tool_usage_error (settings.title, "%s", error->message);
-        }
-      else
-        {
-          g_printerr ("%s: %s\n", settings.title, error->message);
-          status = TOOL_EXIT_FAILED;
-        }
+      run.template = tool_template_new ((const char * const *) settings.words, settings.replacement,
+                                        settings.shell ? TOOL_TEMPLATE_SCRIPT : TOOL_TEMPLATE_WORDS);
+      status = run_with_inputs (&run, inputs);
       tool_template_free (run.template);
     }
   g_free (run.direct[0]);

@@ -148,7 +148,7 @@ check_ranges (ToolSettings *self,
 {
   const char *option = NULL;
 
-  if (self->retries < -1)
+  if (self->retries < 0)
     option = "--retries";
   else if (!(self->backoff >= 1 && isfinite (self->backoff)))
     option = "--backoff";
@@ -244,7 +244,7 @@ parse_options (ToolSettings *self,
   const GOptionEntry running[] = {
     { "jobs", 'j', 0, G_OPTION_ARG_STRING, &typed->jobs, "How many run at a time (default: one per processor; 0: as many as can be)", "N|N%|+N|-N" },
     { "max-procs", 'P', G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &typed->jobs, NULL, NULL },
-    { "retries", 0, 0, G_OPTION_ARG_INT, &self->retries, "Attempts after one that failed (-1: for ever)", "N" },
+    { "retries", 0, 0, G_OPTION_ARG_INT, &self->retries, "Attempts after one that failed", "N" },
     { "retry-delay", 0, 0, G_OPTION_ARG_STRING, &typed->retry_delay, "Wait before the second attempt", "TIME" },
     { "backoff", 0, 0, G_OPTION_ARG_DOUBLE, &self->backoff, "Each further wait is that many times longer", "FACTOR" },
     { "max-retry-delay", 0, 0, G_OPTION_ARG_STRING, &typed->max_retry_delay, "The longest such wait", "TIME" },
@@ -270,7 +270,6 @@ parse_options (ToolSettings *self,
   const GOptionEntry outputs[] = {
     { "keep-order", 'k', 0, G_OPTION_ARG_NONE, &self->keep_order, "Print in the order of the inputs", NULL },
     { "tag", 0, 0, G_OPTION_ARG_NONE, &self->tag, "Begin each line with the input", NULL },
-    { "output-limit", 0, 0, G_OPTION_ARG_STRING, &typed->output_limit, "How much a job may print to each of its two outputs (default: 64M)", "SIZE" },
     { "joblog", 0, 0, G_OPTION_ARG_FILENAME, &self->joblog, "Write a line for each job that has ended", "FILE" },
     { "resume", 0, 0, G_OPTION_ARG_NONE, &typed->resume, "Leave out jobs that are in the joblog", NULL },
     { "resume-failed", 0, 0, G_OPTION_ARG_NONE, &typed->resume_failed, "Leave out jobs that succeeded in the joblog", NULL },
@@ -284,6 +283,7 @@ parse_options (ToolSettings *self,
   };
   const GOptionEntry of_run[] = {
     { "ungroup", 'u', 0, G_OPTION_ARG_NONE, &self->ungroup, "Let jobs print directly", NULL },
+    { "output-limit", 0, 0, G_OPTION_ARG_STRING, &typed->output_limit, "How much a job may print to each of its two outputs (default: 64M)", "SIZE" },
     { "shell", 0, 0, G_OPTION_ARG_NONE, &self->shell, "The command is a line for sh; inputs are quoted", NULL },
     { "workdir", 0, 0, G_OPTION_ARG_FILENAME, &self->cwd, "Folder that jobs run in", "FOLDER" },
     G_OPTION_ENTRY_NULL
@@ -371,6 +371,25 @@ tool_settings_clear (ToolSettings *self)
   g_free (self->words);
   g_free (self->rest);
   g_strfreev (self->argv);
+}
+
+ToolInputs *
+tool_settings_open_inputs (ToolSettings *self,
+                           int          *status)
+{
+  g_autoptr (GError) error = NULL;
+  ToolInputs *inputs = tool_inputs_new (self->sources, &self->inputs, &error);
+
+  if (inputs != NULL)
+    return inputs;
+  if (error->domain == G_OPTION_ERROR)
+    {
+      *status = tool_usage_error (self->title, "%s", error->message);
+      return NULL;
+    }
+  g_printerr ("%s: %s\n", self->title, error->message);
+  *status = TOOL_EXIT_FAILED;
+  return NULL;
 }
 
 /* What cannot be told as text is refused. */

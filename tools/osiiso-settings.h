@@ -76,6 +76,10 @@ gboolean tool_settings_parse (ToolSettings *self,
                               int          *status);
 void     tool_settings_clear (ToolSettings *self);
 
+/* (transfer full) NULL if the program ends with *status. */
+ToolInputs *tool_settings_open_inputs (ToolSettings *self,
+                                       int          *status);
+
 /* Sets properties of @backend as --set says. */
 gboolean tool_settings_apply (ToolSettings  *self,
                               OsiisoBackend *backend,

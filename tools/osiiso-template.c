@@ -160,14 +160,14 @@ word_has_place (Word *word)
 ToolTemplate *
 tool_template_new (const char * const *words,
                    const char         *replacement,
-                   gboolean            shell)
+                   ToolTemplateKind    kind)
 {
   ToolTemplate *self = g_new0 (ToolTemplate, 1);
-  gboolean has_place = FALSE;
+  gboolean has_place = kind == TOOL_TEMPLATE_COMPLETE;
 
   self->words = g_ptr_array_new_with_free_func (word_free);
   self->raw = words[0] == NULL;
-  self->shell = shell || self->raw;
+  self->shell = kind == TOOL_TEMPLATE_SCRIPT || self->raw;
   for (guint i = 0; words[i] != NULL; i++)
     {
       Word *word = word_parse (words[i], replacement);

@@ -14,11 +14,17 @@ G_BEGIN_DECLS
  */
 typedef struct _ToolTemplate ToolTemplate;
 
-/* @replacement stands for {}. With @shell the words are a script for sh: they are
- * joined, and what is put into them is quoted. Without words, the input is the script. */
+typedef enum
+{
+  TOOL_TEMPLATE_WORDS,
+  TOOL_TEMPLATE_SCRIPT,   /* for sh: words are joined, and what is put into them is quoted */
+  TOOL_TEMPLATE_COMPLETE, /* words to which nothing is added */
+} ToolTemplateKind;
+
+/* @replacement stands for {}. Without words, the input is the script. */
 ToolTemplate *tool_template_new    (const char * const *words,
                                     const char         *replacement,
-                                    gboolean            shell);
+                                    ToolTemplateKind    kind);
 void          tool_template_free   (ToolTemplate       *self);
 
 /* Whether the first word, the program, depends on the input. */
