@@ -93,9 +93,11 @@ index_options_parse (IndexOptions *self,
   /* File names are taken as bytes: they need not be valid in any encoding. */
   const GOptionEntry entries[] = {
     { "workers", 'w', 0, G_OPTION_ARG_INT, &workers,
-      "Hash with N threads (default: depends on the processors)", "N" },
+      "Hash with N threads and decode with N processes (default: depends on the processors)", "N" },
     { "timeout", 't', 0, G_OPTION_ARG_DOUBLE, &timeout,
       "Give up an attempt at a file after this time (default: never)", "SECONDS" },
+    { "no-pictures", 0, 0, G_OPTION_ARG_NONE, &self->no_pictures,
+      "Do not decode pictures", NULL },
     { "json", 'j', 0, G_OPTION_ARG_NONE, &self->json,
       "Print one JSON object instead of text", NULL },
     { "database", 'd', 0, G_OPTION_ARG_FILENAME, &database,
@@ -109,13 +111,13 @@ index_options_parse (IndexOptions *self,
 
   g_option_context_add_main_entries (context, entries, NULL);
   g_option_context_set_summary (context,
-                                "Hashes and classifies all files below FOLDER (default: " DEFAULT_FOLDER ")\n"
-                                "and stores what it finds in an SQLite database, in place of what was there\n"
-                                "of that folder. Links are not followed.");
+                                "Hashes and classifies all files below FOLDER (default: " DEFAULT_FOLDER "),\n"
+                                "decodes the pictures among them, and stores what it finds in an SQLite\n"
+                                "database, in place of what was there of that folder. Links are not followed.");
   g_option_context_set_description (context,
                                     "Ctrl-C stops and keeps what is done; a second one stops at once.\n\n"
-                                    "Exit status: 0 all went well, 1 some files or folders failed, 2 the job could\n"
-                                    "not be done, 130 interrupted (143 by SIGTERM).");
+                                    "Exit status: 0 all went well, 1 some files, folders or pictures failed, 2 the\n"
+                                    "job could not be done, 130 interrupted (143 by SIGTERM).");
   if (!g_option_context_parse (context, argc, argv, error))
     return FALSE;
   if (self->version)

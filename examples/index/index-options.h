@@ -13,6 +13,7 @@ typedef struct
   guint    workers;  /* 0: as many as the backend thinks best */
   double   timeout;  /* seconds for one attempt at one file, 0: no limit */
   gboolean json;
+  gboolean no_pictures;
   gboolean version;
 } IndexOptions;
 

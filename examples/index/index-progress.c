@@ -19,6 +19,7 @@ typedef struct
 {
   gint64     time;
   IndexCount done;
+  guint64    pictures;
 } Sample;
 
 struct _IndexProgress
@@ -97,23 +98,26 @@ append_eta (GString *line,
     g_string_append_printf (line, "ETA %d:%02d", (int) seconds / 60, (int) seconds % 60);
 }
 
-/* Opening files and reading them both take time. Which of the two decides
- * depends on the files, so the estimate is the longer one. */
+/* Opening files, reading them and decoding pictures all take time. Which of these
+ * decides depends on the files, so the estimate is the longest one. */
 static double
 estimate_seconds (const IndexTotals *totals,
                   const IndexCount  *done,
                   double             files_rate,
-                  double             bytes_rate)
+                  double             bytes_rate,
+                  double             pictures_rate)
 {
   double files = totals->found.files > done->files ? (double) (totals->found.files - done->files) : 0;
   double bytes = totals->found.bytes > done->bytes ? (double) (totals->found.bytes - done->bytes) : 0;
+  double pictures = (double) (totals->pictures.found - totals->pictures.done);
 
   /* While big files are read, none may have been finished for a while; then
    * only the bytes say something. */
   double by_files = files_rate > 0 ? files / files_rate : 0;
   double by_bytes = bytes_rate > 0 ? bytes / bytes_rate : (double) INFINITY;
+  double by_pictures = pictures_rate > 0 ? pictures / pictures_rate : (double) INFINITY;
 
-  return bytes > 0 ? MAX (by_files, by_bytes) : by_files;
+  return MAX (bytes > 0 ? MAX (by_files, by_bytes) : by_files, pictures > 0 ? by_pictures : 0);
 }
 
 /* The file whose task is the furthest behind its end is the one to wait for. */
@@ -153,6 +157,7 @@ format_line (IndexProgress *self)
   double seconds = (double) MAX (last->time - first->time, 1) / G_USEC_PER_SEC;
   double files_rate = (double) (last->done.files - first->done.files) / seconds;
   double bytes_rate = MAX ((double) last->done.bytes - (double) first->done.bytes, 0) / seconds;
+  double pictures_rate = (double) (last->pictures - first->pictures) / seconds;
   g_autofree char *done_bytes = index_text_from_size (last->done.bytes);
   g_autofree char *found_bytes = index_text_from_size (totals->found.bytes);
   g_autofree char *rate = index_text_from_size ((guint64) bytes_rate);
@@ -162,13 +167,15 @@ format_line (IndexProgress *self)
                           "%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " files  %s/%s  %.0f files/s  %s/s  ",
                           last->done.files, totals->found.files, done_bytes, found_bytes,
                           files_rate, rate);
+  if (totals->pictures.found > 0)
+    g_string_append_printf (line, "%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT " pictures  ",
+                            last->pictures, totals->pictures.found);
   if (totals->listed)
-    append_eta (line, estimate_seconds (totals, &last->done, files_rate, bytes_rate));
+    append_eta (line, estimate_seconds (totals, &last->done, files_rate, bytes_rate, pictures_rate));
   else
     g_string_append (line, "listing...");
-  if (totals->files_failed + totals->folders_failed > 0)
-    g_string_append_printf (line, "  %" G_GUINT64_FORMAT " failed",
-                            totals->files_failed + totals->folders_failed);
+  if (index_totals_get_failed (totals) > 0)
+    g_string_append_printf (line, "  %" G_GUINT64_FORMAT " failed", index_totals_get_failed (totals));
   append_big_file (line, totals);
 
   return line;
@@ -202,6 +209,7 @@ on_tick (gpointer user_data)
 
   sample->time = g_get_monotonic_time ();
   sample->done = count_done (self->totals);
+  sample->pictures = self->totals->pictures.done;
 
   self->n_ticks++;
   if (self->is_terminal || self->n_ticks % TICKS_PER_LINE == 0)

@@ -4,6 +4,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "index-pictures.h"
 #include "index-report.h"
 #include "index-text.h"
 
@@ -25,6 +26,22 @@ print_classes (const IndexTotals *totals)
 }
 
 static void
+print_pictures (const IndexReport *self)
+{
+  const IndexTotals *totals = self->totals;
+
+  if (self->options->no_pictures)
+    return;
+
+  if (index_pictures_are_built ())
+    g_print ("\nPictures: %" G_GUINT64_FORMAT " decoded, %" G_GUINT64_FORMAT " failed, %" G_GUINT64_FORMAT
+             " of kinds without a decoder\n",
+             totals->pictures.decoded, totals->pictures.failed, totals->pictures.skipped);
+  else
+    g_print ("\nPictures: none decoded, because this program was built without gdk-pixbuf\n");
+}
+
+static void
 print_failure (const IndexFailure *failure,
                gpointer            user_data)
 {
@@ -39,12 +56,12 @@ static gboolean
 print_failures (const IndexReport *self,
                 GError           **error)
 {
-  guint64 n = self->totals->files_failed + self->totals->folders_failed;
+  guint64 n = index_totals_get_failed (self->totals);
 
   if (n == 0)
     return TRUE;
 
-  g_print ("\nFailed: %" G_GUINT64_FORMAT " %s\n", n, n == 1 ? "file or folder" : "files and folders");
+  g_print ("\nFailed: %" G_GUINT64_FORMAT " %s\n", n, n == 1 ? "file, folder or picture" : "files, folders and pictures");
   if (!index_store_foreach_failure (self->store, self->options->folder, MAX_FAILURES_SHOWN,
                                     print_failure, NULL, error))
     return FALSE;
@@ -71,6 +88,7 @@ index_report_print_text (const IndexReport *self,
   g_print ("%s\n", g_strchomp (summary));
 
   print_classes (totals);
+  print_pictures (self);
   if (!print_failures (self, error))
     return FALSE;
   g_print ("\nDatabase: %s\n", database);
@@ -116,6 +134,31 @@ add_classes (JsonBuilder       *builder,
       add_int (builder, "bytes", totals->classes[i].bytes);
       json_builder_end_object (builder);
     }
+  json_builder_end_object (builder);
+}
+
+/* null: not looked for, or not built. */
+static void
+add_pictures (JsonBuilder       *builder,
+              const IndexReport *self)
+{
+  const IndexTotals *totals = self->totals;
+
+  json_builder_set_member_name (builder, "pictures");
+  if (self->options->no_pictures || !index_pictures_are_built ())
+    {
+      json_builder_add_null_value (builder);
+      return;
+    }
+
+  json_builder_begin_object (builder);
+  add_int (builder, "found", totals->pictures.found);
+  add_int (builder, "decoded", totals->pictures.decoded);
+  add_int (builder, "failed", totals->pictures.failed);
+  add_int (builder, "skipped", totals->pictures.skipped);
+  add_int (builder, "cancelled", totals->pictures.done - totals->pictures.decoded - totals->pictures.failed -
+                                 totals->pictures.skipped);
+  add_int (builder, "pixels", totals->pictures.pixels);
   json_builder_end_object (builder);
 }
 
@@ -175,6 +218,7 @@ build_json (JsonBuilder       *builder,
   add_int (builder, "cancelled", osiiso_run_summary_get_cancelled (self->summary));
   add_int (builder, "retries", totals->retries);
   add_classes (builder, totals);
+  add_pictures (builder, self);
   if (!add_failures (builder, self, error))
     return FALSE;
   json_builder_end_object (builder);

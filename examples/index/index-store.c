@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "index-hash.h"
+#include "index-pictures.h"
 #include "index-store.h"
 
 #define BATCH_SIZE      1000
@@ -12,10 +13,12 @@
 
 /* "OSIX": tells our databases from those of other programs. */
 #define APPLICATION_ID  1330858328
-#define SCHEMA_VERSION  1
+#define SCHEMA_VERSION  2
 
 #define FAILURE_TYPE   "(saysu)"
 #define FAILURE_FORMAT "(&s^&ay&su)"
+
+#define PICTURE_FORMAT "(^&ay@" INDEX_PICTURE_TYPE ")"
 
 /* File names need not be valid in any encoding, so the key is the bytes; the
  * name is the same for people. */
@@ -36,12 +39,25 @@ static const char schema[] =
   "  message TEXT NOT NULL,"
   "  attempts INTEGER NOT NULL"
   ") WITHOUT ROWID;"
-  "PRAGMA application_id = " G_STRINGIFY (APPLICATION_ID) ";"
+  "PRAGMA application_id = " G_STRINGIFY (APPLICATION_ID) ";";
+
+/* Since version 2. */
+static const char pictures_schema[] =
+  "CREATE TABLE pictures ("
+  "  path BLOB PRIMARY KEY NOT NULL," /* those of files */
+  "  name TEXT NOT NULL,"
+  "  width INTEGER NOT NULL,"
+  "  height INTEGER NOT NULL,"
+  "  mean_color TEXT" /* #rrggbb */
+  ") WITHOUT ROWID;"
   "PRAGMA user_version = " G_STRINGIFY (SCHEMA_VERSION) ";";
 
 static const char insert_file_sql[] =
   "INSERT OR REPLACE INTO files (path, name, size, mtime, sha256, content_type, class)"
   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+static const char insert_picture_sql[] =
+  "INSERT OR REPLACE INTO pictures (path, name, width, height, mean_color)"
+  " VALUES (?1, ?2, ?3, ?4, ?5)";
 static const char insert_failure_sql[] =
   "INSERT OR REPLACE INTO failures (path, name, kind, message, attempts)"
   " VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -51,8 +67,10 @@ struct _IndexStore
   sqlite3      *db;
   char         *filename;
   sqlite3_stmt *insert_file;
+  sqlite3_stmt *insert_picture;
   sqlite3_stmt *insert_failure;
   GPtrArray    *files;    /* of GVariant, INDEX_ROW_TYPE */
+  GPtrArray    *pictures; /* of GVariant, PICTURE_FORMAT */
   GPtrArray    *failures; /* of GVariant, FAILURE_TYPE */
 };
 
@@ -109,7 +127,8 @@ query_int (IndexStore *self,
   return ok;
 }
 
-/* Makes the tables in a new database, and refuses one that is not ours. */
+/* Makes the tables in a new database or adds those that an older one does not have,
+ * and refuses one that is not ours. */
 static gboolean
 ensure_schema (IndexStore *self,
                GError    **error)
@@ -125,7 +144,7 @@ ensure_schema (IndexStore *self,
     return FALSE;
 
   if (n_tables == 0)
-    return execute (self, schema, error);
+    return execute (self, schema, error) && execute (self, pictures_schema, error);
 
   if (application != APPLICATION_ID)
     {
@@ -133,6 +152,8 @@ ensure_schema (IndexStore *self,
                    "Database '%s' belongs to another program", display);
       return FALSE;
     }
+  if (version == 1)
+    return execute (self, pictures_schema, error);
   if (version != SCHEMA_VERSION)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_NOT_SUPPORTED,
@@ -165,6 +186,7 @@ prepare_database (IndexStore *self,
   sqlite3_exec (self->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
 
   return prepare (self, insert_file_sql, &self->insert_file, error) &&
+         prepare (self, insert_picture_sql, &self->insert_picture, error) &&
          prepare (self, insert_failure_sql, &self->insert_failure, error);
 }
 
@@ -176,6 +198,7 @@ index_store_open (const char *filename,
 
   self->filename = g_strdup (filename);
   self->files = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
+  self->pictures = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   self->failures = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
 
   if (sqlite3_open_v2 (filename, &self->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) != SQLITE_OK)
@@ -195,9 +218,11 @@ void
 index_store_free (IndexStore *self)
 {
   sqlite3_finalize (self->insert_file);
+  sqlite3_finalize (self->insert_picture);
   sqlite3_finalize (self->insert_failure);
   sqlite3_close (self->db);
   g_ptr_array_unref (self->files);
+  g_ptr_array_unref (self->pictures);
   g_ptr_array_unref (self->failures);
   g_free (self->filename);
   g_free (self);
@@ -276,6 +301,7 @@ index_store_clear_folder (IndexStore *self,
     return FALSE;
 
   if (clear_table (self, "DELETE FROM files WHERE path = ?1 OR (path >= ?2 AND path < ?3)", folder, error) &&
+      clear_table (self, "DELETE FROM pictures WHERE path = ?1 OR (path >= ?2 AND path < ?3)", folder, error) &&
       clear_table (self, "DELETE FROM failures WHERE path = ?1 OR (path >= ?2 AND path < ?3)", folder, error) &&
       execute (self, "COMMIT", error))
     return TRUE;
@@ -304,6 +330,34 @@ insert_file (IndexStore *self,
   bind_text (self->insert_file, 7, index_class_get_name (row.klass));
 
   return step_and_reset (self, self->insert_file, error);
+}
+
+static gboolean
+insert_picture (IndexStore *self,
+                GVariant   *variant,
+                GError    **error)
+{
+  g_autoptr (GVariant) value = NULL;
+  g_autofree char *name = NULL;
+  char color[sizeof "#rrggbb"];
+  IndexPicture picture;
+  const char *path;
+
+  g_variant_get (variant, PICTURE_FORMAT, &path, &value);
+  index_picture_unpack (value, &picture);
+  name = g_filename_display_name (path);
+  g_snprintf (color, sizeof color, "#%06x", picture.color & 0xffffff);
+
+  bind_bytes (self->insert_picture, 1, path);
+  bind_text (self->insert_picture, 2, name);
+  sqlite3_bind_int64 (self->insert_picture, 3, picture.width);
+  sqlite3_bind_int64 (self->insert_picture, 4, picture.height);
+  if (picture.has_color)
+    bind_text (self->insert_picture, 5, color);
+  else
+    sqlite3_bind_null (self->insert_picture, 5);
+
+  return step_and_reset (self, self->insert_picture, error);
 }
 
 static gboolean
@@ -336,6 +390,11 @@ insert_all (IndexStore *self,
       if (!insert_file (self, g_ptr_array_index (self->files, i), error))
         return FALSE;
     }
+  for (guint i = 0; i < self->pictures->len; i++)
+    {
+      if (!insert_picture (self, g_ptr_array_index (self->pictures, i), error))
+        return FALSE;
+    }
   for (guint i = 0; i < self->failures->len; i++)
     {
       if (!insert_failure (self, g_ptr_array_index (self->failures, i), error))
@@ -345,13 +404,19 @@ insert_all (IndexStore *self,
   return TRUE;
 }
 
+static guint
+count_added (IndexStore *self)
+{
+  return self->files->len + self->pictures->len + self->failures->len;
+}
+
 /* Writes what was added since the last time: all of it or, with an error,
  * nothing. */
 gboolean
 index_store_flush (IndexStore *self,
                    GError    **error)
 {
-  if (self->files->len == 0 && self->failures->len == 0)
+  if (count_added (self) == 0)
     return TRUE;
 
   if (!execute (self, "BEGIN IMMEDIATE", error))
@@ -363,6 +428,7 @@ index_store_flush (IndexStore *self,
     }
 
   g_ptr_array_set_size (self->files, 0);
+  g_ptr_array_set_size (self->pictures, 0);
   g_ptr_array_set_size (self->failures, 0);
   return TRUE;
 }
@@ -371,7 +437,7 @@ static gboolean
 flush_if_full (IndexStore *self,
                GError    **error)
 {
-  return self->files->len + self->failures->len < BATCH_SIZE || index_store_flush (self, error);
+  return count_added (self) < BATCH_SIZE || index_store_flush (self, error);
 }
 
 gboolean
@@ -380,6 +446,17 @@ index_store_add_file (IndexStore *self,
                       GError    **error)
 {
   g_ptr_array_add (self->files, g_variant_ref (row));
+  return flush_if_full (self, error);
+}
+
+/* @value: INDEX_PICTURE_TYPE */
+gboolean
+index_store_add_picture (IndexStore *self,
+                         const char *path,
+                         GVariant   *value,
+                         GError    **error)
+{
+  g_ptr_array_add (self->pictures, g_variant_ref_sink (g_variant_new ("(^ay@" INDEX_PICTURE_TYPE ")", path, value)));
   return flush_if_full (self, error);
 }
 

@@ -17,7 +17,7 @@ typedef struct _IndexStore IndexStore;
 /* A task that failed for good. */
 typedef struct
 {
-  const char *kind;    /* "file" or "folder" */
+  const char *kind;    /* "file", "folder" or "picture" */
   const char *path;    /* any bytes */
   const char *message;
   guint       attempts;
@@ -34,6 +34,10 @@ gboolean    index_store_clear_folder (IndexStore *self,
                                       GError    **error);
 gboolean    index_store_add_file     (IndexStore *self,
                                       GVariant   *row,
+                                      GError    **error);
+gboolean    index_store_add_picture  (IndexStore *self,
+                                      const char *path,
+                                      GVariant   *value,
                                       GError    **error);
 gboolean    index_store_add_failure  (IndexStore         *self,
                                       const IndexFailure *failure,

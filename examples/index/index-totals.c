@@ -13,3 +13,9 @@ index_totals_clear (IndexTotals *self)
 {
   g_clear_pointer (&self->big, g_ptr_array_unref);
 }
+
+guint64
+index_totals_get_failed (const IndexTotals *self)
+{
+  return self->files_failed + self->folders_failed + self->pictures.failed;
+}

@@ -27,12 +27,24 @@ typedef struct
   guint64    links;
   guint64    specials;
   guint64    retries;
+  struct
+  {
+    guint64  found;    /* handed to the queue of pictures */
+    guint64  done;     /* of these, finished in whatever way */
+    guint64  decoded;  /* of these, succeeded; failed and skipped as well */
+    guint64  failed;
+    guint64  skipped;  /* there is no decoder */
+    guint64  pixels;
+  } pictures;
   gboolean   listed;   /* nothing more will be found */
   GPtrArray *big;      /* of OsiisoHandle: unfinished tasks whose progress is worth a look */
 } IndexTotals;
 
 void index_totals_init  (IndexTotals *self);
 void index_totals_clear (IndexTotals *self);
+
+/* Files, folders and pictures. */
+guint64 index_totals_get_failed (const IndexTotals *self);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (IndexTotals, index_totals_clear)
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * osiiso-index hashes and classifies all files below a folder and stores what
- * it finds in an SQLite database.
+ * osiiso-index hashes and classifies all files below a folder, decodes the
+ * pictures among them, and stores what it finds in an SQLite database.
  *
- * Two queues share the work, and overlap:
+ * Three queues share the work, and overlap:
  *
  *   walk, on the backend "main-loop": a task lists a folder with asynchronous
  *   GIO in this thread, and adds a task for each folder and file that it finds.
@@ -13,7 +13,12 @@
  *   hash, on the backend "thread-pool": a task reads a file in a worker thread
  *   and returns a row as its value. See index-hash.c.
  *
- * Both queues were made in the main thread, so they belong to its main context:
+ *   pictures, on the backend "subprocess": for each file that turns out to be a
+ *   picture, a task calls a function in a worker process, which may crash without
+ *   harm to anything else. See index-pictures.c, and picture-module.c for what
+ *   runs there.
+ *
+ * All queues were made in the main thread, so they belong to its main context:
  * that is where all signals and callbacks of theirs arrive, here in main.c. So
  * the counts, the database and the terminal need no locks, and the only code
  * that has to think of threads is the function of the hash tasks.
@@ -31,6 +36,7 @@
 
 #include "index-hash.h"
 #include "index-options.h"
+#include "index-pictures.h"
 #include "index-progress.h"
 #include "index-report.h"
 #include "index-store.h"
@@ -38,8 +44,8 @@
 #include "index-totals.h"
 #include "index-walk.h"
 
-/* How far the walk may be ahead of the hashing: it is held at the first number
- * of waiting files and goes on at the second. This bounds the memory, whatever
+/* How far the walk may be ahead of the rest: it is held at the first number of
+ * waiting tasks and goes on at the second. This bounds the memory, whatever
  * the size of the tree. */
 #define AHEAD_MAX      (32 * 1024)
 #define AHEAD_RESUME   (24 * 1024)
@@ -69,6 +75,7 @@ typedef struct
   OsiisoQueue        *hash_queue;
   OsiisoTaskOptions  *hash_options;
   IndexWalk          *walk;
+  IndexPictures      *pictures; /* or NULL, without them */
   OsiisoRunSummary   *summary; /* of the hash queue's run */
 
   IndexStore         *store;
@@ -90,9 +97,12 @@ job_stop (Job *job)
   job->stopped = TRUE;
 
   /* Tasks that wait end as cancelled, and so do those that run; these are told
-   * by their GCancellable besides. Both runs end soon after that. */
+   * by their GCancellable besides. A process that does not listen is killed. All
+   * runs end soon after that. */
   osiiso_queue_cancel (job->walk_queue);
   osiiso_queue_cancel (job->hash_queue);
+  if (job->pictures != NULL)
+    osiiso_queue_cancel (index_pictures_get_queue (job->pictures));
   index_walk_set_held (job->walk, FALSE);
 }
 
@@ -156,7 +166,15 @@ job_store_row (Job          *job,
   job->totals.classes[row.klass].bytes += row.size;
 
   if (!index_store_add_file (job->store, value, &error))
-    job_fail (job, error);
+    {
+      job_fail (job, error);
+    }
+  else if (row.klass == INDEX_CLASS_IMAGE && job->pictures != NULL && !job->stopped)
+    {
+      job->totals.pictures.found++;
+      if (!index_pictures_push (job->pictures, row.path, row.content_type, &error))
+        job_fail (job, error);
+    }
 }
 
 static void
@@ -178,11 +196,12 @@ job_store_failure (Job          *job,
     job_fail (job, error);
 }
 
-/* Lets the walk go on or not, by the number of files that wait. */
+/* Lets the walk go on or not, by the number of files and pictures that wait. */
 static void
 job_balance (Job *job)
 {
-  guint64 ahead = job->totals.found.files - job->totals.done.files;
+  const IndexTotals *totals = &job->totals;
+  guint64 ahead = totals->found.files - totals->done.files + totals->pictures.found - totals->pictures.done;
 
   if (ahead >= AHEAD_MAX)
     index_walk_set_held (job->walk, TRUE);
@@ -230,6 +249,56 @@ on_file_retry (OsiisoQueue  *queue,
   Job *job = user_data;
 
   job->totals.retries++;
+}
+
+/* Pictures: the calls' results */
+
+static void
+job_store_picture (Job          *job,
+                   const char   *path,
+                   OsiisoHandle *handle)
+{
+  const GValue *value = osiiso_handle_get_value (handle);
+  GError *error = NULL;
+  IndexPicture picture;
+
+  /* The function has returned nothing. */
+  if (value == NULL)
+    {
+      job->totals.pictures.skipped++;
+      return;
+    }
+
+  index_picture_unpack (g_value_get_variant (value), &picture);
+  job->totals.pictures.decoded++;
+  job->totals.pictures.pixels += (guint64) picture.width * picture.height;
+  if (!index_store_add_picture (job->store, path, g_value_get_variant (value), &error))
+    job_fail (job, error);
+}
+
+/* A decoder that was killed by its picture comes here like one that has returned an
+ * error; the message says which it was. */
+static void
+on_picture_complete (OsiisoQueue  *queue,
+                     OsiisoHandle *handle,
+                     gpointer      user_data)
+{
+  Job *job = user_data;
+  OsiisoStatus status = osiiso_handle_get_status (handle);
+  const char *path = g_variant_get_bytestring (osiiso_handle_get_metadata (handle));
+
+  job->totals.pictures.done++;
+  if (status == OSIISO_STATUS_SUCCEEDED)
+    {
+      job_store_picture (job, path, handle);
+    }
+  else if (status == OSIISO_STATUS_FAILED)
+    {
+      job->totals.pictures.failed++;
+      job_store_failure (job, "picture", path, handle);
+    }
+
+  job_balance (job);
 }
 
 /* Walking: what it finds */
@@ -327,9 +396,9 @@ job_finish_one (Job *job)
 }
 
 static void
-on_hash_shutdown (GObject      *source,
-                  GAsyncResult *result,
-                  gpointer      user_data)
+on_shutdown (GObject      *source,
+             GAsyncResult *result,
+             gpointer      user_data)
 {
   Job *job = user_data;
   GError *error = NULL;
@@ -337,6 +406,16 @@ on_hash_shutdown (GObject      *source,
   if (!osiiso_queue_shutdown_finish (OSIISO_QUEUE (source), result, &error))
     job_fail (job, error);
   job_finish_one (job);
+}
+
+/* There are no more tasks to come. Without force a shutdown lets all that are there
+ * come to their end, and with it ends the run. */
+static void
+job_shut_down (Job         *job,
+               OsiisoQueue *queue)
+{
+  job->n_unfinished++;
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, on_shutdown, job);
 }
 
 static void
@@ -351,11 +430,21 @@ on_walk_run (GObject      *source,
   if (summary == NULL)
     job_fail (job, error);
   job->totals.listed = TRUE;
+  job_shut_down (job, job->hash_queue);
+  job_finish_one (job);
+}
 
-  /* There are no more files to come. Without force a shutdown lets all tasks
-   * that are there come to their end, and with it ends the run. */
-  job->n_unfinished++;
-  osiiso_queue_shutdown_async (job->hash_queue, FALSE, NULL, on_hash_shutdown, job);
+static void
+on_pictures_run (GObject      *source,
+                 GAsyncResult *result,
+                 gpointer      user_data)
+{
+  Job *job = user_data;
+  GError *error = NULL;
+  g_autoptr (OsiisoRunSummary) summary = osiiso_queue_run_finish (OSIISO_QUEUE (source), result, &error);
+
+  if (summary == NULL)
+    job_fail (job, error);
   job_finish_one (job);
 }
 
@@ -370,6 +459,8 @@ on_hash_run (GObject      *source,
   job->summary = osiiso_queue_run_finish (OSIISO_QUEUE (source), result, &error);
   if (job->summary == NULL)
     job_fail (job, error);
+  if (job->pictures != NULL)
+    job_shut_down (job, index_pictures_get_queue (job->pictures));
   job_finish_one (job);
 }
 
@@ -416,18 +507,49 @@ job_make_walk_queue (Job     *job,
   return TRUE;
 }
 
-/* Sets both queues to work. Each run covers what is added after its beginning,
- * so that of the hash queue comes first. The walk is a finite run, which ends
+static gboolean
+job_make_pictures (Job     *job,
+                   GError **error)
+{
+  if (!index_pictures_are_built () || job->options->no_pictures)
+    return TRUE;
+
+  job->pictures = index_pictures_new (job->options->workers, job->options->timeout, error);
+  if (job->pictures == NULL)
+    return FALSE;
+
+  g_signal_connect (index_pictures_get_queue (job->pictures), "on-complete", G_CALLBACK (on_picture_complete), job);
+  return TRUE;
+}
+
+static gboolean
+job_start_pictures (Job     *job,
+                    GError **error)
+{
+  OsiisoQueue *queue = index_pictures_get_queue (job->pictures);
+
+  /* This starts no process: the first task does. */
+  if (!osiiso_queue_start (queue, error))
+    return FALSE;
+
+  job->n_unfinished++;
+  osiiso_queue_run_async (queue, NULL, on_pictures_run, job);
+  return TRUE;
+}
+
+/* Sets all queues to work. Each run covers what is added after its beginning,
+ * so that of the walk comes last. The walk is a finite run, which ends
  * when no folder is left: a folder task adds those below it before it ends. */
 static gboolean
 job_start (Job     *job,
            GError **error)
 {
   if (!osiiso_queue_start (job->hash_queue, error) ||
-      !osiiso_queue_start (job->walk_queue, error))
+      !osiiso_queue_start (job->walk_queue, error) ||
+      (job->pictures != NULL && !job_start_pictures (job, error)))
     return FALSE;
 
-  job->n_unfinished = 2;
+  job->n_unfinished += 2;
   osiiso_queue_run_async (job->hash_queue, NULL, on_hash_run, job);
   if (!index_walk_push_folder (job->walk, job->options->folder, 0, error))
     return FALSE;
@@ -441,6 +563,7 @@ job_clear (Job *job)
 {
   g_clear_pointer (&job->progress, index_progress_free);
   g_clear_pointer (&job->walk, index_walk_free);
+  g_clear_pointer (&job->pictures, index_pictures_free);
   g_clear_object (&job->summary);
   g_clear_object (&job->hash_options);
   g_clear_object (&job->hash_queue);
@@ -534,6 +657,7 @@ run_job (const IndexOptions *options,
       !index_store_clear_folder (job.store, options->folder, error) ||
       !job_make_hash_queue (&job, error) ||
       !job_make_walk_queue (&job, error) ||
+      !job_make_pictures (&job, error) ||
       !job_start (&job, error) ||
       !job_iterate (&job, error) ||
       !job_report (&job, error))
@@ -541,7 +665,7 @@ run_job (const IndexOptions *options,
 
   if (job.signal != 0)
     *exit_status = EXIT_SIGNAL + job.signal;
-  else if (job.totals.files_failed + job.totals.folders_failed > 0)
+  else if (index_totals_get_failed (&job.totals) > 0)
     *exit_status = EXIT_SOME_FAIL;
   else
     *exit_status = EXIT_ALL_WELL;
