@@ -23,6 +23,8 @@ static const BenchContestant *const families[] = {
   bench_memory,
   bench_backlog,
   bench_main_context,
+  bench_subprocess,
+  bench_storm,
 };
 
 static void
@@ -90,6 +92,10 @@ parse (BenchParams *params,
     params->repeat = (guint) value;
   else if (g_str_equal (key, "slice"))
     params->slice = value;
+  else if (g_str_equal (key, "window"))
+    params->window = (guint) value;
+  else if (g_str_equal (key, "retries"))
+    params->retries = (guint) value;
   else if (g_str_equal (key, "apart"))
     params->apart = value != 0;
   else if (g_str_equal (key, "cpu"))

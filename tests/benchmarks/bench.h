@@ -20,6 +20,8 @@ typedef struct
   guint64 pending;      /* tasks that wait meanwhile */
   guint   repeat;
   double  slice;        /* seconds; of the main-loop backend */
+  guint   window;       /* calls that a process has at a time; 0: its choice */
+  guint   retries;
   gboolean apart;       /* see bench_place_workers() */
 } BenchParams;
 
@@ -36,6 +38,8 @@ extern const BenchContestant bench_latency[];
 extern const BenchContestant bench_memory[];
 extern const BenchContestant bench_backlog[];
 extern const BenchContestant bench_main_context[];
+extern const BenchContestant bench_subprocess[];
+extern const BenchContestant bench_storm[];
 
 /* Time, in nanoseconds. */
 gint64  bench_now         (void);

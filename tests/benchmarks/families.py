@@ -318,8 +318,96 @@ def main_context_family():
     return Family('main-context', measures, tables, rows)
 
 
+def calls_measures():
+    measures, lines = {}, []
+    for key, label, contestant, n, params in (
+            ('call/1', 'libosiiso, one at a time', 'process-call', 200_000, {'window': 1}),
+            ('call/wait', 'libosiiso, submit and wait', 'process-call-wait', 50_000, {}),
+            ('ping/1', 'socketpair, one at a time', 'process-ping', 200_000, {'window': 1}),
+            ('call/many', 'libosiiso, pipelined', 'process-call', 400_000, {}),
+            ('ping/16', 'socketpair, 16 at a time', 'process-ping', 400_000, {'window': 16}),
+            ('call/many/2', 'libosiiso, pipelined', 'process-call', 400_000, {'workers': 2})):
+        params = {'workers': 1, **params}
+        measures[key] = Measure(contestant, n=n, **params, quick={'n': 2_000})
+        lines.append((count_of_workers(params['workers']), label, key))
+    rows = [
+        Row('S1', 'call, one at a time / 50 000 per s', ('call/1', 'wall'), 20_000, 1.0, 'ns'),
+        Row('S1', 'call, pipelined / 200 000 per s', ('call/many', 'wall'), 5_000, 1.0, 'ns'),
+        Row('S2', 'call, one at a time / socketpair', ('call/1', 'wall'), ('ping/1', 'wall'), None, 'ns', is_bar=False),
+        Row('S2', 'submit and wait / socketpair', ('call/wait', 'wall'), ('ping/1', 'wall'), None, 'ns', is_bar=False),
+        Row('S2', 'call, pipelined / socketpair by 16', ('call/many', 'wall'), ('ping/16', 'wall'), None, 'ns',
+            is_bar=False),
+    ]
+    table = Table('Calls in worker processes, per call',
+                  [WALL, CPU, ('of that workers', 'children'), ('1/s', 'per_s')], lines)
+    return measures, [table], rows
+
+
+def commands_measures():
+    peers = {'osiiso': 'libosiiso', 'xargs': 'xargs -P2 -n1', 'gsubprocess': 'GSubprocess, 2 at a time'}
+    measures = {f'command/{peer}': Measure(f'command-{peer}', n=2_000, workers=2, quick={'n': 50}) for peer in peers}
+    us = 0.001
+    table = Table('/bin/true, 2 at a time, per command',
+                  [('wall us', 'wall', us), ('cpu us', 'cpu', us), ('of that children', 'children', us), ('1/s', 'per_s')],
+                  [('commands', label, f'command/{peer}') for peer, label in peers.items()])
+    rows = [Row('S3', f'command / {peers[peer]}', ('command/osiiso', 'wall'), (f'command/{peer}', 'wall'), 1.0, 'us',
+                factor=0.001, is_bar=False) for peer in ('xargs', 'gsubprocess')]
+    return measures, [table], rows
+
+
+def replacements_measures():
+    quick = {'trials': 3}
+    measures = {
+        'worker/start': Measure('process-start', workers=1, trials=50, quick=quick),
+        'worker/kill': Measure('process-kill', workers=1, trials=100, quick=quick),
+        'worker/cancel': Measure('process-cancel', workers=1, trials=20, quick={'trials': 2}),
+    }
+    ms, lines, rows = 1e-6, [], []
+    for key, name, label in (('worker/kill', 'replaced', 'killed, to first answer of the next'),
+                             ('worker/cancel', 'replaced', 'cancelled and deaf, the same'),
+                             ('worker/cancel', 'gone', 'cancelled and deaf, end beyond grace')):
+        rows.append(Row('S4', f'{label} / 50 ms', (key, f'{name}_p50'), 50, 1.0, 'ms', factor=ms))
+        rows.append(Row('S4', f'{label}, slowest', (key, f'{name}_max'), 50, 1.0, 'ms', factor=ms, is_bar=False,
+                        calm=True))
+    columns = {'worker/start': 'no worker yet', 'worker/kill': 'killed', 'worker/cancel': 'cancelled and deaf'}
+    for key, label in columns.items():
+        lines.append(('1 worker', label, key))
+    table = Table('Until a worker has answered', [
+        (f'{header} {suffix} ms', f'{name}_{suffix}', ms)
+        for header, name in (('start', 'start'), ('replaced', 'replaced'), ('gone after grace', 'gone'))
+        for suffix in ('p50', 'max')], lines)
+    return measures, [table], rows
+
+
+def storm_measures():
+    measures = {f'storm/{retries}': Measure('process-storm', n=10_000, workers=2, retries=retries, quick={'n': 300})
+                for retries in (0, 50)}
+    table = Table('Tasks of 150 us, while workers are killed',
+                  [(name, name) for name in ('tasks', 'kills', 'attempts', 'failed')] + [('wall us', 'wall', 0.001)],
+                  [('2 workers', 'no retries', 'storm/0'), ('2 workers', '50 retries', 'storm/50')])
+    rows = [
+        Row('S5', 'tasks that did not end once', ('storm/0', 'not_once'), 1, 0),
+        Row('S5', 'tasks that ran more than their attempts', ('storm/0', 'again'), 1, 0),
+        Row('S5', 'failed tasks that no killed worker was in', ('storm/0', 'strangers'), 1, 0),
+        Row('S5', 'with retries: tasks that did not end once', ('storm/50', 'not_once'), 1, 0),
+        Row('S5', 'with retries: more runs than attempts', ('storm/50', 'again'), 1, 0),
+        Row('S5', 'with retries: more attempts than kills', ('storm/50', 'unpaid'), 1, 0),
+        Row('S5', 'with retries: tasks that failed', ('storm/50', 'failed'), 1, 0),
+    ]
+    return measures, [table], rows
+
+
+def subprocess_family():
+    measures, tables, rows = {}, [], []
+    for part in (calls_measures(), commands_measures(), replacements_measures(), storm_measures()):
+        measures.update(part[0])
+        tables += part[1]
+        rows += part[2]
+    return Family('subprocess', measures, tables, rows)
+
+
 FAMILIES = [threads_family(), work_family(), handles_family(), latency_family(), memory_family(), backlog_family(),
-            main_context_family()]
+            main_context_family(), subprocess_family()]
 
 
 def rows(chosen):
