@@ -32,7 +32,8 @@ list (void)
 {
   for (guint i = 0; i < G_N_ELEMENTS (families); i++)
     for (const BenchContestant *c = families[i]; c->name != NULL; c++)
-      printf ("%s\n", c->name);
+      if (c->is_there == NULL || c->is_there ())
+        printf ("%s\n", c->name);
 }
 
 static void

@@ -17,7 +17,10 @@
 #define MODULE   "osiiso-bench-functions:"
 #define ARGS     g_variant_new ("(ii)", 20, 22)
 #define GRACE    0.1
+/* With an argument, as xargs gives it one: then it looks for its translations, which
+ * takes as long as all the rest. */
 #define COMMAND  "/bin/true"
+#define ARGUMENT "1"
 
 static OsiisoQueue *
 queue_new (const BenchParams *params)
@@ -221,7 +224,7 @@ ping_socketpair (const BenchParams *params)
 static void
 command_osiiso (const BenchParams *params)
 {
-  const char *argv[] = { COMMAND, NULL };
+  const char *argv[] = { COMMAND, ARGUMENT, NULL };
   OsiisoQueue *queue = queue_new (params);
   g_autoptr (OsiisoCommand) command = osiiso_command_new (argv);
   BenchStretch stretch;
@@ -234,10 +237,12 @@ command_osiiso (const BenchParams *params)
   end_many (&stretch, params->n, queue);
 }
 
+/* By a program that reads one input for each command. */
 static void
-command_xargs (const BenchParams *params)
+run_line (const BenchParams *params,
+          const char        *program)
 {
-  g_autofree char *line = g_strdup_printf ("seq %" G_GUINT64_FORMAT " | xargs -P%u -n1 " COMMAND, params->n, params->workers);
+  g_autofree char *line = g_strdup_printf ("seq %" G_GUINT64_FORMAT " | %s " COMMAND, params->n, program);
   const char *argv[] = { "/bin/sh", "-c", line, NULL };
   GError *error = NULL;
   BenchStretch stretch;
@@ -246,8 +251,48 @@ command_xargs (const BenchParams *params)
   bench_begin (&stretch);
   g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, &error);
   bench_check (error);
-  bench_assert_equal ("status of xargs", status, 0);
+  bench_assert_equal ("status", status, 0);
   end_many (&stretch, params->n, NULL);
+}
+
+static void
+command_xargs (const BenchParams *params)
+{
+  g_autofree char *program = g_strdup_printf ("xargs -P%u -n1", params->workers);
+
+  run_line (params, program);
+}
+
+static void
+command_parallel (const BenchParams *params)
+{
+  g_autofree char *program = g_strdup_printf ("parallel --will-cite -j%u", params->workers);
+
+  run_line (params, program);
+}
+
+static gboolean
+has_parallel (void)
+{
+  g_autofree char *path = g_find_program_in_path ("parallel");
+
+  return path != NULL;
+}
+
+/* The command line of this project, if it was built. */
+static void
+command_run (const BenchParams *params)
+{
+  g_autofree char *quoted = g_shell_quote (g_getenv ("OSIISO_BENCH_TOOL"));
+  g_autofree char *program = g_strdup_printf ("%s run -j%u", quoted, params->workers);
+
+  run_line (params, program);
+}
+
+static gboolean
+has_tool (void)
+{
+  return g_getenv ("OSIISO_BENCH_TOOL") != NULL;
 }
 
 typedef struct
@@ -283,7 +328,7 @@ spawn_next (Spawner *self)
     return;
   self->n_left--;
   self->n_running++;
-  process = g_subprocess_new (G_SUBPROCESS_FLAGS_NONE, &error, COMMAND, NULL);
+  process = g_subprocess_new (G_SUBPROCESS_FLAGS_NONE, &error, COMMAND, ARGUMENT, NULL);
   bench_check (error);
   g_subprocess_wait_check_async (process, NULL, on_exited, self);
 }
@@ -389,7 +434,9 @@ const BenchContestant bench_subprocess[] = {
   { "process-call-wait", call_wait_osiiso },
   { "process-ping", ping_socketpair },
   { "command-osiiso", command_osiiso },
+  { "command-run", command_run, has_tool },
   { "command-xargs", command_xargs },
+  { "command-parallel", command_parallel, has_parallel },
   { "command-gsubprocess", command_gsubprocess },
   { "process-start", start_osiiso },
   { "process-kill", kill_osiiso },

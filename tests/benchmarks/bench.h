@@ -29,6 +29,7 @@ typedef struct
 {
   const char *name;
   void (*run) (const BenchParams *params);
+  gboolean (*is_there) (void); /* NULL: always */
 } BenchContestant;
 
 /* Each ends with an entry without a name. */

@@ -344,14 +344,20 @@ def calls_measures():
 
 
 def commands_measures():
-    peers = {'osiiso': 'libosiiso', 'xargs': 'xargs -P2 -n1', 'gsubprocess': 'GSubprocess, 2 at a time'}
-    measures = {f'command/{peer}': Measure(f'command-{peer}', n=2_000, workers=2, quick={'n': 50}) for peer in peers}
+    peers = {'osiiso': 'libosiiso', 'gsubprocess': 'GSubprocess, 2 at a time', 'run': 'osiiso run -j2',
+             'xargs': 'xargs -P2 -n1', 'parallel': 'parallel -j2'}
+    measures = {f'command/{peer}': Measure(f'command-{peer}', n=500 if peer == 'parallel' else 5_000, workers=2,
+                                           optional=peer in ('run', 'parallel'), quick={'n': 50}) for peer in peers}
     us = 0.001
     table = Table('/bin/true, 2 at a time, per command',
                   [('wall us', 'wall', us), ('cpu us', 'cpu', us), ('of that children', 'children', us), ('1/s', 'per_s')],
                   [('commands', label, f'command/{peer}') for peer, label in peers.items()])
-    rows = [Row('S3', f'command / {peers[peer]}', ('command/osiiso', 'wall'), (f'command/{peer}', 'wall'), 1.0, 'us',
-                factor=0.001, is_bar=False) for peer in ('xargs', 'gsubprocess')]
+    rows = [Row('S3', f'{label} / {peers[peer]}', (f'command/{ours}', 'wall'), (f'command/{peer}', 'wall'), 1.0, 'us',
+                factor=0.001, is_bar=is_bar)
+            for ours, label, peer, is_bar in (('run', 'osiiso run', 'xargs', True),
+                                              ('run', 'osiiso run', 'parallel', False),
+                                              ('osiiso', 'command', 'xargs', False),
+                                              ('osiiso', 'command', 'gsubprocess', False))]
     return measures, [table], rows
 
 

@@ -67,6 +67,7 @@ def run_round(runner, chosen, number, arguments):
     for family in chosen:
         for key, measure in family.measures(arguments.quick):
             if measure.optional and not runner.has(measure.contestant):
+                skipped.add(key)
                 continue
             note(f'round {number + 1} of {arguments.rounds}: {key}')
             if measure.bytes_needed > machine.available_memory() * 0.8:
