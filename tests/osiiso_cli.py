@@ -16,7 +16,7 @@ import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1])
 # Far more than anything here takes, also under a sanitizer on a busy machine.
-TIMEOUT = 120
+TIMEOUT = 60
 
 tests = []
 scratch = os.path.realpath(tempfile.mkdtemp(prefix="test-osiiso-"))
@@ -76,10 +76,8 @@ def finish(process, data=None):
     """The exit status and the two outputs; never leaves the process behind."""
     try:
         out, err = process.communicate(data, timeout=TIMEOUT)
-    except subprocess.TimeoutExpired:
+    finally:
         process.kill()
-        process.communicate()
-        raise
     decode = lambda text: (text or b"").decode("utf-8", "surrogateescape")
     return process.returncode, decode(out), decode(err)
 
@@ -186,14 +184,20 @@ class Terminal:
         return lines + [line]
 
 
+def too_long(number, frame):
+    raise TimeoutError("the test does not end")
+
+
 def main():
     failed = 0
     # A shell that runs tests in the background lets its children ignore these.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGALRM, too_long)
     try:
         print("1..%d" % len(tests))
         for number, function in enumerate(tests, 1):
             name = function.__name__.replace("_", " ")
+            signal.alarm(TIMEOUT)
             try:
                 function()
                 print("ok %d - %s" % (number, name))
