@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 
-from osiiso_cli import (contains, equal, environment, main, osiiso, path, popen, finish, read, test)
+from osiiso_cli import (PROGRAM, contains, environment, equal, finish, main, osiiso, path, popen, read, test)
 
 TOOLS = sys.argv[2]
 MODULE = "osiiso-test-worker-functions"
@@ -42,7 +42,7 @@ def several_strings():
 @test
 def a_type():
     equal(call("-k", "-t", "(ii)", MODULE + ":add", ":::", "(1, 2)", "(3, -4)")[0], "3\n-1\n")
-    equal(call("-k", "--type=ay", MODULE + ":echo", ":::", "\udcff")[0], "[byte 0xff, 0x00]\n")
+    equal(call("-k", "--type=ay", MODULE + ":echo", ":::", "\udcff")[0], "b'\\377'\n")
 
 
 @test
@@ -151,7 +151,7 @@ def a_backend_that_is_broken():
     with open(os.path.join(folder, "libosiiso-backend-broken.so"), "w") as f:
         f.write("no library\n")
     env = dict(environment(), OSIISO_BACKEND_PATH=folder + ":" + os.environ["OSIISO_BACKEND_PATH"])
-    result = subprocess.run([sys.argv[1], "backends"], env=env, capture_output=True, text=True, timeout=60)
+    result = subprocess.run([PROGRAM, "backends"], env=env, capture_output=True, text=True, timeout=60)
     equal(result.returncode, 1)
     contains(result.stdout, "broken")
     contains(result.stdout, "subprocess")
@@ -205,7 +205,7 @@ def complete(*words):
     """What bash would offer for the last word."""
     script = ("source %s; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); compopt () { :; }; _osiiso; "
               "printf '%%s\\n' \"${COMPREPLY[@]}\"" % os.path.join(TOOLS, "completion", "osiiso.bash"))
-    env = dict(environment(), PATH=os.path.dirname(sys.argv[1]) + ":/usr/bin:/bin")
+    env = dict(environment(), PATH=os.path.dirname(PROGRAM) + ":/usr/bin:/bin")
     result = subprocess.run(["bash", "-c", script, "bash", *words], env=env, capture_output=True, text=True,
                             timeout=60, check=True)
     equal(result.stderr, "")

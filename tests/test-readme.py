@@ -6,11 +6,14 @@ Usage: test-readme.py SOURCE_ROOT [LANGUAGE=PROGRAM...]
 
 The programs that the README shows are run as well, for the languages that are
 given: PROGRAM is the built program for c and vala, the interpreter for the rest.
+For the language console it is the command line, and what it prints is compared.
 """
+import os
 import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 EXAMPLES = {
     'c': 'examples/hello.c',
@@ -63,6 +66,22 @@ def check_run(root, language, program):
     assert result.stdout == EXPECTED, f'the output is {result.stdout!r}'
 
 
+def check_console(readme, program):
+    """Each line with a $ is a command, what follows is what it prints."""
+    content = ''.join(text for name, text in blocks(readme) if name == 'console')
+    pieces = re.findall(r'^\$ (.*)\n((?:(?!\$ ).*\n)*)', content, re.MULTILINE)
+    assert len(pieces) > 3, f'only {len(pieces)} commands were found'
+    folder = os.path.dirname(os.path.abspath(program))
+    environment = dict(os.environ, PATH=f'{folder}:/usr/bin:/bin', LC_ALL='C.UTF-8')
+    with tempfile.TemporaryDirectory() as scratch:
+        for command, expected in pieces:
+            result = subprocess.run(['bash', '-c', command], cwd=scratch, env=environment,
+                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, timeout=60, check=False,
+                                    encoding='utf-8')
+            assert result.stdout == expected, f'“{command}” prints {result.stdout!r}'
+
+
 def check_links(root, name):
     text = (root / name).read_text(encoding='utf-8')
     for target in LINK.findall(text):
@@ -87,8 +106,11 @@ def main():
     cases = [('commands', check_commands, (root, readme))]
     cases += [(f'example/{language}', check_example, (root, readme, language, path))
               for language, path in EXAMPLES.items()]
+    programs = dict(argument.split('=', 1) for argument in sys.argv[2:])
+    if 'console' in programs:
+        cases += [('console', check_console, (readme, programs.pop('console')))]
     cases += [(f'run/{language}', check_run, (root, language, program))
-              for language, program in (argument.split('=', 1) for argument in sys.argv[2:])]
+              for language, program in programs.items()]
     cases += [(f'links/{name}', check_links, (root, name))
               for name in ('README.md',) + OTHER_FILES]
     cases += [('paths', check_paths, (root, readme))]
