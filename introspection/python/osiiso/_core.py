@@ -47,7 +47,6 @@ token_failed = _function('osiiso_queue_token_failed', ctypes.c_int, ctypes.c_voi
 tokens_done = _function('osiiso_queue_tokens_done', ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 exchange_tokens = _function('osiiso_queue_exchange_tokens', ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p,
                             ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint)
-byref = ctypes.byref
 exchange_token = _function('osiiso_queue_exchange_token', ctypes.c_int, *[ctypes.c_void_p] * 5)
 
 ERROR_DOMAIN: int = GLib.quark_from_string('osiiso-python')

@@ -2,7 +2,6 @@
 """The queue that runs coroutines on the caller's event loop."""
 from __future__ import annotations
 
-import array
 import asyncio
 import ctypes
 import inspect
@@ -14,7 +13,7 @@ import types
 import weakref
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,7 +22,7 @@ from ._core import Gio, GLib, Osiiso
 from .base import FAIL_POLICIES, BaseQueue, _choose
 from .exceptions import ClosedError
 from .group import TaskGroup, as_completed
-from .handle import Keywords, TaskHandle
+from .handle import Call, TaskHandle
 from .options import TaskOptions
 from .result import RunSummary, Status
 
@@ -93,13 +92,37 @@ def _drive(context: Context, coro: Any, yielded: Any) -> Generator[Any, Any, Any
                 return stop.value
 
 
-def _call(fn: Any, args: tuple[Any, ...] | Keywords) -> Any:
-    return fn(**args) if isinstance(args, Keywords) else fn(*args)
-
-
-def _call_in_thread(fn: Any, args: tuple[Any, ...] | Keywords) -> Any:
+async def _run_in_context(fn: Any, call: Call) -> Any:
+    """Calls a function in a context that is not the runner's."""
+    context = call.new_context()
+    if inspect.iscoroutinefunction(fn):
+        coro = context.run(fn, *call.args, **call.kwargs)
+    else:
+        coro = context.run(_call_other, fn, *call.args, **call.kwargs)
     try:
-        return _call(fn, args)
+        yielded = context.run(coro.send, None)
+    except StopIteration as stop:
+        return stop.value
+    return await _drive(context, coro, yielded)
+
+
+async def _call_other(fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+    """What is not a coroutine function: an awaitable, or something for a thread."""
+    if inspect.isawaitable(fn):
+        return await fn
+    called = fn
+    while isinstance(called, partial):
+        called = called.func
+    if inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(getattr(called, '__call__', None)):
+        value = fn(*args, **kwargs)
+    else:
+        value = await asyncio.to_thread(_call_in_thread, fn, *args, **kwargs)
+    return await value if inspect.isawaitable(value) else value
+
+
+def _call_in_thread(fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return fn(*args, **kwargs)
     except StopIteration as error:
         # A future cannot take it, and whoever waits for that would never hear of it.
         raise RuntimeError('the task raised StopIteration') from error
@@ -117,16 +140,16 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         self._thread = 0
         self._rung = False
         self._taken: deque[_Taken] = deque()        # not begun yet
-        self._done_numbers = array.array('Q')       # of successes that are not reported yet
-        self._done_handles: list[tuple[TaskHandle, Any]] = []
-        self._n_accepted = ctypes.c_size_t()
+        # What goes into the core and comes out of it.
+        self._done = (ctypes.c_uint64 * 2)()
         self._buffer = (ctypes.c_uint64 * (3 * _MAX_TAKEN))()
-        self._flushing = False
-        self._spawning = False
+        self._accepted = ctypes.c_size_t()
+        self._done_at, self._buffer_at, self._accepted_at = (
+            ctypes.c_void_p(ctypes.addressof(place)) for place in (self._done, self._buffer, self._accepted))
         self._runners: dict[asyncio.Task[Any], _Taken | None] = {}  # with the task that each waits in
-        self._idle = 0                              # of them, those that are about to look for work
+        self._idle: set[asyncio.Task[Any]] = set()  # of them, those that are about to look for work
         self._interrupted: dict[int, int] = {}      # attempts that were ended from outside
-        self._current: TaskHandle | None = None     # whose function was entered last
+        self._current: _Taken | None = None         # whose function was entered last
         self._ending = False                        # nothing more is begun on this loop
         super().__init__(**options)
 
@@ -278,8 +301,8 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             if at is not None:
                 self._cancel_handle(at[0])
         self._runners.clear()
-        self._idle = 0
-        self._rung = self._spawning = self._flushing = False
+        self._idle.clear()
+        self._rung = False
         self._interrupted.clear()
         self._loop = loop
         self._thread = threading.get_ident()
@@ -321,7 +344,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         if task not in self._runners:
             return None
         at = self._runners[task]
-        return self._current if at is None else at[0]
+        return None if at is None else at[0]
 
     def _workers_changed(self) -> None:
         core = getattr(self, '_queue', None)
@@ -389,31 +412,37 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             self._rung = False
 
     def _pump(self) -> None:
+        """Takes what may begin now, and has a runner for each, unless one is about to look."""
         self._rung = False
-        self._exchange()
-        self._spawn()
-
-    def _spawn(self) -> None:
-        """A runner for each task that was taken, unless one is about to look."""
-        self._spawning = False
         loop = self._loop
+        limit = min(self._n_workers - len(self._taken), _MAX_TAKEN)
         if self._ending or loop is None:
             return
-        for _ in range(len(self._taken) - self._idle):
-            runner = loop.create_task(self._run_tasks(), name='osiiso-worker')
+        if limit > 0:
+            n = _core.exchange_tokens(self._pointer, None, 0, self._accepted_at, self._buffer_at, limit)
+            found = iter(self._buffer[:n])
+            for token, task_id, attempt in zip(found, found, found):
+                handle = self._table.get(token)
+                if handle is not None:
+                    self._taken.append((handle, task_id, attempt))
+        for _ in range(len(self._taken) - len(self._idle)):
+            # In a context where nothing is set, so that tasks cannot tell which one they are in.
+            runner: asyncio.Task[None] = Context().run(self._new_runner, loop)
             # The loop itself would let go of it.
             self._runners[runner] = None
-            self._idle += 1
+            self._idle.add(runner)
             runner.add_done_callback(self._runner_ended)
+
+    def _new_runner(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        return loop.create_task(self._run_tasks(), name='osiiso-worker')
 
     def _runner_ended(self, runner: asyncio.Task[None]) -> None:
         if runner not in self._runners:
             # It came to its end by itself, or belongs to a loop that is gone.
             return
         at = self._runners.pop(runner)
-        if at is None:
-            self._idle -= 1
-        else:
+        self._idle.discard(runner)
+        if at is not None:
             self._cancel_handle(at[0])
         if not runner.cancelled() and (error := runner.exception()) is not None:
             log.error('a worker ended by %r', error, exc_info=error)
@@ -422,161 +451,133 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         else:
             self._ring()
 
-    def _exchange(self) -> None:
-        """Reports the successes since the last time, and takes what may begin now."""
-        numbers = self._done_numbers
-        length = len(numbers)
-        limit = 0 if self._ending else min(self._n_workers - len(self._taken), _MAX_TAKEN)
-        if limit <= 0 and not length:
-            return
-        n = _core.exchange_tokens(self._pointer, numbers.buffer_info()[0], length, _core.byref(self._n_accepted),
-                                  self._buffer, max(limit, 0))
-        if n:
-            table = self._table
-            found = iter(self._buffer[:n])
-            for token, task_id, attempt in zip(found, found, found):
-                handle = table.get(token)
-                if handle is not None:
-                    self._taken.append((handle, task_id, attempt))
-        if length:
-            handles = self._done_handles
-            self._done_numbers = array.array('Q')
-            self._done_handles = []
-            n_accepted = self._n_accepted.value
-            if n_accepted < len(handles):
-                self._settle_some(numbers, handles, n_accepted)
-            else:
-                self._settle_successes(handles, time.perf_counter())
-
-    def _settle_some(self, numbers: array.array[int], handles: list[tuple[TaskHandle, Any]], n: int) -> None:
-        """The same, where a task was over already and not all of the reports count."""
-        at = 0
-        while True:
-            self._settle_successes(handles[at:at + n], time.perf_counter())
-            at += n + 1
-            if at >= len(handles):
-                return
-            n = _core.tokens_done(self._pointer, numbers.buffer_info()[0] + 16 * at, len(numbers) - 2 * at)
-
-    def _flush(self) -> None:
-        """At the end of the loop's turn, for those that wait for what is done."""
-        self._flushing = False
-        if self._done_handles:
-            self._exchange()
-            if self._taken:
-                self._spawn()
-
     async def _run_tasks(self) -> None:
-        """One of the workers: begins what was taken until nothing is left.
-
-        While it is in ``_runners`` without a task it counts as idle; it leaves both
-        by itself only when there is nothing to do.
-        """
+        """One of the workers: goes on as long as there is a task for it."""
         me = asyncio.current_task()
         assert me is not None
+        self._idle.discard(me)
         taken = self._taken
+        table = self._table
+        pop = table.pop
+        append = self._results.append
         runners = self._runners
+        exchange = _core.exchange_tokens
+        pointer, accepted, done, buffer = self._pointer, self._accepted, self._done, self._buffer
+        done_at, buffer_at, accepted_at = self._done_at, self._buffer_at, self._accepted_at
         clock = time.perf_counter
         is_told = self._on_start is not None or self._on_retry is not None
-        until = clock() + _SLICE
+        is_quick = self._on_complete is None
         known, is_coroutine = None, False
-        while True:
-            if not taken:
-                self._idle -= 1
-                self._exchange()
-                if not taken:
-                    runners.pop(me, None)
-                    return
-                self._idle += 1
-                if len(taken) > self._idle and not self._spawning:
-                    # When this one waits for something; most likely it has done all by then.
-                    self._spawning = True
-                    assert self._loop is not None
-                    self._loop.call_soon(self._spawn)
-            now = clock()
-            if now > until:
+        now = clock()
+        until = now + _SLICE
+        more = 0
+        is_clean = True
+        while is_clean:
+            if more:
+                token, task_id, attempt = buffer[:3]
+                more = 0
+                handle = table.get(token)
+                if handle is None:
+                    # Cancelled between there and here.
+                    continue
+            elif now > until:
+                self._idle.add(me)
                 await asyncio.sleep(0)
-                until = clock() + _SLICE
+                self._idle.discard(me)
+                now = clock()
+                until = now + _SLICE
                 continue
-            taking = taken.popleft()
-            handle, task_id, attempt = taking
-            if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
-                continue
+            elif taken:
+                handle, task_id, attempt = taken.popleft()
+                if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
+                    continue
+            else:
+                more = 0 if self._ending else exchange(pointer, None, 0, accepted_at, buffer_at, 1)
+                if more:
+                    continue
+                runners.pop(me, None)
+                return
             handle._attempts = attempt
             if attempt == 1:
                 handle._started = now
             else:
                 handle._state = None
-            self._current = handle
             if is_told:
                 self._begin_attempt(handle, task_id, attempt)
+            call = handle._call
+            if call is None:
+                # Cancelled by the hook.
+                continue
+            fn = handle._fn
+            taking = runners[me] = self._current = handle, task_id, attempt
             try:
-                call = handle._call
-                if call is None:
-                    # Cancelled by the hook.
-                    continue
-                args, context = call
-                context = context.copy()
-                fn = handle._fn
                 if fn is not known:
                     known, is_coroutine = fn, inspect.iscoroutinefunction(fn)
-                if is_coroutine:
-                    coro = context.run(fn, *args) if type(args) is tuple else context.run(fn, **args)
+                if type(call) is not tuple:
+                    value = await _run_in_context(fn, call)  # type: ignore[arg-type]
+                elif is_coroutine:
+                    value = await fn(*call)
                 else:
-                    coro = self._call_other(fn, args)
-                try:
-                    yielded = context.run(coro.send, None)
-                except StopIteration as stop:
-                    value = stop.value
-                else:
-                    self._idle -= 1
-                    runners[me] = taking
-                    try:
-                        value = await _drive(context, coro, yielded)
-                    finally:
-                        if runners.get(me) is not taking:
-                            # The queue works on another loop now.
-                            return
-                        if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
-                            me.uncancel()
-                        elif me.cancelling():
-                            # The loop ends, or somebody ended this worker; see _runner_ended().
-                            raise asyncio.CancelledError
-                        runners[me] = None
-                        self._idle += 1
-                        until = clock() + _SLICE
-            except asyncio.CancelledError:
-                if me.cancelling():
-                    raise
-                # The task has cancelled itself, or it was cancelled.
-                self._cancel_handle(handle)
+                    value = await _call_other(fn, *call)
             except GeneratorExit:
                 # This worker is thrown away.
                 raise
             except BaseException as error:
-                self._attempt_failed(handle, task_id, attempt, error)
+                if not self._is_still_mine(me, taking):
+                    return
+                if not isinstance(error, asyncio.CancelledError):
+                    self._attempt_failed(handle, task_id, attempt, error)
+                elif me.cancelling():
+                    # The loop ends, or somebody ended this worker; see _runner_ended().
+                    raise
+                else:
+                    # The task has cancelled itself, or it was cancelled.
+                    self._cancel_handle(handle)
+                now = clock()
+                until = now + _SLICE
+                # The next one must not find what this one has left.
+                is_clean = not copy_context()
             else:
-                self._done_numbers.append(task_id)
-                self._done_numbers.append(attempt)
-                self._done_handles.append((handle, value))
-                if not self._flushing:
-                    self._flushing = True
-                    assert self._loop is not None
-                    self._loop.call_soon(self._flush)
+                if not self._is_still_mine(me, taking):
+                    return
+                if me.cancelling():
+                    raise asyncio.CancelledError
+                now = clock()
+                if self._current is not taking:
+                    # Others had their turn.
+                    until = now + _SLICE
+                is_clean = not copy_context()
+                done[0] = task_id
+                done[1] = attempt
+                more = exchange(pointer, done_at, 2, accepted_at, buffer_at,
+                                0 if now > until or taken or self._ending or not is_clean else 1)
+                if accepted.value and pop(handle._token, None) is not None:
+                    # As _settle_success() does.
+                    handle._value = value
+                    handle._finished = now
+                    handle._final = 'succeeded'
+                    handle._call = None
+                    if is_quick and handle._listeners is None:
+                        append(handle)
+                    else:
+                        # Others may begin something meanwhile.
+                        token, task_id, attempt = buffer[:3]
+                        self._tell_success(handle)
+                        buffer[0], buffer[1], buffer[2] = token, task_id, attempt
                 value = None
+            runners[me] = None
+        # Another one takes its place.
+        runners.pop(me, None)
+        self._ring()
 
-    async def _call_other(self, fn: Any, args: Any) -> Any:
-        """What is not a coroutine function: an awaitable, or something for a thread."""
-        if inspect.isawaitable(fn):
-            return await fn
-        called = fn
-        while isinstance(called, partial):
-            called = called.func
-        if inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(getattr(called, '__call__', None)):
-            value = _call(fn, args)
-        else:
-            value = await asyncio.to_thread(_call_in_thread, fn, args)
-        return await value if inspect.isawaitable(value) else value
+    def _is_still_mine(self, runner: asyncio.Task[Any], taking: _Taken) -> bool:
+        """Whether that runner goes on, now that it comes back from a task."""
+        if self._runners.get(runner) is not taking:
+            # The queue works on another loop now.
+            return False
+        if self._interrupted and self._interrupted.pop(taking[1], None) == taking[2]:
+            runner.uncancel()
+        return True
 
     # Ends that come from elsewhere.
 

@@ -19,7 +19,7 @@ from . import _core
 from ._core import GLib, Osiiso
 from .bound import BoundTask
 from .exceptions import ClosedError, OsiisoError, QueueFullError
-from .handle import BaseHandle, Keywords
+from .handle import BaseHandle, Call
 from .options import DEFAULT_OPTIONS, TaskOptions, merge_options
 from .result import RunSummary, Status, TaskResult
 
@@ -188,7 +188,8 @@ class BaseQueue(Generic[H, G]):
         handle = handle_class.__new__(handle_class)
         handle._queue = self
         handle._fn = fn
-        handle._call = args, copy_context()
+        context = copy_context()
+        handle._call = Call(args, {}, context) if context else args
         handle._options = options
         handle._created = time.perf_counter()
         self._admit(handle)
@@ -296,7 +297,7 @@ class BaseQueue(Generic[H, G]):
     def _handles_for(self, fn: Callable[..., Any], iterable: Iterable[Any], options: TaskOptions) -> list[H]:
         handle_class = self._handle_class
         now = time.perf_counter()
-        context = copy_context()
+        context = copy_context() or None
         handles: list[H] = []
         append = handles.append
         new = handle_class.__new__
@@ -307,13 +308,15 @@ class BaseQueue(Generic[H, G]):
             handle._fn = fn
             kind = type(element)
             if kind is tuple:
-                handle._call = element, context
+                handle._call = element
             elif kind is str or kind is int or not isinstance(element, (tuple, Mapping)):
-                handle._call = (element,), context
+                handle._call = (element,)
             elif isinstance(element, tuple):
-                handle._call = tuple(element), context
+                handle._call = tuple(element)
             else:
-                handle._call = Keywords(element), context
+                handle._call = Call((), dict(element), context)
+            if context is not None and type(handle._call) is tuple:
+                handle._call = Call(handle._call, {}, context)
             handle._options = options
             handle._created = now
             append(handle)
@@ -327,7 +330,8 @@ class BaseQueue(Generic[H, G]):
             if not isinstance(entry, tuple) or not entry or not (callable(entry[0]) or inspect.isawaitable(entry[0])):
                 raise TypeError('each group entry must be a tuple of (callable, *args)')
             self._check_callable(entry[0], options)
-            handles.append(self._handle_class(self, entry[0], entry[1:], options, now, context))
+            args = tuple(entry[1:])
+            handles.append(self._handle_class(self, entry[0], Call(args, {}, context) if context else args, options, now))
         return handles
 
     def _submit_all(self, handles: list[H]) -> list[H]:
@@ -530,28 +534,21 @@ class BaseQueue(Generic[H, G]):
         handle._finish(final, value, error, message, time.perf_counter())
         self._settled_one(handle)
 
-    def _settle_successes(self, handles: Iterable[tuple[H, Any]], when: float) -> None:
-        """The same for what most tasks come to."""
-        pop = self._table.pop
-        append = self._results.append
-        is_quick = self._on_complete is None
-        for handle, value in handles:
-            if pop(handle._token, None) is None:
-                continue
-            handle._value = value
-            handle._finished = when
-            handle._final = 'succeeded'
-            # Neither the arguments nor the context are needed any more.
-            handle._call = None
-            if handle._listeners is not None:
-                handle._tell()
-            if is_quick:
-                append(handle)
-            else:
-                self._settled_one(handle)
-        if self._n_waiting:
-            with self._settled:
-                self._settled.notify_all()
+    def _settle_success(self, handle: H, value: Any, when: float) -> None:
+        """The same for what most tasks come to, when the core has accepted it."""
+        if self._table.pop(handle._token, None) is None:
+            return
+        handle._value = value
+        handle._finished = when
+        handle._final = 'succeeded'
+        # Neither the arguments nor the context are needed any more.
+        handle._call = None
+        self._tell_success(handle)
+
+    def _tell_success(self, handle: H) -> None:
+        if handle._listeners is not None:
+            handle._tell()
+        self._settled_one(handle)
 
     def _settled_one(self, handle: H) -> None:
         if self._on_complete is None:

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextvars import Context
 from typing import Any
 
@@ -45,8 +45,26 @@ def name_of(fn: Any) -> str:
     return str(name) if name is not None else type(fn).__name__
 
 
-class Keywords(dict[str, Any]):
-    """Keyword arguments, in place of positional ones."""
+class Call:
+    """How to call a function, when there is more to it than arguments.
+
+    Without a context it is to be called in an empty one.
+    """
+
+    __slots__ = ('args', 'kwargs', 'context')
+
+    def __init__(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], context: Context | None) -> None:
+        self.args = args
+        self.kwargs = kwargs
+        self.context = context
+
+    def new_context(self) -> Context:
+        """What a call of its own gets."""
+        return self.context.copy() if self.context is not None else Context()
+
+    def run(self, fn: Callable[..., Any]) -> Any:
+        return self.new_context().run(fn, *self.args, **self.kwargs)
+
 
 
 class _Listeners:
@@ -71,8 +89,8 @@ class BaseHandle:
 
     _token: int = 0
     _task: int = 0                       # the core's number of it
-    # The arguments, a tuple or Keywords, and the context; nothing when the task is over.
-    _call: tuple[Any, Context] | None = None
+    # The arguments, or more than that; None when the task is over.
+    _call: tuple[Any, ...] | Call | None = None
     _state: Status | None = None         # when it is not what _attempts says
     _final: Status | None = None         # written last
     _attempts: int = 0
@@ -88,11 +106,11 @@ class BaseHandle:
     _id: str | None = None
     _scheduled_for: float | None = None
 
-    def __init__(self, queue: Any, fn: Any, args: tuple[Any, ...] | Keywords, options: TaskOptions,
-                 created: float, context: Context) -> None:
+    def __init__(self, queue: Any, fn: Any, call: tuple[Any, ...] | Call, options: TaskOptions,
+                 created: float) -> None:
         self._queue = queue
         self._fn = fn
-        self._call = args, context
+        self._call = call
         self._options = options
         self._created = created
 

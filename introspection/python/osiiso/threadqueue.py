@@ -9,6 +9,7 @@ import time
 import types
 import weakref
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ class _Local(threading.local):
     """What a thread knows of the queue that it works for."""
 
     state: int | None = None            # of the interpreter, once the thread is pinned
+    is_clean: bool = True               # no context variable is set in it
     exchange: _core.Exchange | None = None
     current: list[SyncTaskHandle | None] = [None]  # whose function it is in; never this list itself
 
@@ -128,6 +130,7 @@ class ThreadQueue(SyncQueue):
         pop = table.pop
         append = self._results.append
         is_quick = self._on_complete is None
+        is_clean = local.is_clean
         now = clock()
         more = 1
         while more:
@@ -145,12 +148,20 @@ class ThreadQueue(SyncQueue):
                 if is_told:
                     self._begin_attempt(handle, task_id, attempt)
                 try:
-                    args, context = handle._call  # type: ignore[misc] # or it was cancelled, and nobody cares
-                    if type(args) is tuple:
-                        value = context.copy().run(handle._fn, *args)
+                    way = handle._call
+                    if type(way) is not tuple:
+                        # Or it was cancelled, and nobody cares what comes of it.
+                        value = way.run(handle._fn)  # type: ignore[union-attr]
+                    elif is_clean:
+                        value = handle._fn(*way)
+                        # The next one must not find what this one has left.
+                        if copy_context():
+                            is_clean = local.is_clean = False
                     else:
-                        value = context.copy().run(handle._fn, **args)
+                        value = Context().run(handle._fn, *way)
                 except BaseException as error:
+                    if copy_context():
+                        is_clean = local.is_clean = False
                     self._attempt_failed(handle, task_id, attempt, error)
                     more = call(*arguments)
                     now = clock()
@@ -158,7 +169,7 @@ class ThreadQueue(SyncQueue):
                     now = clock()
                     more = call(*arguments)
                     if accepted.value and pop(token, None) is not None:
-                        # As _settle_successes() does.
+                        # As _settle_success() does.
                         handle._value = value
                         handle._finished = now
                         handle._final = 'succeeded'
