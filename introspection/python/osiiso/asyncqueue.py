@@ -37,6 +37,9 @@ _MAX_TAKEN = 64
 # How long the tasks that do not wait for anything may keep the loop to themselves.
 _SLICE = 0.005
 
+# How a runner comes back from a task.
+_AS_USUAL, _INTERRUPTED, _GONE = range(3)
+
 _Taken = tuple[TaskHandle, int, int]  # with the core's number of the task, and of the attempt
 
 
@@ -523,22 +526,26 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
                 # This worker is thrown away.
                 raise
             except BaseException as error:
-                if not self._is_still_mine(me, taking):
+                back = self._come_back(me, taking)
+                if back == _GONE:
                     return
-                if not isinstance(error, asyncio.CancelledError):
+                if back == _INTERRUPTED:
+                    # The core was the first to know.
+                    pass
+                elif not isinstance(error, asyncio.CancelledError):
                     self._attempt_failed(handle, task_id, attempt, error)
                 elif me.cancelling():
                     # The loop ends, or somebody ended this worker; see _runner_ended().
                     raise
                 else:
-                    # The task has cancelled itself, or it was cancelled.
+                    # The task has cancelled itself.
                     self._cancel_handle(handle)
                 now = clock()
                 until = now + _SLICE
                 # The next one must not find what this one has left.
                 is_clean = not copy_context()
             else:
-                if not self._is_still_mine(me, taking):
+                if self._come_back(me, taking) == _GONE:
                     return
                 if me.cancelling():
                     raise asyncio.CancelledError
@@ -570,14 +577,15 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         runners.pop(me, None)
         self._ring()
 
-    def _is_still_mine(self, runner: asyncio.Task[Any], taking: _Taken) -> bool:
-        """Whether that runner goes on, now that it comes back from a task."""
+    def _come_back(self, runner: asyncio.Task[Any], taking: _Taken) -> int:
+        """How that runner comes back from a task."""
         if self._runners.get(runner) is not taking:
             # The queue works on another loop now.
-            return False
+            return _GONE
         if self._interrupted and self._interrupted.pop(taking[1], None) == taking[2]:
             runner.uncancel()
-        return True
+            return _INTERRUPTED
+        return _AS_USUAL
 
     # Ends that come from elsewhere.
 
