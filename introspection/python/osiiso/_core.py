@@ -10,6 +10,7 @@ lock of its own.
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -90,31 +91,36 @@ def keep_for_ever(something: object) -> None:
 # to run a main loop; but what a queue leaves there keeps that queue alive, and its
 # threads.
 _context = GLib.MainContext.new()
+# Whoever makes a queue has the context for himself; what is dispatched may make one.
+_context_lock = threading.RLock()
 
 
 def make_owned(make: Callable[..., T], *arguments: Any) -> T:
     """``make(*arguments)``, for queues that this package owns."""
-    context = _context
-    context.push_thread_default()
-    try:
-        return make(*arguments)
-    finally:
-        context.pop_thread_default()
+    with _context_lock:
+        context = _context
+        context.push_thread_default()
+        try:
+            return make(*arguments)
+        finally:
+            context.pop_thread_default()
 
 
 def dispatch() -> None:
-    """Does what queues have left to be done. Any thread."""
-    if _alive:
-        # When another thread is at it this is false.
-        while _context.iteration(False):
-            pass
+    """Does what queues have left to be done. Any thread, at any time."""
+    if _alive and _context_lock.acquire(blocking=False):
+        try:
+            while _context.iteration(False):
+                pass
+        finally:
+            _context_lock.release()
 
 
 def renew_context() -> None:
     """In a child process: somebody may have been using the context."""
-    global _context
+    global _context, _context_lock
     keep_for_ever(_context)
-    _context = GLib.MainContext.new()
+    _context, _context_lock = GLib.MainContext.new(), threading.RLock()
 
 
 _alive = True

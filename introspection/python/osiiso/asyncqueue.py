@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from . import _core
 from ._core import Gio, GLib, Osiiso
 from .base import FAIL_POLICIES, BaseQueue, _choose
-from .exceptions import ClosedError
+from .exceptions import ClosedError, QueueFullError
 from .group import TaskGroup, as_completed
 from .handle import Call, TaskHandle
 from .options import TaskOptions
@@ -338,6 +338,12 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
     def _check_outside(self, what: str) -> None:
         if self._in_own_task():
             raise RuntimeError(f'{what} in a task of the same queue would wait for itself')
+
+    def _submit_all(self, handles: list[TaskHandle]) -> list[TaskHandle]:
+        if self._size and self.active_count + self.pending_count + len(handles) > self._size:
+            self._check_usable()
+            raise QueueFullError(f'queue is full ({self._size} tasks outstanding)')
+        return super()._submit_all(handles)
 
     def _own_task(self) -> TaskHandle | None:
         try:
