@@ -138,7 +138,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
     _group_class = TaskGroup
     _max_workers = max(4, min(32, (os.cpu_count() or 1) * 4))
 
-    def __init__(self, **options: Any) -> None:
+    def _set_up(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._rung = False
@@ -154,7 +154,6 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         self._interrupted: dict[int, int] = {}      # attempts that were ended from outside
         self._current: _Taken | None = None         # whose function was entered last
         self._ending = False                        # nothing more is begun on this loop
-        super().__init__(**options)
 
     @staticmethod
     def as_completed(handles: Iterable[TaskHandle]) -> AsyncIterator[TaskHandle]:

@@ -123,6 +123,7 @@ class BaseQueue(Generic[H, G]):
         self._pid = os.getpid()               # 0 when that was another process
         self._hindered = False                # a submit has to look why
 
+        self._set_up()
         _core.dispatch()
         self._queue: Any = _core.make_owned(self._new_core, workers or 0)
         self._pointer = _core.pointer_to(self._queue)
@@ -157,6 +158,9 @@ class BaseQueue(Generic[H, G]):
         self._finalizer.atexit = False
 
     # For the subclasses to say.
+
+    def _set_up(self) -> None:
+        """Sets what has to be there before the queue of the core."""
 
     def _new_core(self, workers: int) -> Any:
         """Makes the queue of the core, with its runner."""

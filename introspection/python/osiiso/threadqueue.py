@@ -18,6 +18,7 @@ from ._core import GLib, Osiiso
 from .exceptions import OsiisoError
 from .handle import SyncTaskHandle
 from .options import TaskOptions
+from .result import TaskResult
 from .sync import SyncQueue
 
 
@@ -35,15 +36,22 @@ class ThreadQueue(SyncQueue):
 
     _max_workers = max(4, min(32, (os.cpu_count() or 1) * 4))
 
-    def __init__(self, *, initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = (),
-                 poll: float | None = None, **options: Any) -> None:
+    def __init__(self, *, workers: int | None = None, size: int = 0, timeout: float | None = None,
+                 mode: str = 'finite', fail_policy: str = 'continue', on_timeout: str = 'complete',
+                 rate: float | None = None, burst: int = 1,
+                 initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = (),
+                 on_start: Callable[[SyncTaskHandle], object] | None = None,
+                 on_complete: Callable[[TaskResult], object] | None = None,
+                 on_retry: Callable[[SyncTaskHandle, BaseException], object] | None = None,
+                 on_exit: str | None = None, poll: float | None = None) -> None:
         if poll is not None and not poll > 0:
             raise ValueError('poll must be > 0')
-        self._local = _Local()
         self._initializer = initializer
         self._initargs = initargs
         self._initializer_error: BaseException | None = None
-        super().__init__(**options)
+        super().__init__(workers=workers, size=size, timeout=timeout, mode=mode, fail_policy=fail_policy,
+                         on_timeout=on_timeout, rate=rate, burst=burst, on_start=on_start, on_complete=on_complete,
+                         on_retry=on_retry, on_exit=on_exit)
         if initializer is not None:
             this = weakref.ref(self)
 
@@ -52,6 +60,9 @@ class ThreadQueue(SyncQueue):
                 return queue is not None and queue._initialize_thread()
 
             self._queue.set_initializer(initialize)
+
+    def _set_up(self) -> None:
+        self._local = _Local()
 
     def _new_core(self, workers: int) -> Any:
         queue = Osiiso.Queue(backend_name='thread-pool', workers=workers)
