@@ -14,6 +14,11 @@ def _tell(line: str) -> None:
     print(line, file=_out, flush=True)
 
 
+def pytest_addoption(parser: Any) -> None:
+    # The reporter that is replaced has it, and others ask for it.
+    parser.addoption('--verbose', type=int, default=0)
+
+
 def pytest_configure(config: Any) -> None:
     global _out
     # What a test prints is captured, and is not this stream.

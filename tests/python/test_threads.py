@@ -274,9 +274,11 @@ def test_tasks_submit_tasks():
 def test_cancel_in_a_task():
     queue = osiiso.ThreadQueue(workers=1)
     threads = []
-    handle = queue.submit(lambda: threads.append(queue.cancel()))
+    gate = threading.Event()
+    handle = queue.submit(lambda: (threads.append(queue.cancel()), gate.wait()))
     queue.run()
     threads[0].join(10)
+    gate.set()
     assert queue.closed and handle.cancelled()
 
 
