@@ -68,6 +68,11 @@ def start(how):
     elif how == 'garbage':
         send(b'this is not a frame at all, but it is long enough to be one')
         signal.pause()
+    elif how.startswith('hang-up:'):
+        with open(how[8:], 'a') as file:
+            file.write('x')
+        sock.close()
+        signal.pause()
     elif how == 'greet-and-exit':
         send(frame(HELLO, 1, encoding='', name='test'))
         sys.exit(0)

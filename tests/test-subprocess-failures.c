@@ -207,6 +207,27 @@ test_start_garbage (void)
   expect_start_failure ("garbage", OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, "not a frame");
 }
 
+/* The connection ends before the process does; that is one start, not as many as fit
+ * in between. */
+static void
+test_start_hang_up (void)
+{
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *path = g_build_filename (folder, "starts", NULL);
+  g_autofree char *how = g_strdup_printf ("hang-up:%s", path);
+  OsiisoQueue *queue = subprocess_queue_new (how, NULL);
+  g_autoptr (OsiisoHandle) handle = subprocess_submit (queue, "pid", NULL, NULL);
+  g_autofree char *starts = NULL;
+
+  subprocess_join (queue);
+  subprocess_expect_crash (handle, "5 times in a row");
+  g_assert_true (g_file_get_contents (path, &starts, NULL, NULL));
+  g_assert_cmpstr (starts, ==, "xxxxx");
+  subprocess_queue_free (queue);
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
 static void
 test_start_silent (void)
 {
@@ -446,6 +467,7 @@ main (int   argc,
   g_test_add_func ("/workers/start/exit", test_start_exit);
   g_test_add_func ("/workers/start/version", test_start_version);
   g_test_add_func ("/workers/start/garbage", test_start_garbage);
+  g_test_add_func ("/workers/start/hang-up", test_start_hang_up);
   g_test_add_func ("/workers/start/silent", test_start_silent);
   g_test_add_func ("/workers/start/recovers", test_start_recovers);
   g_test_add_func ("/workers/start/no-program", test_start_no_program);

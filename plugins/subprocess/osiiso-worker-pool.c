@@ -322,8 +322,10 @@ on_worker_gone (OsiisoWorker *worker,
 static void
 start_workers (OsiisoWorkerPool *self)
 {
-  guint n_starting = count_state (self, OSIISO_WORKER_STARTING);
+  guint n_starting = 0;
 
+  for (guint i = 0; i < self->workers->len; i++)
+    n_starting += osiiso_worker_is_starting (self->workers->pdata[i]);
   while (self->start_due == 0 && n_starting < self->waiting.length)
     {
       g_autoptr (GError) error = NULL;

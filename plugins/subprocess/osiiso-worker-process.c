@@ -46,6 +46,14 @@ osiiso_worker_is_busy (OsiisoWorker *self)
 }
 
 gboolean
+osiiso_worker_is_starting (OsiisoWorker *self)
+{
+  if (self->state == OSIISO_WORKER_STARTING)
+    return TRUE;
+  return self->state != OSIISO_WORKER_READY && (self->start_error != NULL || (!self->greeted && !self->unwanted));
+}
+
+gboolean
 osiiso_worker_has_started (OsiisoWorker *self)
 {
   return self->greeted && (self->settings->setup == NULL || self->n_answered > 0);

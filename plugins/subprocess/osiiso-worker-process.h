@@ -48,6 +48,9 @@ guint             osiiso_worker_get_n_jobs (OsiisoWorker *self);
 gboolean          osiiso_worker_is_busy    (OsiisoWorker *self);
 /* How many calls it may be given besides those that it has. */
 guint             osiiso_worker_get_room   (OsiisoWorker *self);
+/* Whether its start may yet fail, or has failed and it is still there: so long it has
+ * the place of the one that would be started instead. */
+gboolean          osiiso_worker_is_starting (OsiisoWorker *self);
 /* Whether its start has been a success, as far as that shows. */
 gboolean          osiiso_worker_has_started (OsiisoWorker *self);
 /* The same, once. */
