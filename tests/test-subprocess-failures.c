@@ -305,6 +305,33 @@ test_start_no_descriptors (void)
   subprocess_queue_free (queue);
 }
 
+/* Already at the start of the queue, for whatever it opens then. */
+static void
+test_open_no_descriptors (void)
+{
+  struct rlimit usual;
+
+  getrlimit (RLIMIT_NOFILE, &usual);
+  for (guint room = 0; room < 2; room++)
+    {
+      OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+      struct rlimit few = usual;
+      const int next = dup (STDIN_FILENO);
+      g_autoptr (GError) error = NULL;
+
+      g_assert_cmpint (next, >=, 0);
+      close (next);
+      few.rlim_cur = (rlim_t) next + room;
+      g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &few), ==, 0);
+      g_assert_false (osiiso_queue_start (queue, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TOO_MANY_OPEN_FILES);
+
+      setrlimit (RLIMIT_NOFILE, &usual);
+      subprocess_call_int (queue, "pid", NULL);
+      subprocess_queue_free (queue);
+    }
+}
+
 /* Those that do not listen */
 
 static void
@@ -472,6 +499,7 @@ main (int   argc,
   g_test_add_func ("/workers/start/recovers", test_start_recovers);
   g_test_add_func ("/workers/start/no-program", test_start_no_program);
   g_test_add_func ("/workers/start/no-descriptors", test_start_no_descriptors);
+  g_test_add_func ("/workers/start/open-no-descriptors", test_open_no_descriptors);
   g_test_add_func ("/workers/deaf/ignores", test_deaf_ignores);
   g_test_add_func ("/workers/deaf/stopped", test_deaf_stopped);
   g_test_add_func ("/workers/deaf/no-words", test_deaf_no_words);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "osiiso-worker-pool.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <unistd.h>
 
 #include "osiiso-command-runner.h"
 #include "osiiso-mailbox.h"
@@ -660,6 +663,24 @@ pool_thread (gpointer data)
   return NULL;
 }
 
+/* g_main_context_new() needs a descriptor, and ends the program when there is none. */
+static gboolean
+check_descriptors (OsiisoWorkerPool *self,
+                   GError          **error)
+{
+  const int fd = fcntl (self->mailbox->fd, F_DUPFD_CLOEXEC, 0);
+  const int saved_errno = errno;
+
+  if (fd >= 0)
+    {
+      close (fd);
+      return TRUE;
+    }
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno),
+               "no descriptor for a thread to be woken by: %s", g_strerror (saved_errno));
+  return FALSE;
+}
+
 OsiisoWorkerPool *
 osiiso_worker_pool_new (OsiisoBackend              *backend,
                         const OsiisoWorkerSettings *settings,
@@ -671,8 +692,10 @@ osiiso_worker_pool_new (OsiisoBackend              *backend,
 
   self->settings = *settings;
   self->mailbox = osiiso_mailbox_new (on_mail, self, error);
-  if (self->mailbox == NULL)
+  if (self->mailbox == NULL || !check_descriptors (self, error))
     {
+      if (self->mailbox != NULL)
+        g_source_unref (&self->mailbox->source);
       osiiso_worker_settings_clear (&self->settings);
       g_free (self);
       return NULL;
