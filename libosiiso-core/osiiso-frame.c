@@ -495,19 +495,33 @@ unbox (GVariant *box)
   return value;
 }
 
+/* A box with an array of bytes is right whatever they are, but GLib would look at each
+ * of them. */
+static gboolean
+is_box_of_bytes (const guint8 *data,
+                 gsize         length)
+{
+  static const guint8 end[] = { 0, 'a', 'y' };
+
+  return length >= sizeof end && memcmp (data + length - sizeof end, end, sizeof end) == 0;
+}
+
 GVariant *
 osiiso_frame_variant_from_data (const guint8 *data,
                                 gsize         length)
 {
   gpointer copy = g_memdup2 (data, length);
 
-  return unbox (g_variant_new_from_data (G_VARIANT_TYPE_VARIANT, copy, length, FALSE, g_free, copy));
+  return unbox (g_variant_new_from_data (G_VARIANT_TYPE_VARIANT, copy, length, is_box_of_bytes (data, length), g_free, copy));
 }
 
 GVariant *
 osiiso_frame_variant_from_bytes (GBytes *bytes)
 {
-  return unbox (g_variant_new_from_bytes (G_VARIANT_TYPE_VARIANT, bytes, FALSE));
+  gsize length;
+  const guint8 *data = g_bytes_get_data (bytes, &length);
+
+  return unbox (g_variant_new_from_bytes (G_VARIANT_TYPE_VARIANT, bytes, is_box_of_bytes (data, length)));
 }
 
 GVariant *

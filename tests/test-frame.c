@@ -302,6 +302,7 @@ test_variants (void)
 {
   static const char * const texts[] = {
     "(1, 2)", "'text'", "[1.5, 2.5]", "{'a': <1>, 'b': <@as []>}", "<<<uint64 7>>>", "(byte 1, uint64 2, @ms nothing)",
+    "@ay []", "[byte 0, 0x61, 0x79]", "[byte 0, 0, 0x61, 0x79, 0]", "<@ay [255]>", "(@ay [0], true)",
   };
   OsiisoFrameBuffer buffer;
   OsiisoFrameReader reader;
@@ -333,8 +334,11 @@ test_variants (void)
   osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 4, 'V', NULL, "\2\0b", 3); /* a boolean of 2 */
   osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 5, 'V', NULL, "\1\0a{", 4);
   osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 6, 'J', NULL, "\1\0b", 3);
+  osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 7, 'V', NULL, "ay", 2);
+  osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 8, 'V', NULL, "\1\0aay", 5);
+  osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 9, 'V', NULL, "\1\0ay)", 5);
   carry (&buffer, &reader);
-  for (guint i = 0; i < 6; i++)
+  for (guint i = 0; i < 9; i++)
     {
       g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
       g_assert_null (osiiso_frame_dup_variant (&frame));
