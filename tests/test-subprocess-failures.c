@@ -59,6 +59,18 @@ test_crash_signal (void)
   subprocess_queue_free (queue);
 }
 
+/* What is no text does not cut off what is behind it. */
+static void
+test_crash_binary (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  g_autoptr (OsiisoHandle) handle = subprocess_submit (queue, "crash", "\"before\\u0000behind\"", NULL);
+
+  subprocess_join (queue);
+  subprocess_expect_crash (handle, "before\357\277\275behind");
+  subprocess_queue_free (queue);
+}
+
 static void
 test_crash_exit (void)
 {
@@ -486,6 +498,7 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/workers/crash/signal", test_crash_signal);
+  g_test_add_func ("/workers/crash/binary", test_crash_binary);
   g_test_add_func ("/workers/crash/exit", test_crash_exit);
   g_test_add_func ("/workers/crash/retried", test_crash_retried);
   g_test_add_func ("/workers/crash/idle", test_crash_idle);

@@ -22,17 +22,18 @@ static char *
 dup_last_lines (OsiisoWorker *self)
 {
   const char *start = self->tail->str;
+  const char *end = start + self->tail->len;
   const char *line;
   char *text;
 
-  if (self->tail->len > N_TOLD)
+  if (end - start > N_TOLD)
     {
-      start = self->tail->str + self->tail->len - N_TOLD;
-      line = strchr (start, '\n');
-      if (line != NULL && line[1] != '\0')
+      start = end - N_TOLD;
+      line = memchr (start, '\n', N_TOLD);
+      if (line != NULL && line + 1 < end)
         start = line + 1;
     }
-  text = g_strchomp (g_utf8_make_valid (start, -1));
+  text = g_strchomp (g_utf8_make_valid (start, end - start));
   if (*text == '\0')
     g_clear_pointer (&text, g_free);
   return text;
