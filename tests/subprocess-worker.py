@@ -178,6 +178,9 @@ def handle(id, name, payload):
         memory[::4096] = memory[1::4096]
         os.kill(os.getpid(), signal.SIGSEGV)
         signal.pause()
+    elif name == 'hang-up':
+        sock.close()
+        signal.pause()
     elif name == 'wait-for':
         while not os.path.exists(value):
             time.sleep(0.001)

@@ -146,6 +146,7 @@ static const struct
   { "not-progress", "progress that cannot be read" },
   { "unknown-id", "which it does not have" },
   { "not-recalled", "which was not called back" },
+  { "hang-up", "closed its connection" },
   { "greet-again", "second greeting" },
   { "close", "while it ran 'close'" },
 };
@@ -233,6 +234,7 @@ test_start_hang_up (void)
 
   subprocess_join (queue);
   subprocess_expect_crash (handle, "5 times in a row");
+  subprocess_expect_crash (handle, "closed its connection");
   g_assert_true (g_file_get_contents (path, &starts, NULL, NULL));
   g_assert_cmpstr (starts, ==, "xxxxx");
   subprocess_queue_free (queue);

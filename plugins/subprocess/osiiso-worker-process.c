@@ -355,6 +355,10 @@ on_due (OsiisoWorker *self)
     }
   else
     {
+      /* The signal that ends it now says nothing. */
+      if (self->eof && !self->unwanted && self->wrong == NULL)
+        self->wrong = g_error_new_literal (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED,
+                                           "closed its connection and did not end");
       osiiso_worker_stop (self);
     }
 }
