@@ -24,6 +24,9 @@ _ENCODINGS = (_NONE, _JSON, _BYTES, ord('V'))
 _READ_SIZE = 256 << 10
 # The parent may have changed its mind about what is here after that long, in seconds.
 _LOOK_AGAIN = 0.001
+# In milliseconds: how often that is seen to during a call, and how often in vain.
+_TICK = 10
+_IDLE_TICKS = 10
 _PROGRESS_SPACING = 0.01
 _DOMAIN = 'osiiso-python'
 _QUEUE_DOMAIN = 'osiiso-queue-error-quark'
@@ -132,6 +135,11 @@ class Worker:
         self.definitions = {}   # pickled functions that nobody has called yet
         self.names = {}         # as bytes and as text
         self.busy = False
+        self.n_calls = 0
+        self.turn = _thread.allocate_lock()     # of who reads during a call
+        self.watcher_sleeps = False
+        self.bell = _thread.allocate_lock()     # what the watcher sleeps on
+        self.bell.acquire()
         self.looked = 0.0
         self.poll = select.poll()
         self.poll.register(fd, select.POLLIN)
@@ -264,6 +272,25 @@ class Worker:
                         self.send_error(number, _IO_DOMAIN, _IO_CANCELLED, 'cancelled')
                     return
 
+    # During a call that takes long: the other thread.
+
+    def wake_watcher(self):
+        self.watcher_sleeps = False
+        if self.bell.locked():
+            self.bell.release()
+
+    def sleep_until_call(self):
+        self.watcher_sleeps = True
+        if not self.busy:
+            self.bell.acquire()
+        self.watcher_sleeps = False
+
+    def look_during_call(self, n_calls):
+        """Reads what is there, unless that call is over."""
+        with self.turn:
+            if self.busy and self.n_calls == n_calls and self.poll.poll(0):
+                self.read(False)
+
     # Functions.
 
     def find(self, name):
@@ -364,9 +391,13 @@ class Worker:
                 except UnicodeDecodeError:
                     raise ProtocolError('frame whose name is not UTF-8') from None
             if kind == _CALL:
+                self.n_calls += 1
                 self.busy = True
+                if self.watcher_sleeps:
+                    self.wake_watcher()
                 self.run(number, encoding, text, payload)
-                self.busy = False
+                with self.turn:
+                    self.busy = False
             elif text:
                 self.functions.pop(text, None)
                 self.definitions[text] = payload
@@ -375,14 +406,33 @@ class Worker:
 
 
 def _watch(worker):
-    """Ends the process when the parent is gone and a call does not come back."""
+    """Listens to the parent while a call takes long: others can be called back from
+    behind it, and the process ends when the parent is gone."""
     poll = select.poll()
     poll.register(worker.fd, getattr(select, 'POLLRDHUP', select.POLLHUP))
-    poll.poll()
-    # Between calls the loop sees it itself and ends as it should.
-    while not worker.busy:
-        time.sleep(0.02)
-    os._exit(0)
+    seen = n_idle = 0
+    try:
+        while True:
+            if not worker.busy:
+                n_idle += 1
+                if n_idle > _IDLE_TICKS:
+                    worker.sleep_until_call()
+            gone = poll.poll(_TICK) and worker.busy
+            if not worker.busy:
+                # Between calls the loop sees everything itself.
+                time.sleep(_TICK / 1000)
+                continue
+            n_idle = 0
+            if gone:
+                os._exit(0)
+            if worker.n_calls == seen:
+                worker.look_during_call(seen)
+            seen = worker.n_calls
+    except _Closed:
+        os._exit(0)
+    except ProtocolError as error:
+        os.write(2, f'osiiso.worker: {error}\n'.encode())
+        os._exit(1)
 
 
 def main():
