@@ -432,14 +432,16 @@ static gpointer
 get_payload (OsiisoAttempt *self,
              OsiisoTaskFunc func)
 {
-  /* A token's data is a number, a map's is not its own. */
-  if (osiiso_attempt_is_lone (self) ||
-      osiiso_record_get_word (self->record) & (OSIISO_RECORD_TOKEN | OSIISO_RECORD_MAP))
+  /* A map's is not its own. */
+  if (osiiso_attempt_is_lone (self) || osiiso_record_get_word (self->record) & OSIISO_RECORD_MAP)
     return NULL;
   if (!(atomic_load (&self->state) & OSIISO_ATTEMPT_HOLDS))
     hold_payload (self);
   if (!(atomic_load (&self->state) & OSIISO_ATTEMPT_HOLDS) || self->record->func != func)
     return NULL;
+  /* A token's data is a number. */
+  if (osiiso_record_get_word (self->record) & OSIISO_RECORD_TOKEN)
+    return self->record->call;
   return self->record->data;
 }
 

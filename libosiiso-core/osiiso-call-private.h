@@ -17,6 +17,10 @@ gboolean          osiiso_call_prepare    (OsiisoCall       *self,
                                           OsiisoScheduler  *scheduler,
                                           GError          **error);
 
+/* A call of the same function with other arguments, of one that was prepared. */
+OsiisoCall       *osiiso_call_derive     (OsiisoCall       *self,
+                                          GBytes           *bytes);
+
 /* Params with nothing but the name of the function. */
 OsiisoTaskParams *osiiso_call_get_params (OsiisoCall       *self);
 

@@ -334,6 +334,22 @@ osiiso_call_set_preamble (OsiisoCall *self,
   self->preamble = preamble;
 }
 
+OsiisoCall *
+osiiso_call_derive (OsiisoCall *self,
+                    GBytes     *bytes)
+{
+  OsiisoCall *derived = g_new0 (OsiisoCall, 1);
+
+  osiiso_ref_count_init (&derived->ref_count);
+  atomic_init (&derived->submitted, TRUE);
+  derived->encoding = OSIISO_ENCODING_BYTES;
+  derived->params = osiiso_task_params_ref (self->params);
+  derived->bytes = g_bytes_ref (bytes);
+  if (self->preamble != NULL)
+    derived->preamble = g_bytes_ref (self->preamble);
+  return derived;
+}
+
 OsiisoTaskParams *
 osiiso_call_get_params (OsiisoCall *self)
 {

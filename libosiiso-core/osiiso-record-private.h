@@ -142,7 +142,8 @@ enum
  * link: guarded by the lock of the list that it is in (see the scheduler).
  * link.next is the attempt while there is one, see osiiso_word_has_attempt()
  * (ready lock).
- * func, data, destroy: set at submit, cleared by whoever ends the task.
+ * func, data, destroy: set at submit, cleared by whoever ends the task. A token that
+ * is the number of a call has osiiso_call_perform() as func, and keeps its data.
  * ext: published once, with release.
  * word: status (3 bits), flags, priority (the top 8 bits, signed).
  */
@@ -155,6 +156,7 @@ struct _OsiisoRecord
   {
     GDestroyNotify destroy;
     gsize          index; /* with OSIISO_RECORD_MAP */
+    OsiisoCall    *call;  /* (nullable) (owned): with OSIISO_RECORD_TOKEN */
   };
   _Atomic (OsiisoRecordExt *) ext;
   guint32 generation;

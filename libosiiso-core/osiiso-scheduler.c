@@ -167,7 +167,12 @@ osiiso_scheduler_drop_payload (OsiisoScheduler *self,
     return;
 
   if (osiiso_record_get_word (record) & OSIISO_RECORD_TOKEN)
-    return;
+    {
+      /* The number is told when the task is over. */
+      record->func = NULL;
+      g_clear_pointer (&record->call, osiiso_call_unref);
+      return;
+    }
   if (osiiso_record_get_word (record) & OSIISO_RECORD_MAP)
     osiiso_scheduler_release_map (self, record->data);
   else if (record->func == osiiso_call_perform)

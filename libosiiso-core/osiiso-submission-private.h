@@ -16,6 +16,7 @@ typedef struct
   gboolean           only_try; /* fails with FULL instead of waiting for room */
   OsiisoBackendCapabilities needs; /* what the backend must be able to, 0 for functions and tokens */
   OsiisoTaskParams  *named;   /* (nullable): the name, when the options have none */
+  OsiisoCall       **calls;   /* (nullable): what tokens stand for, one for each */
 } OsiisoSubmission;
 
 /* Whether the backend can run such tasks; NOT_SUPPORTED that says which ones can. */

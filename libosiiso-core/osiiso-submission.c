@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "osiiso-backend-loader-private.h"
+#include "osiiso-call-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 #include "osiiso-foreign-private.h"
@@ -277,6 +278,14 @@ push (const OsiisoSubmission *self,
   return entry == OSIISO_ENTRY_ADMITTED;
 }
 
+static void
+set_call (OsiisoRecord *record,
+          OsiisoCall   *call)
+{
+  record->func = osiiso_call_perform;
+  record->call = osiiso_call_ref (call);
+}
+
 /* The record of one task, which is not in the care of the queue yet. */
 static OsiisoRecord *
 make_one (const OsiisoSubmission *self,
@@ -288,13 +297,15 @@ make_one (const OsiisoSubmission *self,
 {
   OsiisoRecord *record = new_record (scheduler, params, watch,
                                      (with_handle ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
-                                     with_handle, error);
+                                     with_handle || self->calls != NULL, error);
 
   if (record != NULL)
     {
       record->func = self->func;
       record->data = self->data;
       record->destroy = self->destroy;
+      if (self->calls != NULL)
+        set_call (record, self->calls[0]);
     }
   return record;
 }
@@ -314,7 +325,8 @@ osiiso_submission_submit (const OsiisoSubmission *self,
 
   if (!check_backend (self, scheduler, error))
     goto failed;
-  if (handle == NULL && self->batch == NULL && self->named == NULL && osiiso_task_options_get_plain (self->options, &plain))
+  if (handle == NULL && self->batch == NULL && self->named == NULL && self->calls == NULL &&
+      osiiso_task_options_get_plain (self->options, &plain))
     {
       OsiisoEntry entry = push_plain (self, scheduler, &plain, id);
 
@@ -345,6 +357,8 @@ osiiso_submission_submit (const OsiisoSubmission *self,
     {
       if (made != NULL)
         g_object_unref (osiiso_handle_steal_for_record (scheduler, record));
+      if (self->calls != NULL)
+        osiiso_scheduler_drop_payload (scheduler, record);
       osiiso_record_unref (record);
       goto failed;
     }
@@ -524,15 +538,20 @@ osiiso_submission_submit_tokens (const OsiisoSubmission *self,
   records = g_new (OsiisoRecord *, n);
   for (n_made = 0; n_made < n; n_made++)
     {
-      records[n_made] = new_record (scheduler, params, watch, OSIISO_RECORD_TOKEN, FALSE, error);
+      records[n_made] = new_record (scheduler, params, watch, OSIISO_RECORD_TOKEN, self->calls != NULL, error);
       if (records[n_made] == NULL)
         break;
       records[n_made]->data = (gpointer) ((gsize) self->data + n_made);
+      if (self->calls != NULL)
+        set_call (records[n_made], self->calls[n_made]);
       ids[n_made] = osiiso_record_get_id (records[n_made]);
     }
   ok = n_made == n && push (self, scheduler, watch, records, n, error);
   for (guint i = 0; !ok && i < n_made; i++)
-    osiiso_record_unref (records[i]);
+    {
+      osiiso_scheduler_drop_payload (scheduler, records[i]);
+      osiiso_record_unref (records[i]);
+    }
   release_watch (scheduler, watch);
   return ok;
 }

@@ -48,6 +48,7 @@ typedef struct
   gsize   n;
   guint64 tokens[256];
   guint   statuses[256];
+  OsiisoRecord *records[256]; /* not owned */
 } OsiisoTokenBatch;
 
 void osiiso_token_batch_add  (OsiisoTokenBatch *self,
@@ -55,6 +56,10 @@ void osiiso_token_batch_add  (OsiisoTokenBatch *self,
                               OsiisoRecord     *record);
 void osiiso_token_batch_tell (OsiisoTokenBatch *self,
                               OsiisoScheduler  *scheduler);
+
+/* Those that the calling thread is telling of this moment; how many. */
+gsize osiiso_token_get_told  (OsiisoScheduler *scheduler,
+                              OsiisoRecord  ***records);
 
 /* The queue is gone. */
 void osiiso_runner_close     (OsiisoScheduler  *scheduler);

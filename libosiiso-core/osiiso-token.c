@@ -189,6 +189,46 @@ osiiso_token_is_told_in_owner (OsiisoScheduler *scheduler,
   return !(scheduler->runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && is_told (scheduler->runner, record);
 }
 
+/* What the completions function of a thread is called for. */
+typedef struct _Telling Telling;
+struct _Telling
+{
+  Telling         *outer;
+  OsiisoScheduler *scheduler;
+  OsiisoRecord   **records;
+  gsize            n;
+};
+
+static _Thread_local Telling *current_telling;
+
+static void
+tell (OsiisoScheduler *scheduler,
+      const guint64   *tokens,
+      const guint     *statuses,
+      OsiisoRecord   **records,
+      gsize            n)
+{
+  OsiisoRunner *runner = begin_use (scheduler);
+  Telling telling = { current_telling, scheduler, records, n };
+
+  if (runner == NULL)
+    return;
+  current_telling = &telling;
+  runner->completed (tokens, statuses, n, runner->completed_data);
+  current_telling = telling.outer;
+  end_use (scheduler);
+}
+
+gsize
+osiiso_token_get_told (OsiisoScheduler *scheduler,
+                       OsiisoRecord  ***records)
+{
+  if (current_telling == NULL || current_telling->scheduler != scheduler)
+    return 0;
+  *records = current_telling->records;
+  return current_telling->n;
+}
+
 void
 osiiso_token_ended (OsiisoScheduler *scheduler,
                     OsiisoRecord    *record)
@@ -197,11 +237,8 @@ osiiso_token_ended (OsiisoScheduler *scheduler,
   guint64 token = token_of (record);
   guint status = osiiso_record_get_status (record);
 
-  if (!(runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) || !is_told (runner, record) ||
-      begin_use (scheduler) == NULL)
-    return;
-  runner->completed (&token, &status, 1, runner->completed_data);
-  end_use (scheduler);
+  if ((runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && is_told (runner, record))
+    tell (scheduler, &token, &status, &record, 1);
 }
 
 void
@@ -211,6 +248,7 @@ osiiso_token_batch_add (OsiisoTokenBatch *self,
 {
   self->tokens[self->n] = token_of (record);
   self->statuses[self->n] = osiiso_record_get_status (record);
+  self->records[self->n] = record;
   if (++self->n == G_N_ELEMENTS (self->tokens))
     osiiso_token_batch_tell (self, scheduler);
 }
@@ -219,13 +257,8 @@ void
 osiiso_token_batch_tell (OsiisoTokenBatch *self,
                          OsiisoScheduler  *scheduler)
 {
-  OsiisoRunner *runner = self->n > 0 ? begin_use (scheduler) : NULL;
-
-  if (runner != NULL)
-    {
-      runner->completed (self->tokens, self->statuses, self->n, runner->completed_data);
-      end_use (scheduler);
-    }
+  if (self->n > 0)
+    tell (scheduler, self->tokens, self->statuses, self->records, self->n);
   self->n = 0;
 }
 

@@ -145,5 +145,33 @@ gsize    osiiso_queue_exchange_tokens      (OsiisoQueue   *self,
                                             gsize         *n_accepted,
                                             guint64       *taken,
                                             guint          max);
+OSIISO_AVAILABLE_IN_1_0
+guint64  osiiso_queue_submit_token_call    (OsiisoQueue       *self,
+                                            guint64            token,
+                                            OsiisoCall        *call,
+                                            const guint8      *data,
+                                            gsize              length,
+                                            OsiisoTaskOptions *options,
+                                            GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+guint64  osiiso_queue_try_submit_token_call (OsiisoQueue       *self,
+                                            guint64            token,
+                                            OsiisoCall        *call,
+                                            const guint8      *data,
+                                            gsize              length,
+                                            OsiisoTaskOptions *options,
+                                            GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+guint64 *osiiso_queue_submit_token_calls   (OsiisoQueue       *self,
+                                            guint64            first,
+                                            OsiisoCall        *call,
+                                            GBytes            *payloads,
+                                            const guint64     *lengths,
+                                            gsize              n,
+                                            OsiisoTaskOptions *options,
+                                            gsize             *n_ids,
+                                            GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+GBytes  *osiiso_queue_dup_told_results     (OsiisoQueue       *self) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS
