@@ -458,7 +458,11 @@ class TestPython(Case):
             self.assertEqual((frame.encoding, error.args), ('B', ('it failed',)))
             self.assertIn('in fail\n', error.worker_traceback)
             number = call(parent, 'fail_oddly')
-            self.assertEqual(self.check_error(parent.receive(), number, 'osiiso-python', 0, '^Refused: this: that$'), b'')
+            details = self.check_error(parent.receive(), number, 'osiiso-python', 0, '^Refused: this: that$')
+            error = pickle.loads(details)
+            self.assertIsInstance(error, RuntimeError)
+            self.assertEqual(error.args, ('task result could not be pickled: Refused: this: that',))
+            self.assertIn('in fail_oddly\n', error.worker_traceback)
             number = call(parent, 'leave')
             self.check_error(parent.receive(), number, 'osiiso-python', 0, '^SystemExit: 5$')
 

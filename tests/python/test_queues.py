@@ -17,7 +17,7 @@ def test_submit_and_run(kind):
     assert summary.ok and summary.total_submitted == summary.succeeded == 2
     assert sorted(summary.values) == [2, 4]
     assert [handle.value() for handle in handles] == [2, 4]
-    assert all(type(handle) is kind.handle_class for handle in handles)
+    assert all(isinstance(handle, kind.handle_class) for handle in handles)
 
 
 def test_options_reach_the_handle(kind):
@@ -363,7 +363,7 @@ def test_bound_task(kind):
         bound = queue.task(priority=1, name='bound')(kind.work.add)
         assert bound.__name__ == 'add' and repr(bound) == "BoundTask('add')"
         handle = bound(1, 2, name='mine')
-        assert type(handle) is kind.handle_class and (handle.priority, handle.name) == (1, 'mine')
+        assert isinstance(handle, kind.handle_class) and (handle.priority, handle.name) == (1, 'mine')
         handles = bound.map([(1, 2), {'a': 1}])
         group = bound.group([1, 2])
         with pytest.raises(TypeError):

@@ -33,6 +33,8 @@ _QUEUE_DOMAIN = 'osiiso-queue-error-quark'
 _NOT_SUPPORTED = 6
 _IO_DOMAIN = 'g-io-error-quark'
 _IO_CANCELLED, _IO_TOO_LARGE = 19, 46
+# Between the message of an exception and the exception.
+_MARK = '\n\x01'
 
 
 class ProtocolError(Exception):
@@ -109,15 +111,22 @@ def _describe(error):
 
 
 def _pickle_error(error):
-    """The exception with the text of its traceback, if that can be taken elsewhere."""
+    """The exception with the text of its traceback, or one that stands for it when it
+    cannot be taken elsewhere."""
     import traceback
     try:
-        error.worker_traceback = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+        text = ''.join(traceback.format_exception(type(error), error, error.__traceback__))
+    except Exception:
+        text = ''
+    try:
+        error.worker_traceback = text
         data = pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
         # Many can be pickled and not be made again.
         pickle.loads(data)
     except Exception:
-        return b''
+        error = RuntimeError(f'task result could not be pickled: {_describe(error)}')
+        error.worker_traceback = text
+        data = pickle.dumps(error, pickle.HIGHEST_PROTOCOL)
     return data
 
 
@@ -141,6 +150,8 @@ class Worker:
         self.bell = _thread.allocate_lock()     # what the watcher sleeps on
         self.bell.acquire()
         self.looked = 0.0
+        self.begin = None       # what is to be done before the next call
+        self.tells_errors = False
         self.poll = select.poll()
         self.poll.register(fd, select.POLLIN)
 
@@ -327,9 +338,18 @@ class Worker:
         current._function = name
         current._sent = 0.0
         try:
-            function = self.functions.get(name) or self.find(name)
+            if self.begin is not None:
+                self.finish_set_up()
+            try:
+                function = self.functions.get(name) or self.find(name)
+                if encoding == _BYTES:
+                    args, kwargs = pickle.loads(payload)
+            except Exception as error:
+                if encoding != _BYTES:
+                    raise
+                raise RuntimeError(f'could not unpickle task in worker: {_describe(error)}') from error
             if encoding == _BYTES:
-                args, kwargs = pickle.loads(payload)
+                pass
             elif encoding == _NONE:
                 args, kwargs = (), {}
             elif encoding == _JSON:
@@ -347,13 +367,26 @@ class Worker:
             elif value is None:
                 encoding, result = _NONE, b''
             else:
-                encoding, result = _BYTES, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+                try:
+                    encoding, result = _BYTES, pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+                except Exception as error:
+                    raise RuntimeError(f'task result could not be pickled: {_describe(error)}') from error
         except _Closed:
             raise
         except BaseException as error:
-            self.send_error(number, _DOMAIN, 0, _describe(error), _pickle_error(error))
+            message, details = _describe(error), _pickle_error(error)
+            if self.tells_errors:
+                # A failure that is followed by a retry has nothing but its message.
+                import binascii
+                message += _MARK + binascii.b2a_base64(details, newline=False).decode()
+            self.send_error(number, _DOMAIN, 0, message, details)
         else:
             self.send(_RESULT, number, encoding, b'', result)
+
+    def finish_set_up(self):
+        """What is left of it, see prepare()."""
+        self.begin()
+        self.begin = None
 
     def set_up(self, encoding, payload):
         """Calls what the worker is to be set up with: a pickled function, arguments
@@ -403,6 +436,72 @@ class Worker:
                 self.definitions[text] = payload
             elif not self.set_up(encoding, payload):
                 return 1
+
+
+# Whether the main module of the parent is being imported.
+preparing = False
+_own_mains = []
+
+
+def fail(error):
+    """A task that cannot be sent here fails here, like others."""
+    raise error
+
+
+def prepare(data, initializer=None, tells_errors=False):
+    """Makes the process one in which functions of the parent are found, as the module
+    multiprocessing does: its sys.path, its folder and its main module; and then calls
+    the initializer, which is pickled with its arguments.
+
+    When that fails so does the call that comes next, and it is tried again before the
+    one behind it.
+    """
+    import signal
+    # Ctrl-C is for the parent, which ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    worker = current._worker
+    worker.tells_errors = tells_errors
+    sys.path[:] = data['sys_path']
+    sys.argv[:] = data['sys_argv']
+    try:
+        os.chdir(data['dir'])
+    except OSError:
+        pass
+
+    def begin():
+        _import_main(data['main_name'], data['main_path'])
+        if initializer is not None:
+            function, args = pickle.loads(initializer)
+            worker.call(function, args, {})
+
+    worker.begin = begin
+    try:
+        worker.finish_set_up()
+    except BaseException:
+        # The next call says why.
+        pass
+
+
+def _import_main(name, path):
+    """The main module of the parent, under a name that keeps it from doing its work."""
+    global preparing
+    if name is None and path is None or '__mp_main__' in sys.modules:
+        return
+    import runpy
+    import types
+    preparing = True
+    try:
+        if name is not None:
+            content = runpy.run_module(name, run_name='__mp_main__', alter_sys=True)
+        else:
+            content = runpy.run_path(path, run_name='__mp_main__')
+    finally:
+        preparing = False
+    module = types.ModuleType('__mp_main__')
+    module.__dict__.update(content)
+    # The loop that runs here was that one's.
+    _own_mains.append(sys.modules['__main__'])
+    sys.modules['__main__'] = sys.modules['__mp_main__'] = module
 
 
 def _watch(worker):
