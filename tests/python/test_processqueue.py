@@ -184,6 +184,13 @@ def test_what_cannot_be_unpickled(queue):
     assert queue.submit(work.pid).wait(20).value == pid
 
 
+@pytest.mark.parametrize('thing', [None, 5, 'abs'])
+def test_what_cannot_be_called(queue, thing):
+    handle = queue.submit(thing)
+    assert handle.wait(20).message == f'{thing!r} cannot be called'
+    assert type(handle.exception()) is TypeError
+
+
 def test_result_that_cannot_be_pickled(queue):
     handle = queue.submit(work.give_lambda)
     assert handle.wait(20).status == 'failed'

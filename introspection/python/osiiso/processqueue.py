@@ -311,6 +311,13 @@ class ProcessQueue(SyncQueue):
                 self._n_waiting -= 1
             self._results.clear()
 
+    def _after_close(self) -> None:
+        if not self._in_own_task():
+            # They are over, and are being told of.
+            self._wait_for_settled(30)
+        self._closed = True
+        self._live = False
+
     def _cancel_handle(self, handle: Any) -> bool:
         core = self._queue.lookup(handle._task)
         if core is None or not core.cancel():

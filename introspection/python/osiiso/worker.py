@@ -130,6 +130,13 @@ def _pickle_error(error):
     return data
 
 
+def _unpickle(data):
+    try:
+        return pickle.loads(data)
+    except Exception as error:
+        raise RuntimeError(f'could not unpickle task in worker: {_describe(error)}') from error
+
+
 class Worker:
     """The loop: reads frames, calls functions, and answers."""
 
@@ -308,7 +315,7 @@ class Worker:
         """The function of that name."""
         definition = self.definitions.get(name)
         if definition is not None:
-            function = pickle.loads(definition)
+            function = _unpickle(definition)
             del self.definitions[name]
         else:
             module, colon, path = name.rpartition(':')
@@ -319,7 +326,7 @@ class Worker:
             for part in path.split('.'):
                 function = getattr(function, part)
         if not callable(function):
-            raise TypeError(f"'{name}' cannot be called")
+            raise TypeError(f'{function!r} cannot be called')
         self.functions[name] = function
         return function
 
@@ -340,16 +347,9 @@ class Worker:
         try:
             if self.begin is not None:
                 self.finish_set_up()
-            try:
-                function = self.functions.get(name) or self.find(name)
-                if encoding == _BYTES:
-                    args, kwargs = pickle.loads(payload)
-            except Exception as error:
-                if encoding != _BYTES:
-                    raise
-                raise RuntimeError(f'could not unpickle task in worker: {_describe(error)}') from error
+            function = self.functions.get(name) or self.find(name)
             if encoding == _BYTES:
-                pass
+                args, kwargs = _unpickle(payload)
             elif encoding == _NONE:
                 args, kwargs = (), {}
             elif encoding == _JSON:
