@@ -189,13 +189,16 @@ def drop(n):
     gc.collect()
     deadline = time.monotonic() + 10
     while threads() > 3 and time.monotonic() < deadline:
+        # Some were still at work the last time.
+        gc.collect()
         time.sleep(.01)
     assert threads() <= 3, threads()
 
 drop(300)
 before = memory()
 drop(1000)
-assert memory() - before < 2000, memory() - before
+# What PyGObject 3.42 itself leaks for each queue is under one kilobyte.
+assert memory() - before < 4000, memory() - before
 assert not osiiso.base._all_queues
 ''')
 

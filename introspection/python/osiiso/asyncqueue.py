@@ -153,6 +153,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         self._idle: set[asyncio.Task[Any]] = set()  # of them, those that are about to look for work
         self._interrupted: dict[int, int] = {}      # attempts that were ended from outside
         self._current: _Taken | None = None         # whose function was entered last
+        self._n_closing = 0                         # calls of shutdown() that go on
         self._ending = False                        # nothing more is begun on this loop
 
     @staticmethod
@@ -218,6 +219,11 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             await self._settle_all()
             self._live = False
             if self._queue.get_closed():
+                # Whoever has closed it is to hear of that, before the loop may end.
+                while self._n_closing:
+                    await asyncio.sleep(0.001)
+                for _ in range(3):
+                    await asyncio.sleep(0)
                 self._closed = True
             summary = self._summary(first, start, core.get_timed_out())
         finally:
@@ -246,10 +252,14 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             return
         self._check_outside('shutdown()')
         self._bind(asyncio.get_running_loop())
-        await self._call(self._queue.shutdown, force)
-        await self._settle_all()
-        self._closed = True
-        self._live = False
+        self._n_closing += 1
+        try:
+            await self._call(self._queue.shutdown, force)
+            await self._settle_all()
+            self._closed = True
+            self._live = False
+        finally:
+            self._n_closing -= 1
 
     def cancel(self) -> Any:
         """Closes the queue by force, from any thread.
