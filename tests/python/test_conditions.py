@@ -197,8 +197,9 @@ def drop(n):
 drop(300)
 before = memory()
 drop(1000)
-# What PyGObject 3.42 itself leaks for each queue is under one kilobyte.
-assert memory() - before < 4000, memory() - before
+# What PyGObject 3.42 itself leaks for each queue is about one kilobyte; the rest is
+# noise of threads that come and go.
+assert memory() - before < 8000, memory() - before
 assert not osiiso.base._all_queues
 ''')
 

@@ -18,7 +18,7 @@ def is_alive(pid):
         return False
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, 'this does not happen'
