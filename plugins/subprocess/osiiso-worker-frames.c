@@ -114,6 +114,7 @@ osiiso_worker_send_call (OsiisoWorker *self,
   const char *function = osiiso_call_get_function (call);
   const char *json;
   GBytes *bytes;
+  gsize unsent;
 
   send_preamble (self, call);
   switch (osiiso_call_get_encoding (call))
@@ -137,6 +138,26 @@ osiiso_worker_send_call (OsiisoWorker *self,
       osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_CALL, job->id, 0, function, NULL, 0);
       break;
     }
+  osiiso_frame_buffer_peek (&self->out, &unsent);
+  job->end = self->n_sent + unsent;
+}
+
+gboolean
+osiiso_worker_has_not_read (OsiisoWorker *self,
+                            OsiisoJob    *job)
+{
+  /* If something is unread, that includes the last byte. */
+  return job->end > self->n_sent || (self->unread && job->end == self->n_sent);
+}
+
+/* A socket whose other end was closed tells once, to whoever sends or receives
+ * first, when something was left in it. */
+static void
+note_error (OsiisoWorker *self,
+            int           number)
+{
+  if (number == ECONNRESET)
+    self->unread = TRUE;
 }
 
 static void
@@ -162,6 +183,7 @@ osiiso_worker_flush (OsiisoWorker *self)
       if (n > 0)
         {
           osiiso_frame_buffer_consume (&self->out, (gsize) n);
+          self->n_sent += (gsize) n;
         }
       else if (errno == EAGAIN)
         {
@@ -172,6 +194,7 @@ osiiso_worker_flush (OsiisoWorker *self)
         {
           /* Nobody reads it any more; what was written before that may still
            * have to be read. */
+          note_error (self, errno);
           osiiso_frame_buffer_clear (&self->out);
           break;
         }
@@ -466,9 +489,10 @@ handle_frames (OsiisoWorker *self)
     }
 }
 
-/* FALSE when there is no more, now or for ever. */
+/* FALSE when there is no more, now or for ever; @full when there may be. */
 static gboolean
-read_some (OsiisoWorker *self)
+read_some (OsiisoWorker *self,
+           gboolean     *full)
 {
   gsize room;
   guint8 *data = osiiso_frame_reader_reserve (&self->in, &room);
@@ -479,26 +503,34 @@ read_some (OsiisoWorker *self)
   while (n < 0 && errno == EINTR);
   if (n > 0)
     {
+      *full = (gsize) n == room;
       osiiso_frame_reader_commit (&self->in, (gsize) n);
       handle_frames (self);
-      return (gsize) n == room;
+      return TRUE;
     }
-  if (n == 0 || errno != EAGAIN)
-    osiiso_worker_lost (self);
+  if (n < 0 && errno == EAGAIN)
+    return FALSE;
+  if (n < 0)
+    note_error (self, errno);
+  osiiso_worker_lost (self);
   return FALSE;
 }
 
 void
 osiiso_worker_read (OsiisoWorker *self)
 {
-  for (int i = 0; i < N_READS && self->fd >= 0 && self->wrong == NULL && read_some (self); i++)
+  gboolean full = TRUE;
+
+  for (int i = 0; i < N_READS && full && self->fd >= 0 && self->wrong == NULL && read_some (self, &full); i++)
     ;
 }
 
 void
 osiiso_worker_read_rest (OsiisoWorker *self)
 {
-  while (self->fd >= 0 && self->wrong == NULL && read_some (self))
+  gboolean full;
+
+  while (self->fd >= 0 && self->wrong == NULL && read_some (self, &full))
     ;
   if (self->err_fd >= 0)
     osiiso_worker_read_stderr (self);

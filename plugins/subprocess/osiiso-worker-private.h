@@ -16,6 +16,7 @@ typedef struct
   GList          link;    /* in jobs of the worker */
   OsiisoAttempt *attempt; /* (nullable) (owned): NULL when it was ended */
   guint32        id;
+  guint64        end;     /* of its frame, in all that was to be sent */
   gboolean       begun;
   gboolean       recalled; /* asked for, at least */
 } OsiisoJob;
@@ -34,6 +35,8 @@ struct _OsiisoWorker
   int                fd;      /* -1 once it is closed */
   gpointer           fd_tag;
   gboolean           blocked; /* it is full, and polled for room */
+  gboolean           unread;  /* it was closed before all was read that was sent */
+  guint64            n_sent;  /* bytes */
   OsiisoFrameReader  in;
   OsiisoFrameBuffer  out;
 
@@ -85,6 +88,10 @@ void       osiiso_worker_send_call      (OsiisoWorker *self,
 void       osiiso_worker_send_control   (OsiisoWorker   *self,
                                          OsiisoFrameKind kind,
                                          guint32         id);
+
+/* Whether the process has ended without having read that call, as far as one can know. */
+gboolean   osiiso_worker_has_not_read   (OsiisoWorker *self,
+                                         OsiisoJob    *job);
 
 /* osiiso-worker-process.c */
 void       osiiso_worker_greeted        (OsiisoWorker *self);

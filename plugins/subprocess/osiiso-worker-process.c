@@ -395,13 +395,22 @@ static GSourceFuncs worker_source_funcs = {
   .dispatch = worker_source_dispatch,
 };
 
+/* Whether it has ended with nothing to do, as far as it knew. One that has never
+ * answered a call may do that each time, and is not given the benefit of the doubt. */
+static gboolean
+was_idle (OsiisoWorker *self,
+          OsiisoJob    *head)
+{
+  return self->n_answered > 0 && self->wrong == NULL && osiiso_worker_has_not_read (self, head);
+}
+
 /* What it had to do, after its end. */
 static void
 end_jobs (OsiisoWorker *self)
 {
   OsiisoJob *job = osiiso_worker_peek_head (self);
 
-  if (job != NULL && job->attempt != NULL && self->start_error == NULL &&
+  if (job != NULL && job->attempt != NULL && self->start_error == NULL && !was_idle (self, job) &&
       (self->state != OSIISO_WORKER_STOPPED || self->wrong != NULL || job->begun))
     {
       g_auto (GValue) details = G_VALUE_INIT;
