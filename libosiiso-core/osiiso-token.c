@@ -591,8 +591,9 @@ osiiso_queue_submit_tokens (OsiisoQueue       *self,
  * Ends the token that the runner works on and gives out the next one, so that a
  * language is entered once for many.
  *
- * Only in the runner, in its thread, before it returns. A token of which nothing
- * was reported has succeeded. After %FALSE the runner has to return.
+ * Only in the runner, in its thread, before it returns, and with a reference on the
+ * queue, see [callback@Osiiso.RunnerFunc]. A token of which nothing was reported has
+ * succeeded. After %FALSE the runner has to return.
  *
  * Returns: %TRUE when there is another token, that has to be run as if the runner
  *   had been called with it

@@ -31,6 +31,12 @@ G_BEGIN_DECLS
  * a function that was entered must not end without the return value, whatever it
  * raises.
  *
+ * The queue does not wait for a function whose task was cancelled or has timed out:
+ * its last reference may be dropped while the function is entered. So one that uses
+ * the queue, if only to report, does so with a reference that it has got when it
+ * began, from a [struct@GObject.WeakRef] or what its language has for that; a
+ * reference in @user_data would keep the queue for ever. Without one it returns.
+ *
  * Returns: @task_id
  *
  * Since: 1.0

@@ -12,6 +12,7 @@ typedef struct
   guint        n_ids;
   int          n_calls;
   int          progress; /* the token that is being run */
+  int          over;     /* nobody has to cancel any more */
   int          n_ends;
   int          n_released;
   int          flag;
@@ -72,6 +73,10 @@ layer_init (Layer      *self,
 static void
 layer_clear (Layer *self)
 {
+  /* A runner that was in a token when that was cancelled may not be back yet, and
+   * uses the queue without a reference. */
+  while (!osiiso_queue_set_completions_func (self->queue, OSIISO_COMPLETION_FLAGS_NONE, completed, self, NULL, NULL))
+    g_thread_yield ();
   test_queue_free (self->queue);
   while (g_atomic_int_get (&self->n_released) < 2)
     g_main_context_iteration (NULL, FALSE);
@@ -85,7 +90,7 @@ cancel_thread (gpointer user_data)
   Layer *self = user_data;
   guint next;
 
-  while ((next = (guint) g_atomic_int_get (&self->progress) + 1) + 3 < self->n_ids)
+  while (!g_atomic_int_get (&self->over) && (next = (guint) g_atomic_int_get (&self->progress) + 1) + 3 < self->n_ids)
     for (guint i = next; i < next + 3; i++)
       {
         g_autoptr (OsiisoHandle) handle = osiiso_queue_lookup (self->queue, self->ids[i]);
@@ -112,7 +117,7 @@ test_cancelled_on_the_way (void)
       thread = g_thread_new ("cancel", cancel_thread, &layer);
       g_assert_true (osiiso_queue_start (layer.queue, NULL));
       g_assert_true (osiiso_queue_join (layer.queue, NULL, NULL));
-      g_atomic_int_set (&layer.progress, (int) layer.n_ids);
+      g_atomic_int_set (&layer.over, TRUE);
       g_thread_join (thread);
       g_assert_cmpint (layer.n_ends, ==, 4000);
       layer_clear (&layer);
@@ -240,6 +245,72 @@ test_disposed_twice (void)
   layer_clear (&layer);
 }
 
+/* A layer as it should be: what it has of the queue lasts as long as a call. */
+typedef struct
+{
+  GWeakRef  queue;
+  TestGate  gate;
+  GThread  *owner;
+  int       n_released;
+  int       n_refused;
+} OwnLayer;
+
+static guint64
+run_with_reference (guint64  token,
+                    guint64  id,
+                    guint    attempt,
+                    gpointer user_data)
+{
+  OwnLayer *self = user_data;
+  g_autoptr (OsiisoQueue) queue = g_weak_ref_get (&self->queue);
+  gboolean accepted = TRUE;
+
+  test_gate_pass (&self->gate);
+  g_assert_false (osiiso_queue_exchange_token (queue, &accepted, &token, &id, &attempt));
+  g_assert_false (accepted);
+  g_assert_false (osiiso_queue_token_done (queue, id, attempt));
+  g_atomic_int_inc (&self->n_refused);
+  return id;
+}
+
+static void
+own_released (gpointer user_data)
+{
+  OwnLayer *self = user_data;
+
+  g_assert_true (g_thread_self () == self->owner);
+  g_assert_cmpint (g_atomic_int_get (&self->n_refused), ==, 1);
+  self->n_released++;
+}
+
+static void
+test_dropped_in_runner (void)
+{
+  g_autoptr (OsiisoHandle) handle = NULL;
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  OwnLayer layer = { .owner = g_thread_self () };
+
+  g_test_summary ("A runner in a token that was cancelled may have the last reference on the queue");
+
+  g_weak_ref_init (&layer.queue, queue);
+  test_gate_init (&layer.gate);
+  g_assert_true (osiiso_queue_set_runner (queue, run_with_reference, &layer, own_released, NULL));
+  handle = osiiso_queue_lookup (queue, osiiso_queue_submit_token (queue, 1, NULL, NULL));
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_gate_await (&layer.gate, 1);
+  g_assert_true (osiiso_handle_cancel (handle));
+  g_object_unref (queue);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpint (layer.n_released, ==, 0);
+  test_gate_open (&layer.gate);
+  while (layer.n_released == 0)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_null (g_weak_ref_get (&layer.queue));
+  g_weak_ref_clear (&layer.queue);
+  test_gate_clear (&layer.gate);
+}
+
 static void
 join_inside (OsiisoQueue  *queue,
              OsiisoHandle *handle,
@@ -282,6 +353,7 @@ main (int   argc,
   g_test_add_func ("/token-races/told-before-the-run-ends", test_told_before_the_run_ends);
   test_add_for_backends ("/token-races/notified", test_notified);
   g_test_add_func ("/token-races/disposed-twice", test_disposed_twice);
+  g_test_add_func ("/token-races/dropped-in-runner", test_dropped_in_runner);
   g_test_add_func ("/token-races/join-between", test_join_between);
 
   return g_test_run ();
