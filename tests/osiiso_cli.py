@@ -69,7 +69,8 @@ def popen(*args, **kwargs):
     kwargs.setdefault("stdin", subprocess.DEVNULL)
     kwargs.setdefault("stdout", subprocess.PIPE)
     kwargs.setdefault("stderr", subprocess.PIPE)
-    return subprocess.Popen([PROGRAM, *args], env=environment(), **kwargs)
+    kwargs.setdefault("env", environment())
+    return subprocess.Popen([PROGRAM, *args], **kwargs)
 
 
 def finish(process, data=None):
@@ -106,6 +107,21 @@ def has_ended(pid):
         return read("/proc/%d/stat" % pid).rpartition(")")[2].split()[0] == "Z"
     except FileNotFoundError:
         return True
+
+
+def peak(*args, lines):
+    """The most memory, in KiB, with that many inputs."""
+    env = environment()
+    # A sanitizer would keep what is freed.
+    env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+    producer = subprocess.Popen(["seq", str(lines)], stdout=subprocess.PIPE)
+    process = popen(*args, stdin=producer.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+    producer.stdout.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    producer.wait()
+    equal(process.returncode, 0)
+    return usage.ru_maxrss
 
 
 class Terminal:

@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 
-from osiiso_cli import (PROGRAM, contains, environment, equal, finish, main, osiiso, path, popen, read, test)
+from osiiso_cli import (PROGRAM, contains, environment, equal, finish, main, osiiso, path, peak, popen, read,
+                        test)
 
 TOOLS = sys.argv[2]
 MODULE = "osiiso-test-worker-functions"
@@ -85,6 +86,14 @@ def the_same_on_other_backends():
 def thousands_of_calls():
     numbers = "".join("%d\n" % i for i in range(20000))
     equal(call("-k", MODULE + ":echo", data=numbers)[0], numbers)
+
+
+@test
+def memory_does_not_grow_with_jobs():
+    few = peak("call", MODULE + ":echo", lines=20000)
+    many = peak("call", MODULE + ":echo", lines=200000)
+    if many > few + 4096:
+        raise AssertionError("%d KiB for 20 000 calls, %d KiB for 200 000" % (few, many))
 
 
 @test

@@ -6,13 +6,12 @@ Usage: test-osiiso-run.py PROGRAM
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
 
-from osiiso_cli import (contains, equal, fifo, finish, main, osiiso, path, popen, read, run, test, write)
+from osiiso_cli import (contains, equal, fifo, finish, main, osiiso, path, peak, popen, read, run, test, write)
 
 
 # Inputs
@@ -144,7 +143,9 @@ def not_utf8():
 
 @test
 def jobs_have_an_empty_input_and_no_descriptors():
-    equal(run("sh", "-c", "cat; ls /proc/$$/fd | tr '\\n' ' '", data="a\n")[0], "0 1 2 ")
+    equal(run("cat", data="-\nx\n", status=1)[0], "")
+    # One more is what it reads the folder with.
+    equal(run("ls", ":::", "/proc/self/fd")[0], "0\n1\n2\n3\n")
 
 
 @test
@@ -275,18 +276,6 @@ def output_that_cannot_be_written():
 
 
 # Many
-
-
-def peak(*args, lines):
-    """The most memory, in KiB."""
-    producer = subprocess.Popen(["seq", str(lines)], stdout=subprocess.PIPE)
-    process = popen(*args, stdin=producer.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    producer.stdout.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    producer.wait()
-    equal(process.returncode, 0)
-    return usage.ru_maxrss
 
 
 @test

@@ -10,8 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many jobs wait in the queue, so that workers find the next one there. */
-#define MOST_WAITING 1024
+/* How many jobs there are more than can run, so that workers find the next one in the
+ * queue. That some have ended and are not printed yet counts as well. */
+#define MOST_WAITING 2048
 /* How many there are, with those that wait for a retry or to be printed. With
  * priorities all of them wait in the queue. */
 #define MOST_JOBS 100000
@@ -438,24 +439,24 @@ begin_job (Jobs    *self,
     }
 }
 
-/* Whether the queue has as many jobs as it should. */
+/* Whether there are as many jobs as there should be, without those that wait for a retry. */
 static gboolean
 is_full (Jobs *self)
 {
-  guint64 waiting = osiiso_queue_get_pending_count (self->queue);
   guint64 retrying = osiiso_queue_get_scheduled_count (self->queue);
   guint64 jobs = g_hash_table_size (self->jobs);
+  guint64 most = self->settings->jobs + MOST_WAITING;
 
   if (self->settings->priority_from != 0)
     return FALSE;
+  jobs -= MIN (jobs, retrying);
   /* What waits could begin before a failure is known here. */
   if (self->settings->halt != TOOL_HALT_NEVER)
-    return jobs - MIN (jobs, retrying) >= self->settings->jobs;
-  waiting -= MIN (waiting, retrying);
+    return jobs >= self->settings->jobs;
   /* Many at once disturb those who work less than one by one. */
-  if (waiting >= MOST_WAITING)
+  if (jobs >= most)
     self->full = TRUE;
-  else if (waiting <= MOST_WAITING / 2)
+  else if (jobs <= most - MOST_WAITING / 2)
     self->full = FALSE;
   return self->full;
 }
