@@ -170,7 +170,7 @@ SLEEPER = '''
         queue = osiiso.ProcessQueue(workers=2).start()
         handles = queue.map(sleep, sys.argv[1:3])
         waiting = queue.map(sleep, sys.argv[1:3] * 10)
-        while not all(os.path.exists(path) for path in sys.argv[1:3]):
+        while not all(os.path.exists(path) and os.path.getsize(path) for path in sys.argv[1:3]):
             time.sleep(0.002)
         %s
 '''
