@@ -342,6 +342,25 @@ def no_progress_if_it_is_not_wanted():
 
 
 @test
+def inputs_that_are_typed():
+    terminal = Terminal("run", "--no-progress", "echo", "got")
+    terminal.wait_for(b"Control-D ends them")
+    terminal.type(b"a\n")
+    terminal.wait_for(b"got a")
+    terminal.type(b"\x04")
+    equal(terminal.finish(), 0)
+
+
+@test
+def descriptors_that_are_closed():
+    for closed in ((0,), (0, 1), (0, 1, 2)):
+        mark = path("mark")
+        process = popen("run", "touch", ":::", mark, preexec_fn=lambda: [os.close(fd) for fd in closed])
+        equal(finish(process)[0], 0)
+        equal(os.path.exists(mark), True)
+
+
+@test
 def control_c():
     began = fifo()
     terminal = Terminal("run", "sh", "-c", "echo $$ >%s; exec sleep 1000" % began, ":::", "a")

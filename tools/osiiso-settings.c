@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* What GOption fills in, as it was typed. */
 typedef struct
@@ -381,7 +382,11 @@ tool_settings_open_inputs (ToolSettings *self,
   ToolInputs *inputs = tool_inputs_new (self->sources, &self->inputs, &error);
 
   if (inputs != NULL)
-    return inputs;
+    {
+      if (self->sources[0] == NULL && self->inputs.arg_files == NULL && isatty (STDIN_FILENO) && !self->quiet)
+        g_printerr ("%s: reads its inputs from the terminal; Control-D ends them\n", self->title);
+      return inputs;
+    }
   if (error->domain == G_OPTION_ERROR)
     {
       *status = tool_usage_error (self->title, "%s", error->message);

@@ -2,8 +2,10 @@
 /* The command line: see osiiso.1. */
 #include "osiiso-tool.h"
 
+#include <fcntl.h>
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct
 {
@@ -107,12 +109,26 @@ tool_usage_error (const char *command,
   return TOOL_EXIT_USAGE;
 }
 
+/* Else what is opened first would be taken for standard input or output. */
+static void
+open_missing (void)
+{
+  int fd;
+
+  do
+    fd = open ("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0)
+    close (fd);
+}
+
 int
 main (int    argc,
       char **argv)
 {
   const char *name = argc > 1 ? argv[1] : "";
 
+  open_missing ();
   setlocale (LC_ALL, "");
   if (strcmp (name, "--help") == 0 || strcmp (name, "-h") == 0 || strcmp (name, "help") == 0)
     {
