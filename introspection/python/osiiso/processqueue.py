@@ -113,6 +113,7 @@ class ProcessQueue(SyncQueue):
         self._n_functions = 0
         self._submit_lock = threading.Lock()
         self._by_task: dict[int, SyncTaskHandle] = {}   # for hooks
+        self._late: list[tuple[Any, int, BaseException | None]] = []  # ends, behind what hooks are told
         self._context = GLib.MainContext.new()
         self._teller = 0                                # the thread that is told of ends
         super().__init__(**options)
@@ -375,19 +376,41 @@ class ProcessQueue(SyncQueue):
                 append(handle)
                 n_done += 1
                 continue
-            self._by_task.pop(task, None)
+            error: BaseException | None = None
             if status == _SUCCEEDED:
                 if length:
                     handle._raw = data[start:place]
-                self._settle(handle, 'succeeded', None, None, '')
-            elif status == _core.CANCELLED:
-                self._settle_cancelled(handle)
-            else:
+            elif status != _core.CANCELLED:
                 error = self._failure(handle, data[start:place] if encoding == _BYTES else b'')
-                self._settle(handle, 'failed', None, error, text_of(error))
+            if not self._has_hooks:
+                self._settle_told(handle, status, error)
+                continue
+            # Ends come before the signals of the attempts that led to them.
+            if not self._late:
+                source = GLib.idle_source_new()
+                source.set_priority(GLib.PRIORITY_LOW)
+                source.set_callback(self._settle_late)
+                source.attach(self._context)
+            self._late.append((handle, status, error))
         if n_done and self._n_waiting:
             with self._settled:
                 self._settled.notify_all()
+
+    def _settle_told(self, handle: Any, status: int, error: BaseException | None) -> None:
+        with self._submit_lock:
+            self._by_task.pop(handle._task, None)
+        if status == _SUCCEEDED:
+            self._settle(handle, 'succeeded', None, None, '')
+        elif error is None:
+            self._settle_cancelled(handle)
+        else:
+            self._settle(handle, 'failed', None, error, text_of(error))
+
+    def _settle_late(self, *_: Any) -> bool:
+        late, self._late = self._late, []
+        for handle, status, error in late:
+            self._settle_told(handle, status, error)
+        return False
 
     def _failure(self, handle: Any, details: bytes) -> BaseException:
         if handle._pickle_error is not None:
