@@ -90,12 +90,12 @@ def check_links(root, name):
 
 
 def check_paths(root, readme):
-    """Paths in code spans: of the tree, or of a file of the library."""
+    """Paths in code spans: of the tree, or of a file of the library or of a backend."""
     names = set(PATH.findall(readme))
     assert len(names) > 10, f'only {len(names)} paths were found'
     for name in sorted(names):
         if name.split('/')[0] in TOP_FOLDERS or '/' not in name:
-            places = (root / name, root / 'libosiiso-core' / name)
+            places = (root / name, root / 'libosiiso-core' / name, *root.glob(f'plugins/*/{name}'))
             assert any(place.exists() for place in places), f'{name} does not exist'
 
 
