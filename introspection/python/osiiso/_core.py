@@ -99,11 +99,16 @@ def make_owned(make: Callable[..., T], *arguments: Any) -> T:
     """``make(*arguments)``, for queues that this package owns."""
     with _context_lock:
         context = _context
+        if not context.acquire():
+            # Somebody else is in it, who did not ask; this queue gets one of its own.
+            context = GLib.MainContext.new()
+            context.acquire()
         context.push_thread_default()
         try:
             return make(*arguments)
         finally:
             context.pop_thread_default()
+            context.release()
 
 
 def dispatch() -> None:
