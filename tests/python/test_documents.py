@@ -109,3 +109,20 @@ def check_signature(code):
         parameter = parameters[argument.arg]
         assert parameter.kind is parameter.KEYWORD_ONLY
         assert parameter.default == ast.literal_eval(default) or argument.arg == 'on_exit'
+
+
+def readme_blocks():
+    text = pathlib.Path(__file__).parents[2].joinpath('README.md').read_text(encoding='utf-8')
+    found = [code for code in re.findall(r'(?ms)^```python\n(.*?)^```', text) if 'import osiiso' in code]
+    assert len(found) >= 2
+    return found
+
+
+@pytest.mark.parametrize('code', readme_blocks())
+def test_readme(code, tmp_path):
+    """It prints what the comments say."""
+    program = tmp_path / 'program.py'
+    program.write_text(code)
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ''
+    assert done.stdout.splitlines() == re.findall(r'(?m)^ *print\(.*\) +# (.*)$', code)
