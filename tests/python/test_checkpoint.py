@@ -5,6 +5,7 @@ import logging
 import pickle
 import subprocess
 import sys
+import threading
 
 import pytest
 from hypothesis import given
@@ -282,8 +283,15 @@ def test_tmap(store):
 
 
 def test_closed_store_is_told_of(store, caplog):
+    gate = threading.Event()
+
+    def wait_and_work(x):
+        gate.wait()
+        return work(x)
+
     with osiiso.ThreadQueue(workers=1) as queue:
-        handle, = queue.map(work, [1], checkpoint=store, delay=.02)
+        handle, = queue.map(wait_and_work, [1], checkpoint=store)
         store.close()
+        gate.set()
         assert handle.wait().value == 10
     assert 'could not be recorded' in caplog.text and caplog.records[0].levelno == logging.ERROR

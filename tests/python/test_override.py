@@ -169,7 +169,7 @@ threading.Timer(.1, interrupt).start()
 try:
     {wait}
 except KeyboardInterrupt:
-    print(time.monotonic() - start[0] < .2)
+    print(time.monotonic() - start[0] < 1)
 gate.set()
 '''
     done = subprocess.run([sys.executable, '-X', 'faulthandler', '-c', code], capture_output=True, text=True, timeout=60)
