@@ -101,7 +101,7 @@ submit_call (ToolJob            *job,
 
   if (argument == NULL)
     return NULL;
-  g_variant_ref_sink (argument);
+  g_variant_take_ref (argument);
   text = g_variant_is_of_type (argument, G_VARIANT_TYPE_STRING) ? g_variant_dup_string (argument, NULL)
                                                                 : g_variant_print (argument, FALSE);
   job->label = tool_quote ((const char *[]) { call->function, text, NULL });
