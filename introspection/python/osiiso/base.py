@@ -278,6 +278,22 @@ class BaseQueue(Generic[H, G]):
             'closed': self._closed,
         }
 
+    def reset(self) -> None:
+        """Opens a queue that was shut down, or is at rest, as if it were new."""
+        self._check_usable()
+        if self._running:
+            raise RuntimeError('cannot reset during run()')
+        try:
+            self._queue.reset()
+        except GLib.Error as error:
+            if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.BUSY):
+                raise RuntimeError('cannot reset while workers are running — call shutdown() first') from None
+            raise self._translate(error) from None
+        self._closed = self._live = False
+        with self._settled:
+            self._results.clear()
+            self._n_cleared = 0
+
     def clear_results(self) -> None:
         """Forgets the results so far."""
         with self._settled:
@@ -346,7 +362,7 @@ class BaseQueue(Generic[H, G]):
             return handles
         self._check_usable()
         options = handles[0]._options
-        first = _MAP_TOKENS + (next(self._maps) << _MAP_SHIFT)
+        first = self._first_token()
         self._prepare(handles, options)
         table = self._table
         for token, handle in enumerate(handles, first):
@@ -398,6 +414,15 @@ class BaseQueue(Generic[H, G]):
         if when is not None:
             for handle in handles:
                 handle._scheduled_for = when
+
+    def _first_token(self) -> int:
+        """The first of consecutive tokens that nobody else has."""
+        return _MAP_TOKENS + (next(self._maps) << _MAP_SHIFT)
+
+    def _core_limit(self, timeout: float | None) -> float:
+        """The time limit of a run, where 0 is none; here it is over at once."""
+        limit = self._timeout if timeout is None else timeout
+        return 0.0 if limit is None or limit == float('inf') else max(limit, 1e-6)
 
     def _check_usable(self) -> None:
         if self._pid == 0:

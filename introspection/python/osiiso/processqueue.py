@@ -225,7 +225,7 @@ class ProcessQueue(SyncQueue):
         if len(payloads) != len(handles):
             return False
         core_options = self._core_pair(options)
-        first = (1 << 56) + (next(self._maps) << 32)
+        first = self._first_token()
         self._prepare(handles, options)
         table = self._table
         for token, handle in enumerate(handles, first):

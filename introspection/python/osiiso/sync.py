@@ -115,22 +115,6 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
         thread.start()
         return thread
 
-    def reset(self) -> None:
-        """Opens a queue that was shut down, or is at rest, as if it were new."""
-        self._check_usable()
-        if self._running:
-            raise RuntimeError('cannot reset during run()')
-        try:
-            self._queue.reset()
-        except GLib.Error as error:
-            if error.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.BUSY):
-                raise RuntimeError('cannot reset while workers are running — call shutdown() first') from None
-            raise self._translate(error) from None
-        self._closed = self._live = False
-        with self._settled:
-            self._results.clear()
-            self._n_cleared = 0
-
     def __enter__(self: Q) -> Q:
         return self.start()
 
@@ -150,9 +134,7 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
             raise ClosedError('queue has been shut down')
         start = time.perf_counter()
         first = self._n_cleared + len(self._results)
-        limit = self._timeout if timeout is None else timeout
-        # 0 is no limit there, and here it is over at once.
-        core_limit = 0.0 if limit is None or limit == float('inf') else max(limit, 1e-6)
+        core_limit = self._core_limit(timeout)
         self._live = True
         try:
             core = self._call(self._queue.run_full, core_limit, core_policy)
