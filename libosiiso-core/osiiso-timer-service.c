@@ -35,7 +35,7 @@ static struct
 } service = { .once = PTHREAD_ONCE_INIT, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static void
-service_init (void)
+init_cond (void)
 {
   pthread_condattr_t attr;
 
@@ -43,7 +43,41 @@ service_init (void)
   pthread_condattr_setclock (&attr, CLOCK_MONOTONIC);
   pthread_cond_init (&service.cond, &attr);
   pthread_condattr_destroy (&attr);
+}
+
+static void
+before_fork (void)
+{
+  pthread_mutex_lock (&service.lock);
+}
+
+static void
+after_fork_in_parent (void)
+{
+  pthread_mutex_unlock (&service.lock);
+}
+
+/* The thread stays behind, and the queues of the parent have no threads here: they
+ * are not called, and what holds them is not released. */
+static void
+after_fork_in_child (void)
+{
+  OsiisoHeapNode *node;
+
+  while ((node = osiiso_deadline_heap_peek (&service.heap)) != NULL)
+    osiiso_deadline_heap_remove (&service.heap, node);
+  init_cond ();
+  service.running = FALSE;
+  service.late = FALSE;
+  pthread_mutex_unlock (&service.lock);
+}
+
+static void
+service_init (void)
+{
+  init_cond ();
   osiiso_deadline_heap_init (&service.heap);
+  pthread_atfork (before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 static OsiisoTimerClient *
