@@ -105,7 +105,7 @@ def has_ended(pid):
     # What is left in the table until its parent looks at it runs no more.
     try:
         return read("/proc/%d/stat" % pid).rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return True
 
 

@@ -10,28 +10,9 @@ from functools import partial
 
 import pytest
 import work_process as work
+from watch import is_alive, read_pid, until
 
 import osiiso
-
-
-def is_alive(pid):
-    try:
-        with open(f'/proc/{pid}/stat') as file:
-            return file.read().rpartition(')')[2].split()[0] not in 'ZX'
-    except FileNotFoundError:
-        return False
-
-
-def until(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, 'this does not happen'
-        time.sleep(0.002)
-
-
-def read_pid(path):
-    until(lambda: path.exists() and path.read_text().endswith('\n'))
-    return int(path.read_text())
 
 
 @pytest.fixture

@@ -8,21 +8,7 @@ import textwrap
 import time
 
 import pytest
-
-
-def is_alive(pid):
-    try:
-        with open(f'/proc/{pid}/stat') as file:
-            return file.read().rpartition(')')[2].split()[0] not in 'ZX'
-    except FileNotFoundError:
-        return False
-
-
-def until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, 'this does not happen'
-        time.sleep(0.002)
+from watch import is_alive, until
 
 
 def write(path, text):
