@@ -315,3 +315,30 @@ def test_full_queue_and_interrupt():
     queue.join()
     assert ran == [] and len(queue.results) == 1
     queue.shutdown()
+
+
+@pytest.mark.parametrize('attach', ['wait', 'add_done_callback'])
+def test_the_end_while_somebody_begins_to_wait(attach, monkeypatch):
+    """The interpreter may switch to the worker inside each call that the waiter makes."""
+    from osiiso import handle as module
+    with osiiso.ThreadQueue(workers=1) as queue:
+        gate = threading.Event()
+        handle = queue.submit(gate.wait)
+        new = module._Listeners
+
+        def new_after_the_end():
+            gate.set()
+            while not queue.results:
+                time.sleep(0)
+            return new()
+
+        monkeypatch.setattr(module, '_Listeners', new_after_the_end)
+        if attach == 'wait':
+            waiter = threading.Thread(target=handle.wait, daemon=True)
+            waiter.start()
+            waiter.join(20)
+            assert not waiter.is_alive()
+        else:
+            called = []
+            handle.add_done_callback(called.append)
+            assert called == [handle]

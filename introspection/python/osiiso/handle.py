@@ -226,13 +226,8 @@ class BaseHandle:
 
     def add_done_callback(self, fn: Callable[[Any], object]) -> None:
         """Calls ``fn(handle)`` when the task is over, or now if it is."""
-        with _attach_lock:
-            if self._final is None:
-                if self._listeners is None:
-                    self._listeners = _Listeners()
-                self._listeners.callbacks.append(fn)
-                return
-        self._call_back(fn)
+        if not self._attach('callbacks', fn):
+            self._call_back(fn)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}({self.name!r}, status={self.status!r}, id={self.task_id[:8]})'
@@ -245,8 +240,7 @@ class BaseHandle:
         self._error = error
         self._message = message
         self._finished = when
-        # Whoever attaches something from now on finds the task over, and whoever did
-        # before is found below.
+        # In this order: see _attach().
         self._final = final
         self._call = None
         if self._listeners is not None:
@@ -264,13 +258,30 @@ class BaseHandle:
 
     def _add_waiter(self, waiter: Callable[[], None]) -> bool:
         """False when the task is over, and nothing will be called."""
+        return self._attach('waiters', waiter)
+
+    def _attach(self, place: str, listener: Callable[..., object]) -> bool:
+        """Adds a listener; False when the task is over, and it will not be called.
+
+        Who ends the task does not take the lock: he writes ``_final`` and then looks
+        for listeners. So this adds the listener first, and looks at ``_final`` then:
+        one of the two sees what the other has written. With the lock here, only one
+        of them acts on it.
+        """
         with _attach_lock:
             if self._final is not None:
                 return False
-            if self._listeners is None:
-                self._listeners = _Listeners()
-            self._listeners.waiters.append(waiter)
-            return True
+            listeners = self._listeners
+            if listeners is None:
+                listeners = self._listeners = _Listeners()
+            added = getattr(listeners, place)
+            added.append(listener)
+            if self._final is None:
+                return True
+            # It has ended meanwhile. Whoever ended it may have found no listeners, or is
+            # waiting for the lock to call the others.
+            del added[-1]
+            return False
 
     def _remove_waiter(self, waiter: Callable[[], None]) -> None:
         with _attach_lock:
