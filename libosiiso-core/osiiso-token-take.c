@@ -81,38 +81,68 @@ osiiso_backend_take_tokens (OsiisoBackend *self,
 
 /**
  * osiiso_queue_exchange_tokens: (skip)
- * @self: a queue
- * @done: (array length=n_done): for each token that has succeeded the id of its task
- *   and which attempt it was
- * @n_done: the length of @done
- * @n_accepted: (out): for how many of them it counts
- * @taken: (out caller-allocates) (array): where three numbers for each token go
- * @max: for how many tokens there is room in @taken
+ * @slots: what goes in and comes out
+ * @max: for how many tokens there is room behind them
  *
- * Does what [method@Osiiso.Queue.tokens_done] does, and then, if all of @done count,
- * what [method@Osiiso.Backend.take_tokens] does, in one call and without allocating
+ * Does what [method@Osiiso.Queue.tokens_done] does with one token, and then what
+ * [method@Osiiso.Backend.take_tokens] does, in one call and without allocating
  * anything.
  *
- * Returns: how many numbers are in @taken
+ * For languages where each argument of a call costs: all of it is in an array that
+ * is made once. @slots are the address of the queue; the id of a task that has
+ * succeeded, or 0 for none; which attempt that was; whether it counts, which is
+ * written; and then three numbers for each token that was taken. When the report does
+ * not count nothing is taken. Any thread.
+ *
+ * Returns: how many tokens were taken
  *
  * Since: 1.0
  */
-gsize
-osiiso_queue_exchange_tokens (OsiisoQueue   *self,
-                              const guint64 *done,
-                              gsize          n_done,
-                              gsize         *n_accepted,
-                              guint64       *taken,
-                              guint          max)
+guint
+osiiso_queue_exchange_tokens (guint64 *slots,
+                              guint    max)
 {
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-  g_return_val_if_fail (n_accepted != NULL, 0);
-  g_return_val_if_fail (max == 0 || taken != NULL, 0);
+  OsiisoQueue *self;
 
-  *n_accepted = osiiso_queue_tokens_done (self, done, n_done);
-  if (*n_accepted < n_done / 2)
-    return 0;
-  return take_tokens (osiiso_queue_get_backend (self), max, taken);
+  g_return_val_if_fail (slots != NULL, 0);
+
+  self = GSIZE_TO_POINTER ((gsize) slots[0]);
+  if (slots[1] != 0)
+    {
+      slots[3] = osiiso_queue_token_done (self, slots[1], (guint) slots[2]);
+      if (!slots[3])
+        return 0;
+    }
+  return (guint) (take_tokens (osiiso_queue_get_backend (self), max, slots + 4) / N_NUMBERS);
+}
+
+/**
+ * osiiso_queue_exchange_token_slots: (skip)
+ * @slots: what goes in and comes out
+ *
+ * Does what [method@Osiiso.Queue.exchange_token] does.
+ *
+ * For languages where each argument of a call costs. @slots are the address of the
+ * queue, and what is written: whether the report counts, the next token, the id of
+ * its task, and which attempt it is. Where exchange_token may be called.
+ *
+ * Returns: %TRUE when there is another token
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_exchange_token_slots (guint64 *slots)
+{
+  gboolean accepted;
+  guint attempt;
+  gboolean more;
+
+  g_return_val_if_fail (slots != NULL, FALSE);
+
+  more = osiiso_queue_exchange_token (GSIZE_TO_POINTER ((gsize) slots[0]), &accepted, &slots[2], &slots[3], &attempt);
+  slots[1] = accepted;
+  slots[4] = attempt;
+  return more;
 }
 
 /**

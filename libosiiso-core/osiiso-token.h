@@ -145,12 +145,10 @@ guint    osiiso_queue_tokens_done          (OsiisoQueue   *self,
                                             const guint64 *numbers,
                                             gsize          n);
 OSIISO_AVAILABLE_IN_1_0
-gsize    osiiso_queue_exchange_tokens      (OsiisoQueue   *self,
-                                            const guint64 *done,
-                                            gsize          n_done,
-                                            gsize         *n_accepted,
-                                            guint64       *taken,
+guint    osiiso_queue_exchange_tokens      (guint64       *slots,
                                             guint          max);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_exchange_token_slots (guint64       *slots);
 OSIISO_AVAILABLE_IN_1_0
 guint64  osiiso_queue_submit_token_call    (OsiisoQueue       *self,
                                             guint64            token,

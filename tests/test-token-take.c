@@ -97,32 +97,72 @@ static void
 test_exchange (void)
 {
   OsiisoQueue *queue = queue_new ();
-  guint64 numbers[6];
-  guint64 done[4];
-  gsize n_accepted;
+  guint64 slots[4 + 6] = { (gsize) queue };
+  guint64 id;
 
   for (guint i = 0; i < 3; i++)
     submit (queue, 10 + i, NULL);
-  g_assert_cmpuint (osiiso_queue_exchange_tokens (queue, NULL, 0, &n_accepted, numbers, 2), ==, 6);
-  g_assert_cmpuint (n_accepted, ==, 0);
-  g_assert_cmpuint (numbers[0], ==, 10);
-  g_assert_cmpuint (numbers[3], ==, 11);
-  for (guint i = 0; i < 2; i++)
-    {
-      done[2 * i] = numbers[3 * i + 1];
-      done[2 * i + 1] = numbers[3 * i + 2];
-    }
-  g_assert_cmpuint (osiiso_queue_exchange_tokens (queue, done, 2, &n_accepted, numbers, 2), ==, 3);
-  g_assert_cmpuint (n_accepted, ==, 1);
-  g_assert_cmpuint (numbers[0], ==, 12);
-  /* Nothing is taken when a report does not count, or when there is no room. */
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (slots, 2), ==, 2);
+  g_assert_cmpuint (slots[4], ==, 10);
+  g_assert_cmpuint (slots[6], ==, 1);
+  g_assert_cmpuint (slots[7], ==, 11);
+
+  id = slots[5];
+  slots[1] = id;
+  slots[2] = 1;
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (slots, 2), ==, 1);
+  g_assert_cmpuint (slots[3], ==, 1);
+  g_assert_cmpuint (slots[4], ==, 12);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 1);
+
+  /* Nothing is taken when the report does not count, or when there is no room. */
   submit (queue, 13, NULL);
-  g_assert_cmpuint (osiiso_queue_exchange_tokens (queue, done, 4, &n_accepted, numbers, 2), ==, 0);
-  g_assert_cmpuint (n_accepted, ==, 0);
-  g_assert_cmpuint (osiiso_queue_exchange_tokens (queue, done + 2, 2, &n_accepted, NULL, 0), ==, 0);
-  g_assert_cmpuint (n_accepted, ==, 1);
-  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 2);
+  slots[1] = id;
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (slots, 2), ==, 0);
+  g_assert_cmpuint (slots[3], ==, 0);
+  slots[1] = 0;
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (slots, 0), ==, 0);
+  g_assert_cmpuint (osiiso_queue_exchange_tokens (slots, 1), ==, 1);
+  g_assert_cmpuint (slots[4], ==, 13);
   drop (queue);
+}
+
+/* One thread, from the runner. */
+
+static guint64
+exchange_slots (guint64  token,
+                guint64  id,
+                guint    attempt,
+                gpointer user_data)
+{
+  OsiisoQueue **queue = user_data;
+  guint64 slots[5] = { (gsize) *queue };
+
+  for (guint64 next = 1; osiiso_queue_exchange_token_slots (slots); next++)
+    {
+      g_assert_cmpuint (slots[1], ==, 1);
+      g_assert_cmpuint (slots[2], ==, next);
+      g_assert_cmpuint (slots[3], !=, id);
+      g_assert_cmpuint (slots[4], ==, 1);
+    }
+  g_assert_cmpuint (slots[1], ==, 1);
+  return id;
+}
+
+static void
+test_exchange_slots (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (GError) error = NULL;
+
+  osiiso_queue_set_workers (queue, 1);
+  osiiso_queue_set_runner (queue, exchange_slots, &queue, NULL, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < 5; i++)
+    submit (queue, i, NULL);
+  test_run_all (queue);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 5);
+  test_queue_free (queue);
 }
 
 /* What was cancelled meanwhile does not count, and those behind it still do. */
@@ -290,6 +330,7 @@ main (int    argc,
 
   g_test_add_func ("/token-take/batch", test_batch);
   g_test_add_func ("/token-take/exchange", test_exchange);
+  g_test_add_func ("/token-take/exchange-slots", test_exchange_slots);
   g_test_add_func ("/token-take/over-already", test_over_already);
   g_test_add_func ("/token-take/retry", test_retry);
   g_test_add_func ("/token-take/function-between", test_function_between);

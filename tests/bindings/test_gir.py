@@ -16,8 +16,9 @@ CALLABLES = ('function', 'method', 'constructor', 'virtual-method', 'callback')
 # What is for C only, with what does the same for everybody.
 TWINS = {
     'osiiso_attempt_return_new_error': 'osiiso_attempt_return_error_literal',
-    # The same without a place for each number.
+    # The same with one place for all numbers.
     'osiiso_queue_exchange_tokens': 'osiiso_queue_tokens_done',
+    'osiiso_queue_exchange_token_slots': 'osiiso_queue_exchange_token',
     # Calls functions in C; workers in other languages are loops over a channel.
     'osiiso_worker_main': 'osiiso_worker_channel_receive',
 }

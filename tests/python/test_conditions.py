@@ -32,7 +32,8 @@ ENDS = {
     'waiting': 'h = queue.submit(time.sleep, 100); queue.submit(lambda: h.wait()); queue.start(); time.sleep(.02)',
     'submitting': 'def f(): queue.submit(f)\nqueue.submit(f); queue.submit(f); queue.start(); time.sleep(.05)',
     'full': ('q = osiiso.ThreadQueue(workers=1, size=1); q.submit(time.sleep, 100); q.start()\n'
-             'threading.Thread(target=q.submit, args=(abs, 1), daemon=True).start(); time.sleep(.02)'),
+             'def more():\n    try: q.submit(abs, 1)\n    except osiiso.ClosedError: pass\n'
+             'threading.Thread(target=more, daemon=True).start(); time.sleep(.02)'),
     'waited-for': ('queue.submit(time.sleep, 100)\n'
                    'threading.Thread(target=queue.run, daemon=True).start(); time.sleep(.02)'),
     'in-a-hook': ('q = osiiso.ThreadQueue(workers=1, on_start=lambda h: time.sleep(100)); q.submit(abs, 1); q.start()\n'

@@ -25,7 +25,7 @@ except ImportError as error:  # pragma: no cover
 gi.require_version('Osiiso', '1')
 from gi.repository import Gio, GLib, GObject, Osiiso  # noqa: E402
 
-__all__ = ['Gio', 'GLib', 'GObject', 'Osiiso', 'Exchange', 'pointer_to', 'submit_token', 'token_done',
+__all__ = ['Gio', 'GLib', 'GObject', 'Osiiso', 'Slots', 'pointer_to', 'submit_token', 'token_done',
            'token_failed', 'pin_thread', 'unpin_thread', 'STATUS_NAMES', 'FAILED', 'CANCELLED', 'ERROR_DOMAIN']
 
 # The typelib has loaded it; this finds the same one by its soname.
@@ -46,9 +46,11 @@ token_done = _function('osiiso_queue_token_done', ctypes.c_int, ctypes.c_void_p,
 token_failed = _function('osiiso_queue_token_failed', ctypes.c_int, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint,
                          ctypes.c_uint32, ctypes.c_int, ctypes.c_char_p, ctypes.c_double)
 tokens_done = _function('osiiso_queue_tokens_done', ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-exchange_tokens = _function('osiiso_queue_exchange_tokens', ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p,
-                            ctypes.c_size_t, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint)
-exchange_token = _function('osiiso_queue_exchange_token', ctypes.c_int, *[ctypes.c_void_p] * 5)
+# With no list of the types of arguments: these are addresses that are made once.
+exchange_tokens = _library.osiiso_queue_exchange_tokens
+exchange_tokens.restype = ctypes.c_uint
+exchange_token = _library.osiiso_queue_exchange_token_slots
+exchange_token.restype = ctypes.c_int
 
 ERROR_DOMAIN: int = GLib.quark_from_string('osiiso-python')
 
@@ -62,24 +64,14 @@ def pointer_to(instance: GObject.Object) -> ctypes.c_void_p:
     return ctypes.c_void_p(hash(instance))
 
 
-class Exchange:
-    """One thread's exchange of tokens with a queue.
+class Slots:
+    """What goes into an exchange of tokens and comes out of it; see osiiso-token.h."""
 
-    ``exchange_token(*arguments)`` ends the current token and is true when there is a next one, which
-    is in ``token``, ``task_id`` and ``attempt`` then; ``accepted`` says whether what
-    was reported of the current one counts.
-    """
+    __slots__ = ('slots', 'address')
 
-    __slots__ = ('accepted', 'token', 'task_id', 'attempt', 'arguments')
-
-    def __init__(self, queue: ctypes.c_void_p) -> None:
-        self.accepted = ctypes.c_int()
-        self.token = ctypes.c_uint64()
-        self.task_id = ctypes.c_uint64()
-        self.attempt = ctypes.c_uint()
-        self.arguments = (queue, *(ctypes.c_void_p(ctypes.addressof(place))
-                                   for place in (self.accepted, self.token, self.task_id, self.attempt)))
-
+    def __init__(self, queue: ctypes.c_void_p, n: int) -> None:
+        self.slots = (ctypes.c_uint64 * n)(queue.value or 0)
+        self.address = ctypes.c_void_p(ctypes.addressof(self.slots))
 
 
 def keep_for_ever(something: object) -> None:

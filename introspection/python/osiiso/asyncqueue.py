@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import inspect
 import logging
 import os
@@ -19,7 +18,7 @@ from typing import Any, TypeVar
 
 from . import _core
 from ._core import Gio, GLib, Osiiso
-from .base import FAIL_POLICIES, BaseQueue, _choose
+from .base import FAIL_POLICIES, MAX_TAKEN, BaseQueue, _choose
 from .exceptions import ClosedError, QueueFullError
 from .group import TaskGroup, as_completed
 from .handle import Call, TaskHandle
@@ -30,9 +29,6 @@ log = logging.getLogger('osiiso')
 
 T = TypeVar('T')
 Q = TypeVar('Q', bound='AsyncQueue')
-
-# How many tasks are taken at a time.
-_MAX_TAKEN = 64
 
 # How long the tasks that do not wait for anything may keep the loop to themselves.
 _SLICE = 0.005
@@ -143,12 +139,6 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         self._thread = 0
         self._rung = False
         self._taken: deque[_Taken] = deque()        # not begun yet
-        # What goes into the core and comes out of it.
-        self._done = (ctypes.c_uint64 * 2)()
-        self._buffer = (ctypes.c_uint64 * (3 * _MAX_TAKEN))()
-        self._accepted = ctypes.c_size_t()
-        self._done_at, self._buffer_at, self._accepted_at = (
-            ctypes.c_void_p(ctypes.addressof(place)) for place in (self._done, self._buffer, self._accepted))
         self._runners: dict[asyncio.Task[Any], _Taken | None] = {}  # with the task that each waits in
         self._idle: set[asyncio.Task[Any]] = set()  # of them, those that are about to look for work
         self._interrupted: dict[int, int] = {}      # attempts that were ended from outside
@@ -415,12 +405,14 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         """Takes what may begin now, and has a runner for each, unless one is about to look."""
         self._rung = False
         loop = self._loop
-        limit = min(self._n_workers - len(self._taken), _MAX_TAKEN)
+        limit = min(self._n_workers - len(self._taken), MAX_TAKEN)
         if self._ending or loop is None:
             return
         if limit > 0:
-            n = _core.exchange_tokens(self._pointer, None, 0, self._accepted_at, self._buffer_at, limit)
-            found = iter(self._buffer[:n])
+            slots = self._slots.slots
+            slots[1] = 0
+            n = _core.exchange_tokens(self._slots.address, limit)
+            found = iter(slots[4:4 + 3 * n])
             for token, task_id, attempt in zip(found, found, found):
                 handle = self._table.get(token)
                 if handle is not None:
@@ -462,8 +454,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         append = self._results.append
         runners = self._runners
         exchange = _core.exchange_tokens
-        pointer, accepted, done, buffer = self._pointer, self._accepted, self._done, self._buffer
-        done_at, buffer_at, accepted_at = self._done_at, self._buffer_at, self._accepted_at
+        slots, address = self._slots.slots, self._slots.address
         clock = time.perf_counter
         is_told = self._on_start is not None or self._on_retry is not None
         is_quick = self._on_complete is None
@@ -474,7 +465,7 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
         is_clean = True
         while is_clean:
             if more:
-                token, task_id, attempt = buffer[:3]
+                token, task_id, attempt = slots[4], slots[5], slots[6]
                 more = 0
                 handle = table.get(token)
                 if handle is None:
@@ -492,7 +483,8 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
                 if self._interrupted and self._interrupted.pop(task_id, None) == attempt:
                     continue
             else:
-                more = 0 if self._ending else exchange(pointer, None, 0, accepted_at, buffer_at, 1)
+                slots[1] = 0
+                more = 0 if self._ending else exchange(address, 1)
                 if more:
                     continue
                 runners.pop(me, None)
@@ -551,11 +543,10 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
                     # Others had their turn.
                     until = now + _SLICE
                 is_clean = not copy_context()
-                done[0] = task_id
-                done[1] = attempt
-                more = exchange(pointer, done_at, 2, accepted_at, buffer_at,
-                                0 if now > until or taken or self._ending or not is_clean else 1)
-                if accepted.value and pop(handle._token, None) is not None:
+                slots[1] = task_id
+                slots[2] = attempt
+                more = exchange(address, 0 if now > until or taken or self._ending or not is_clean else 1)
+                if slots[3] and pop(handle._token, None) is not None:
                     # As _settle_success() does.
                     handle._value = value
                     handle._finished = now
@@ -565,9 +556,9 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
                         append(handle)
                     else:
                         # Others may begin something meanwhile.
-                        token, task_id, attempt = buffer[:3]
+                        following = slots[4:7]
                         self._tell_success(handle)
-                        buffer[0], buffer[1], buffer[2] = token, task_id, attempt
+                        slots[4], slots[5], slots[6] = following
                 value = None
             runners[me] = None
         # Another one takes its place.

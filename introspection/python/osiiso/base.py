@@ -44,6 +44,9 @@ _MAP_SHIFT = 32
 
 _FORKED = 'the queue belongs to the process that made it; make another one after fork()'
 
+# How many tokens are taken at a time.
+MAX_TAKEN = 64
+
 # How many different options have a twin in the core at a time.
 _MAX_OPTIONS = 512
 
@@ -127,6 +130,7 @@ class BaseQueue(Generic[H, G]):
         _core.dispatch()
         self._queue: Any = _core.make_owned(self._new_core, workers or 0)
         self._pointer = _core.pointer_to(self._queue)
+        self._slots = _core.Slots(self._pointer, 4 + 3 * MAX_TAKEN)
         self._queue.set_keep_results(False)
         self._queue.set_size(size)
         self._queue.set_mode(core_mode)
@@ -365,9 +369,9 @@ class BaseQueue(Generic[H, G]):
         first = self._first_token()
         self._prepare(handles, options)
         table = self._table
+        table.update(enumerate(handles, first))
         for token, handle in enumerate(handles, first):
             handle._token = token
-            table[token] = handle
         try:
             tasks = self._queue.submit_tokens(first, len(handles), self._core_options(options))
         except GLib.Error as error:

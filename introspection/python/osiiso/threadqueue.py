@@ -27,7 +27,7 @@ class _Local(threading.local):
 
     state: int | None = None            # of the interpreter, once the thread is pinned
     is_clean: bool = True               # no context variable is set in it
-    exchange: _core.Exchange | None = None
+    exchange: _core.Slots | None = None
     current: list[SyncTaskHandle | None] = [None]  # whose function it is in; never this list itself
 
 
@@ -94,10 +94,10 @@ class ThreadQueue(SyncQueue):
 
     # In the threads of the backend.
 
-    def _enter_thread(self, local: _Local) -> _core.Exchange:
+    def _enter_thread(self, local: _Local) -> _core.Slots:
         if local.state is None:
             local.state = _core.pin_thread()
-        exchange = local.exchange = _core.Exchange(self._pointer)
+        exchange = local.exchange = _core.Slots(self._pointer, 5)
         local.current = [None]
         return exchange
 
@@ -133,8 +133,7 @@ class ThreadQueue(SyncQueue):
         exchange = local.exchange or self._enter_thread(local)
         current = local.current
         call = _core.exchange_token
-        arguments = exchange.arguments
-        accepted = exchange.accepted
+        slots, address = exchange.slots, exchange.address
         table = self._table
         is_told = self._on_start is not None or self._on_retry is not None
         clock = time.perf_counter
@@ -148,7 +147,7 @@ class ThreadQueue(SyncQueue):
             handle = table.get(token)
             if handle is None:
                 # Cancelled between there and here.
-                more = call(*arguments)
+                more = call(address)
             else:
                 handle._attempts = attempt
                 if attempt == 1:
@@ -174,12 +173,12 @@ class ThreadQueue(SyncQueue):
                     if copy_context():
                         is_clean = local.is_clean = False
                     self._attempt_failed(handle, task_id, attempt, error)
-                    more = call(*arguments)
+                    more = call(address)
                     now = clock()
                 else:
                     now = clock()
-                    more = call(*arguments)
-                    if accepted.value and pop(token, None) is not None:
+                    more = call(address)
+                    if slots[1] and pop(token, None) is not None:
                         # As _settle_success() does.
                         handle._value = value
                         handle._finished = now
@@ -196,9 +195,9 @@ class ThreadQueue(SyncQueue):
                             self._settled_one(handle)
                     value = None
             if more:
-                token = exchange.token.value
-                task_id = exchange.task_id.value
-                attempt = exchange.attempt.value
+                token = slots[2]
+                task_id = slots[3]
+                attempt = slots[4]
         current[0] = None
         return acknowledged
 

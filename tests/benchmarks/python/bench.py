@@ -6,14 +6,13 @@ Usage: bench.py [--quick] [--rounds N] [--strict]
 
 Functions that do nothing, two workers, all values read. In each round everything
 runs once, one after the other; ratios are taken inside a round, and the median of
-them counts. --strict fails when a bar is missed. For the build tree run it with
-'meson devenv'.
+them counts. --strict fails when a bar is missed. bench_processes.py is about
+processes. For the build tree run it with 'meson devenv'.
 """
 import argparse
 import asyncio
 import concurrent.futures
 import gc
-import multiprocessing
 import statistics
 import sys
 import time
@@ -84,23 +83,6 @@ async def async_trip(n):
             await queue.submit(anothing, i)
 
 
-def process_executor_map(n):
-    with concurrent.futures.ProcessPoolExecutor(WORKERS) as executor:
-        assert len(list(executor.map(nothing, range(n)))) == n
-
-
-def pool_map(n):
-    with multiprocessing.Pool(WORKERS) as pool:
-        assert len(pool.map(nothing, range(n))) == n
-
-
-def process_map(n):
-    with osiiso.ProcessQueue(workers=WORKERS) as queue:
-        handles = queue.map(nothing, range(n))
-        queue.join()
-        assert len([handle.value() for handle in handles]) == n
-
-
 # Ours, the peer, how many times faster it has to be, how many tasks.
 RACES = [
     ('ThreadQueue.map', thread_map, 'ThreadPoolExecutor.map', executor_map, 5, 20_000),
@@ -108,11 +90,6 @@ RACES = [
     ('AsyncQueue.map', async_map, 'gather, create_task, Semaphore', gather, 2, 20_000),
     ('await AsyncQueue.submit', async_trip, 'await run_in_executor', executor_trip, 1, 2_000),
 ]
-if hasattr(osiiso, 'ProcessQueue'):
-    RACES += [
-        ('ProcessQueue.map', process_map, 'ProcessPoolExecutor.map', process_executor_map, 10, 20_000),
-        ('ProcessQueue.map', process_map, 'Pool.map', pool_map, 1, 20_000),
-    ]
 
 
 def measure(fn, n):
