@@ -192,6 +192,19 @@ class Worker:
                 self.write(data)
                 self.write(payload)
 
+    def send_result(self, number, encoding, payload):
+        """The same for what most calls come to."""
+        length = len(payload)
+        if length >= 65536 or length > self.max_body:
+            self.send(_RESULT, number, encoding, b'', payload)
+            return
+        data = _HEADER.pack(length, number, _RESULT, encoding, 0) + payload
+        with self.lock:
+            if current._held is not None:
+                data = current._take_held() + data
+            current._id = 0
+            self.write(data)
+
     def send_error(self, number, domain, code, message, details=b''):
         text = message.encode('utf-8', 'replace').replace(b'\0', b'?')
         self.send(_ERROR_KIND, number, _BYTES if details else _NONE, domain.encode(),
@@ -238,8 +251,19 @@ class Worker:
         """Takes whole frames off and returns what is left."""
         place, end = 0, len(data)
         new = []
-        while end - place >= _HEADER.size:
-            length, number, kind, encoding, name_length = _HEADER.unpack_from(data, place)
+        size, unpack, max_body = _HEADER.size, _HEADER.unpack_from, self.max_body
+        while end - place >= size:
+            length, number, kind, encoding, name_length = unpack(data, place)
+            if (kind == _CALL and number and encoding in _ENCODINGS and name_length <= length <= max_body and
+                    self.greeted):
+                # Most are that.
+                start = place + size
+                if end - start < length:
+                    break
+                place = start + length
+                middle = start + name_length
+                new.append((kind, number, encoding, data[start:middle], data[middle:place]))
+                continue
             if not _HELLO <= kind <= _RECALLED:
                 raise ProtocolError(f'frame of unknown kind {kind}')
             if encoding not in _ENCODINGS:
@@ -381,7 +405,7 @@ class Worker:
                 message += _MARK + binascii.b2a_base64(details, newline=False).decode()
             self.send_error(number, _DOMAIN, 0, message, details)
         else:
-            self.send(_RESULT, number, encoding, b'', result)
+            self.send_result(number, encoding, result)
 
     def finish_set_up(self):
         """What is left of it, see prepare()."""
