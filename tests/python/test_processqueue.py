@@ -441,3 +441,17 @@ def test_pmap():
     with pytest.raises(osiiso.ExecutionError):
         osiiso.pmap(work.leave_at, [1, 5], workers=1)
     assert osiiso.pmap(work.get_state, ['a'], initializer=work.set_state, initargs=('a', 'b'), workers=1) == ('b',)
+
+
+def test_hooks_see_the_attempt_that_they_hear_of():
+    seen = []
+
+    def begun(handle):
+        while not seen and queue._queue.lookup(handle._task).get_attempts() < 2:
+            time.sleep(.001)
+        seen.append((handle.attempts, handle.status))
+
+    with osiiso.ProcessQueue(workers=1, on_start=begun) as queue:
+        handle = queue.submit(work.fail_plain, retries=1)
+        assert handle.wait().attempts == handle.attempts == 2
+    assert seen == [(1, 'running'), (2, 'running')]

@@ -53,6 +53,7 @@ class _Handle(SyncTaskHandle):
     _raw: bytes | None = None
     _made: Any = None
     _pickle_error: BaseException | None = None
+    _begun: int = 0                      # as far as it was told
 
     @property
     def _value(self) -> Any:
@@ -82,6 +83,9 @@ class _Handle(SyncTaskHandle):
     def attempts(self) -> int:
         """How often it was begun."""
         queue = self._queue
+        if self._state is not None:
+            # In a hook, of that attempt: by now there may be another one.
+            return self._begun
         if self._final is None and queue is not None:
             core = queue._queue.lookup(self._task)
             if core is not None:
@@ -136,7 +140,7 @@ class ProcessQueue(SyncQueue):
                 queue._attempt_ended(core, error)
 
         self._queue.set_completions_func(Osiiso.CompletionFlags(0), ended)
-        if self._on_start is not None:
+        if self._has_hooks:
             self._queue.connect('on-start', started)
         if self._on_retry is not None:
             self._queue.connect('on-retry', retries)
@@ -441,8 +445,11 @@ class ProcessQueue(SyncQueue):
 
     def _attempt_begins(self, core: Any) -> None:
         with self._submit_lock:
-            handle = self._by_task.get(core.get_task_id())
-        if handle is not None and self._on_start is not None:
+            handle: Any = self._by_task.get(core.get_task_id())
+        if handle is None:
+            return
+        handle._begun += 1
+        if self._on_start is not None:
             self._hook_in('running', self._on_start, handle)
 
     def _attempt_ended(self, core: Any, error: Any) -> None:
