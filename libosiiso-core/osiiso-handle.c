@@ -217,6 +217,7 @@ osiiso_handle_notify (OsiisoHandle   *self,
     case OSIISO_EVENT_DESTROY:
     case OSIISO_EVENT_RETURN:
     case OSIISO_EVENT_MEMBERS:
+    case OSIISO_EVENT_END:
     case OSIISO_EVENT_SETTLE:
     default:
       break;

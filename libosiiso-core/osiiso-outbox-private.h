@@ -13,6 +13,7 @@ typedef enum
   OSIISO_EVENT_RETRY,    /* error: why */
   OSIISO_EVENT_WAIT,     /* it had started and was given back; no signal tells that */
   OSIISO_EVENT_COMPLETE,
+  OSIISO_EVENT_END,      /* what deliver_ends() tells, behind signals that come first */
   OSIISO_EVENT_PROGRESS,
   OSIISO_EVENT_DESTROY,  /* destroy (data) */
   OSIISO_EVENT_RETURN,   /* data: a GTask that waits for its return */
@@ -46,6 +47,11 @@ struct _OsiisoEvent
  * lock guards everything below it; it is a leaf: nothing is locked under it but
  * what GObject locks for itself.
  * context, thread, source: constant.
+ * telling: whoever delivers, which is one thread at a time.
+ *
+ * Of a task all is told in the order in which it happened. Ends that no signal tells
+ * are many, and are told together: they come before all events, unless there are
+ * some of attempts, behind which they have to stay and then are events too.
  *
  * No event can be left behind: whoever appends to an outbox that is not armed
  * arms it under the lock, and a dispatch disarms it under the lock before it
@@ -61,7 +67,10 @@ typedef struct
   pthread_mutex_t  lock;
   OsiisoEvent     *first;     /* changed under the lock, compared with NULL anywhere */
   OsiisoEvent     *last;
+  guint            n_attempt_events; /* of these: of attempts that begin, or are given up */
   OsiisoLink       ends;      /* of records that are over, owned, see deliver_ends() */
+  OsiisoLink       telling;   /* those of them that are being told */
+  gboolean         is_telling; /* there are some, and no event is delivered before them */
   GArray          *changes;   /* (nullable): of OsiisoTaskChange, for the list of tasks */
   OsiisoEvent     *late;      /* progress, delivered at late_at in any order */
   gint64           late_at;

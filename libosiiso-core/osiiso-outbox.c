@@ -27,61 +27,142 @@ static void release_handle (OsiisoOutbox *self,
 static gboolean is_token_to_tell (OsiisoOutbox *self,
                                   OsiisoRecord *record);
 
-static OsiisoEvent *
-pop (OsiisoOutbox *self)
+static gboolean
+is_of_attempt (const OsiisoEvent *event)
 {
-  OsiisoEvent *event;
+  return event->kind == OSIISO_EVENT_START || event->kind == OSIISO_EVENT_RETRY || event->kind == OSIISO_EVENT_WAIT;
+}
 
-  pthread_mutex_lock (&self->lock);
-  event = self->first;
-  if (event != NULL)
+static gboolean
+has_ends_locked (const OsiisoOutbox *self)
+{
+  return self->is_telling || self->ends.next != &self->ends;
+}
+
+static OsiisoEvent *
+pop_locked (OsiisoOutbox *self)
+{
+  OsiisoEvent *event = self->first;
+
+  __atomic_store_n (&self->first, event->next, __ATOMIC_RELAXED);
+  if (self->first == NULL)
+    self->last = NULL;
+  self->n_attempt_events -= is_of_attempt (event);
+  return event;
+}
+
+/* The link of a record is free when its task is over. */
+static void
+append_end (OsiisoLink   *list,
+            OsiisoRecord *record)
+{
+  record->link.next = list;
+  record->link.prev = list->prev;
+  list->prev->next = &record->link;
+  list->prev = &record->link;
+}
+
+/* The ends that are next in the list of events. Returns the events, to be freed. */
+static OsiisoEvent *
+pop_ends_locked (OsiisoOutbox *self)
+{
+  OsiisoEvent *popped = NULL;
+
+  while (self->first != NULL && self->first->kind == OSIISO_EVENT_END)
     {
-      __atomic_store_n (&self->first, event->next, __ATOMIC_RELAXED);
-      if (self->first == NULL)
-        self->last = NULL;
+      OsiisoEvent *event = pop_locked (self);
+
+      append_end (&self->telling, g_steal_pointer (&event->record));
+      event->next = popped;
+      popped = event;
+    }
+  self->is_telling = popped != NULL;
+  return popped;
+}
+
+/* FALSE when there is nothing left to deliver. *@event is NULL when ends are next. */
+static gboolean
+pop (OsiisoOutbox *self,
+     OsiisoEvent **event)
+{
+  OsiisoEvent *popped = NULL;
+  gboolean has_ends;
+
+  *event = NULL;
+  pthread_mutex_lock (&self->lock);
+  has_ends = has_ends_locked (self);
+  if (!has_ends)
+    {
+      popped = pop_ends_locked (self);
+      has_ends = popped != NULL;
+    }
+  if (!has_ends && self->first != NULL)
+    *event = pop_locked (self);
+  pthread_mutex_unlock (&self->lock);
+
+  while (popped != NULL)
+    {
+      OsiisoEvent *next = popped->next;
+
+      g_free (popped);
+      popped = next;
+    }
+  return has_ends || *event != NULL;
+}
+
+/* All that there are, in few steps: threads that end tasks want the lock. */
+static void
+take_ends (OsiisoOutbox *self)
+{
+  pthread_mutex_lock (&self->lock);
+  if (self->ends.next != &self->ends)
+    {
+      self->telling = self->ends;
+      self->telling.next->prev = self->telling.prev->next = &self->telling;
+      self->ends.next = self->ends.prev = &self->ends;
+      self->is_telling = TRUE;
     }
   pthread_mutex_unlock (&self->lock);
-  return event;
 }
 
 /* What the owner has to know of tasks that are over when no signal tells it: the
  * ends of tokens, and that the core lets go of a handle, of which it may have the
- * last reference. */
+ * last reference. As many as are told at a time: whoever iterates the context then
+ * finds the others. */
 static void
 deliver_ends (OsiisoOutbox *self)
 {
+  OsiisoRecord *records[OSIISO_TOKEN_BATCH_SIZE];
   OsiisoTokenBatch batch;
-  OsiisoLink list;
+  guint n = 0;
 
-  pthread_mutex_lock (&self->lock);
-  list = self->ends;
-  if (list.next != &self->ends)
-    {
-      list.next->prev = list.prev->next = &list;
-      self->ends.next = self->ends.prev = &self->ends;
-    }
-  else
-    {
-      list.next = &list;
-    }
-  pthread_mutex_unlock (&self->lock);
-
+  if (self->telling.next == &self->telling)
+    take_ends (self);
   batch.n = 0;
-  for (OsiisoLink *link = list.next; link != &list; link = link->next)
-    if (is_token_to_tell (self, OSIISO_RECORD_FROM_LINK (link)))
-      osiiso_token_batch_add (&batch, self->scheduler, OSIISO_RECORD_FROM_LINK (link));
+  while (self->telling.next != &self->telling && n < G_N_ELEMENTS (records))
+    {
+      records[n] = OSIISO_RECORD_FROM_LINK (self->telling.next);
+      self->telling.next = records[n]->link.next;
+      self->telling.next->prev = &self->telling;
+      if (is_token_to_tell (self, records[n]))
+        osiiso_token_batch_add (&batch, records[n]);
+      n++;
+    }
+  if (self->telling.next == &self->telling)
+    {
+      pthread_mutex_lock (&self->lock);
+      self->is_telling = FALSE;
+      pthread_mutex_unlock (&self->lock);
+    }
   osiiso_token_batch_tell (&batch, self->scheduler);
 
   /* Held until then, so that a token can be looked up when it is told. */
-  for (OsiisoLink *link = list.next; link != &list;)
+  for (guint i = 0; i < n; i++)
     {
-      OsiisoRecord *record = OSIISO_RECORD_FROM_LINK (link);
-
-      link = link->next;
       /* Not before the events that are told of it. */
-      if (!(osiiso_record_get_word (record) & OSIISO_RECORD_END_POSTED))
-        release_handle (self, record);
-      osiiso_record_unref (record);
+      if (!(osiiso_record_get_word (records[i]) & OSIISO_RECORD_END_POSTED))
+        release_handle (self, records[i]);
+      osiiso_record_unref (records[i]);
     }
 }
 
@@ -132,7 +213,6 @@ deliver_all (OsiisoOutbox *self,
     }
   pthread_mutex_unlock (&self->lock);
 
-  deliver_ends (self);
   deliver_changes (self);
   while (late != NULL)
     {
@@ -140,10 +220,13 @@ deliver_all (OsiisoOutbox *self,
       late = late->next;
       deliver (self, event);
     }
-  while ((event = pop (self)) != NULL)
+  while (pop (self, &event))
     {
-      deliver (self, event);
-      if (++n % 32 == 0 && g_get_monotonic_time () >= until)
+      if (event != NULL)
+        deliver (self, event);
+      else
+        deliver_ends (self);
+      if ((event == NULL || ++n % 32 == 0) && g_get_monotonic_time () >= until)
         break;
     }
 }
@@ -158,7 +241,7 @@ rearm (OsiisoOutbox *self,
 
   pthread_mutex_lock (&self->lock);
   /* Whatever was posted during the delivery has armed it and may be delivered. */
-  self->armed = self->first != NULL || self->ends.next != &self->ends || self->changes != NULL;
+  self->armed = self->first != NULL || has_ends_locked (self) || self->changes != NULL;
   if (self->armed)
     ready_time = 0;
   else if (self->late != NULL)
@@ -197,15 +280,19 @@ outbox_finalize (GSource *source)
   self->source = NULL;
   late = g_steal_pointer (&self->late);
   pthread_mutex_unlock (&self->lock);
-  deliver_ends (self);
   deliver_changes (self);
   while ((event = late) != NULL)
     {
       late = event->next;
       deliver (self, event);
     }
-  while ((event = pop (self)) != NULL)
-    deliver (self, event);
+  while (pop (self, &event))
+    {
+      if (event != NULL)
+        deliver (self, event);
+      else
+        deliver_ends (self);
+    }
   osiiso_scheduler_unref (self->scheduler);
 }
 
@@ -225,6 +312,7 @@ osiiso_outbox_init (OsiisoOutbox    *self,
   self->thread = g_thread_ref (g_thread_self ());
   pthread_mutex_init (&self->lock, NULL);
   self->ends.next = self->ends.prev = &self->ends;
+  self->telling.next = self->telling.prev = &self->telling;
 
   self->source = g_source_new (&outbox_source_funcs, sizeof (OutboxSource));
   g_source_set_name (self->source, "OsiisoQueue");
@@ -339,9 +427,10 @@ has_end_to_tell_locked (OsiisoOutbox *self)
 {
   const OsiisoEvent *event = self->first;
 
-  while (event != NULL && event->kind != OSIISO_EVENT_COMPLETE && event->kind != OSIISO_EVENT_SETTLE)
+  while (event != NULL && event->kind != OSIISO_EVENT_COMPLETE && event->kind != OSIISO_EVENT_END &&
+         event->kind != OSIISO_EVENT_SETTLE)
     event = event->next;
-  return event != NULL || self->ends.next != &self->ends;
+  return event != NULL || has_ends_locked (self);
 }
 
 void
@@ -429,6 +518,7 @@ append_locked (OsiisoOutbox    *self,
   else
     __atomic_store_n (&self->first, event, __ATOMIC_RELAXED);
   self->last = event;
+  self->n_attempt_events += is_of_attempt (event);
   arm_now_locked (self);
 }
 
@@ -440,16 +530,16 @@ is_token_to_tell (OsiisoOutbox *self,
          osiiso_token_is_told_in_owner (self->scheduler, record);
 }
 
-/* The link of a record is free when its task is over. */
 static void
 end_later_locked (OsiisoOutbox *self,
-                      OsiisoRecord *record)
+                  OsiisoRecord *record)
 {
-  osiiso_record_ref (record);
-  record->link.next = &self->ends;
-  record->link.prev = self->ends.prev;
-  self->ends.prev->next = &record->link;
-  self->ends.prev = &record->link;
+  if (self->n_attempt_events > 0)
+    {
+      append_locked (self, OSIISO_EVENT_END, record, NULL, NULL, NULL);
+      return;
+    }
+  append_end (&self->ends, osiiso_record_ref (record));
   arm_now_locked (self);
 }
 
@@ -543,15 +633,14 @@ osiiso_outbox_post_signal (OsiisoOutbox    *self,
            (self->queue != NULL && osiiso_queue_listens (self->queue, kind));
   if (self->source == NULL)
     orphaned = handled;
-  else if (wanted)
+  else if (kind == OSIISO_EVENT_COMPLETE && ((handled && !wanted) || is_token_to_tell (self, record)))
+    end_later_locked (self, record);
+  if (self->source != NULL && wanted)
     {
       if (kind == OSIISO_EVENT_COMPLETE)
         osiiso_record_set_flags (record, OSIISO_RECORD_END_POSTED, 0);
       append_locked (self, kind, record, error != NULL ? g_error_copy (error) : NULL, NULL, NULL);
     }
-  if (kind == OSIISO_EVENT_COMPLETE && self->source != NULL &&
-      ((handled && !wanted) || is_token_to_tell (self, record)))
-    end_later_locked (self, record);
   pthread_mutex_unlock (&self->lock);
 
   /* The queue is gone and nobody is told, but the handle is let go. */
@@ -603,7 +692,7 @@ osiiso_outbox_is_drained (OsiisoOutbox *self)
   gboolean drained;
 
   pthread_mutex_lock (&self->lock);
-  drained = self->first == NULL && self->ends.next == &self->ends && self->changes == NULL;
+  drained = self->first == NULL && !has_ends_locked (self) && self->changes == NULL;
   pthread_mutex_unlock (&self->lock);
   return drained;
 }
@@ -691,8 +780,6 @@ deliver_settled (OsiisoOutbox *self)
 
   if (queue != NULL)
     osiiso_queue_notify_closed (queue, osiiso_scheduler_is_closed (self->scheduler));
-  /* Those that came after the others, but before this. */
-  deliver_ends (self);
   release_hold (self);
 }
 
@@ -727,6 +814,7 @@ deliver (OsiisoOutbox *self,
     case OSIISO_EVENT_SETTLE:
       deliver_settled (self);
       break;
+    case OSIISO_EVENT_END: /* see pop() */
     default:
       g_assert_not_reached ();
     }

@@ -156,6 +156,7 @@ osiiso_queue_listens (OsiisoQueue    *self,
     case OSIISO_EVENT_DESTROY:
     case OSIISO_EVENT_RETURN:
     case OSIISO_EVENT_MEMBERS:
+    case OSIISO_EVENT_END:
     case OSIISO_EVENT_SETTLE:
     default:
       return FALSE;

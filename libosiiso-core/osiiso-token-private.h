@@ -42,17 +42,18 @@ void osiiso_token_ended     (OsiisoScheduler *scheduler,
 gboolean osiiso_token_is_told_in_owner (OsiisoScheduler *scheduler,
                                         OsiisoRecord    *record);
 
-/* Ends of tokens, on the way to be told there at once. */
+/* Ends of tokens, on the way to be told there at once: so many. */
+#define OSIISO_TOKEN_BATCH_SIZE 256
+
 typedef struct
 {
   gsize   n;
-  guint64 tokens[256];
-  guint   statuses[256];
-  OsiisoRecord *records[256]; /* not owned */
+  guint64 tokens[OSIISO_TOKEN_BATCH_SIZE];
+  guint   statuses[OSIISO_TOKEN_BATCH_SIZE];
+  OsiisoRecord *records[OSIISO_TOKEN_BATCH_SIZE]; /* not owned */
 } OsiisoTokenBatch;
 
 void osiiso_token_batch_add  (OsiisoTokenBatch *self,
-                              OsiisoScheduler  *scheduler,
                               OsiisoRecord     *record);
 void osiiso_token_batch_tell (OsiisoTokenBatch *self,
                               OsiisoScheduler  *scheduler);

@@ -243,14 +243,13 @@ osiiso_token_ended (OsiisoScheduler *scheduler,
 
 void
 osiiso_token_batch_add (OsiisoTokenBatch *self,
-                        OsiisoScheduler  *scheduler,
                         OsiisoRecord     *record)
 {
+  g_assert (self->n < OSIISO_TOKEN_BATCH_SIZE);
   self->tokens[self->n] = token_of (record);
   self->statuses[self->n] = osiiso_record_get_status (record);
   self->records[self->n] = record;
-  if (++self->n == G_N_ELEMENTS (self->tokens))
-    osiiso_token_batch_tell (self, scheduler);
+  self->n++;
 }
 
 void
@@ -374,7 +373,9 @@ osiiso_queue_set_runner (OsiisoQueue     *self,
  *
  * Sets the function that hears of the ends of tokens.
  *
- * It is called in the context that owns the queue, for many at a time. With
+ * It is called in the context that owns the queue, for many at a time. What signals
+ * tell of the attempts at a task comes before that, and
+ * [signal@Osiiso.Queue::on-complete] after it. With
  * %OSIISO_COMPLETION_FLAGS_ANY_THREAD it is called for each one as it ends, in the
  * thread that ended it, before the end is counted; several threads may be in it at
  * a time, and it must not wait for the queue. While it is called,

@@ -441,6 +441,161 @@ test_with_signals (gconstpointer backend)
 }
 
 static void
+log_start (OsiisoQueue  *queue,
+           OsiisoHandle *handle,
+           Layer        *layer)
+{
+  test_log_add (&layer->ends, "start");
+}
+
+static void
+log_retry (OsiisoQueue  *queue,
+           OsiisoHandle *handle,
+           const GError *error,
+           Layer        *layer)
+{
+  test_log_add (&layer->ends, "retry");
+}
+
+static void
+log_complete (OsiisoQueue  *queue,
+              OsiisoHandle *handle,
+              Layer        *layer)
+{
+  test_log_add (&layer->ends, "complete");
+}
+
+static gpointer
+wait_for_end (gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  osiiso_handle_wait (data, -1, NULL, &error);
+  g_assert_no_error (error);
+  return NULL;
+}
+
+/* Everything has happened, and is posted, before anything is told. */
+static void
+end_unseen (Layer             *layer,
+            guint64            token,
+            OsiisoTaskOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (OsiisoHandle) handle = NULL;
+
+  handle = osiiso_queue_lookup (layer->queue, submit (layer, token, options));
+  g_assert_nonnull (handle);
+  g_assert_true (osiiso_queue_start (layer->queue, &error));
+  g_assert_no_error (error);
+  g_thread_join (g_thread_new ("waiter", wait_for_end, handle));
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+}
+
+/* What a task did before it ended is told before its end, and that before its signal. */
+static void
+test_order (void)
+{
+  g_autoptr (OsiisoTaskOptions) once_more = test_options_new ("retries", 1, NULL);
+  Layer layer;
+
+  layer_init (&layer, "thread-pool");
+  layer.fail_once = TRUE;
+  g_signal_connect (layer.queue, "on-start", G_CALLBACK (log_start), &layer);
+  g_signal_connect (layer.queue, "on-retry", G_CALLBACK (log_retry), &layer);
+  end_unseen (&layer, 1, once_more);
+  test_run_all (layer.queue);
+  assert_log (&layer.ends, "start retry start 1:3");
+
+  g_signal_connect (layer.queue, "on-complete", G_CALLBACK (log_complete), &layer);
+  end_unseen (&layer, 2, once_more);
+  end_unseen (&layer, 3, once_more);
+  test_run_all (layer.queue);
+  assert_log (&layer.ends, "start retry start 2:3 complete start retry start 3:3 complete");
+  layer_clear (&layer);
+}
+
+/* Ends of which nothing else is told are still told together. */
+static void
+test_order_of_many (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  Layer layer;
+
+  layer_init (&layer, "thread-pool");
+  g_signal_connect (layer.queue, "on-complete", G_CALLBACK (log_complete), &layer);
+  osiiso_queue_submit_token (layer.queue, 1, NULL, &error);
+  osiiso_queue_submit_token (layer.queue, 2, NULL, &error);
+  g_assert_no_error (error);
+  end_unseen (&layer, 3, NULL);
+  test_run_all (layer.queue);
+  assert_log (&layer.ends, "1:3 2:3 3:3 complete complete complete");
+  g_assert_cmpint (layer.n_batches, ==, 1);
+  layer_clear (&layer);
+}
+
+/* More ends than are told at a time, of which the first ones are told when somebody
+ * iterates the context: the others come in order, and once. */
+typedef struct
+{
+  OsiisoQueue *queue;
+  guint64      n_told;
+  gboolean     nested;
+} Nested;
+
+static void
+completed_nested (const guint64 *tokens,
+                  const guint   *statuses,
+                  gsize          n,
+                  gpointer       user_data)
+{
+  Nested *self = user_data;
+
+  for (gsize i = 0; i < n; i++)
+    g_assert_cmpuint (tokens[i], ==, self->n_told++);
+  if (self->nested)
+    return;
+  self->nested = TRUE;
+  while (self->n_told < 1000)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static guint64
+run_nested (guint64  token,
+            guint64  id,
+            guint    attempt,
+            gpointer user_data)
+{
+  g_assert_true (osiiso_queue_token_done (((Nested *) user_data)->queue, id, attempt));
+  return id;
+}
+
+static void
+test_nested (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree guint64 *ids = NULL;
+  Nested self = { .queue = test_queue_new ("thread-pool") };
+  gsize n;
+
+  osiiso_queue_set_workers (self.queue, 1);
+  osiiso_queue_set_runner (self.queue, run_nested, &self, NULL, &error);
+  osiiso_queue_set_completions_func (self.queue, OSIISO_COMPLETION_FLAGS_NONE, completed_nested, &self, NULL, &error);
+  ids = osiiso_queue_submit_tokens (self.queue, 0, 1000, NULL, &n, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (n, ==, 1000);
+  osiiso_queue_start (self.queue, &error);
+  g_assert_no_error (error);
+  while (osiiso_queue_get_completed_count (self.queue) < 1000)
+    g_thread_yield ();
+  test_run_all (self.queue);
+  g_assert_true (self.nested);
+  g_assert_cmpuint (self.n_told, ==, 1000);
+  test_queue_free (self.queue);
+}
+
+static void
 test_errors (gconstpointer backend)
 {
   g_autoptr (OsiisoTaskOptions) bad = test_options_new ("timeout", -1.0, NULL);
@@ -523,6 +678,9 @@ main (int   argc,
   g_test_add_func ("/token/redelivery-of-cancelled", test_redelivery_of_cancelled);
   g_test_add_func ("/token/not-acknowledged-in-thread", test_not_acknowledged_in_thread);
   g_test_add_func ("/token/completions-in-any-thread", test_completions_in_any_thread);
+  g_test_add_func ("/token/order", test_order);
+  g_test_add_func ("/token/order-of-many", test_order_of_many);
+  g_test_add_func ("/token/nested", test_nested);
   test_add_for_backends ("/token/completions-without-successes", test_completions_without_successes);
   test_add_for_backends ("/token/completions-in-batches", test_completions_in_batches);
   test_add_for_backends ("/token/with-signals", test_with_signals);

@@ -194,7 +194,8 @@ check (const ExModel *model)
 
   for (int i = 0; wrong == NULL && i < scenario->n_tasks; i++)
     wrong = check_told (i);
-  if (wrong == NULL && (outbox.n_events > 0 || outbox.ends != 0 || outbox.late != 0 || outbox.n_orphans > 0))
+  if (wrong == NULL && (outbox.n_events > 0 || outbox.ends != 0 || outbox.telling != 0 || outbox.is_telling ||
+                        outbox.late != 0 || outbox.n_orphans > 0))
     wrong = "something is left in the outbox";
   if (wrong == NULL && (outbox.held.value || outbox.n_pins != 0))
     wrong = "the queue is held although there is no work";
@@ -214,6 +215,7 @@ static const OutboxScenario handles = { 2, RUNNING, .handled = 3 };
 static const OutboxScenario handles_told = { 2, RUNNING, .handled = 1, .notifies = TRUE, .tokens = 3 };
 static const OutboxScenario tokens = { 2, RUNNING, .tokens = 3, .in_step = TRUE };
 static const OutboxScenario tokens_told = { 1, RUNNING, .tokens = 1, .handled = 1, .listens = TRUE, .cancels = TRUE };
+static const OutboxScenario tokens_ordered = { 2, RUNNING, .tokens = 3, .listens = TRUE, .in_step = TRUE, .slices = TRUE };
 static const OutboxScenario progress = { 1, RUNNING, .listens = TRUE, .progress = TRUE };
 static const OutboxScenario drops = { 1, RUNNING, .listens = TRUE, .handled = 1, .drops = TRUE };
 static const OutboxScenario drops_handles = { 2, RUNNING, .handled = 3, .drops = TRUE };
@@ -223,6 +225,7 @@ static const OutboxScenario owner_drops = { 2, RUNNING, .listens = TRUE, .handle
 static const OutboxScenario holds = { 1, .listens = TRUE, .handled = 1 };
 static const OutboxScenario holds_two = { 2, .listens = TRUE };
 static const OutboxScenario holds_tokens = { 2, .tokens = 3, .in_step = TRUE };
+static const OutboxScenario holds_ordered = { 1, .tokens = 1, .listens = TRUE };
 static const OutboxScenario holds_silent = { 2 };
 
 #define CLEAN(name, summary, scenario, more) \
@@ -237,6 +240,7 @@ const ExModel ex_outbox_models[] = {
   CLEAN ("handles-told", "the same with handlers, and of tokens", handles_told, 0),
   CLEAN ("tokens", "ends of tokens, which are told together", tokens, 0),
   CLEAN ("tokens-told", "the same with signals and a handle", tokens_told, 0),
+  CLEAN ("tokens-ordered", "two with signals, in slices", tokens_ordered, -1),
   CLEAN ("progress", "progress, which is told later", progress, 0),
   CLEAN ("drop", "a queue that is dropped meanwhile", drops, 0),
   CLEAN ("drop-handles", "the same with handles that nobody hears of", drops_handles, -1),
@@ -246,6 +250,7 @@ const ExModel ex_outbox_models[] = {
   CLEAN ("hold", "one that is dropped after a submit, and kept for its work", holds, 0),
   CLEAN ("hold-two", "the same with two tasks and two threads", holds_two, -1),
   CLEAN ("hold-tokens", "the same with tokens", holds_tokens, -1),
+  CLEAN ("hold-ordered", "the same with a token and signals", holds_ordered, 0),
   CLEAN ("hold-silent", "the same without handlers", holds_silent, -1),
 
   FAULTY ("look-early", "looked without the lock whether it is armed", two, OUTBOX_FAULT_LOOK_EARLY),
@@ -265,6 +270,8 @@ const ExModel ex_outbox_models[] = {
   FAULTY ("hold-untold", "not held for an end that has not been told", holds, OUTBOX_FAULT_HOLD_UNTOLD),
   FAULTY ("hold-unlocked", "held for work that is just being counted out", holds, OUTBOX_FAULT_HOLD_UNLOCKED),
   FAULTY ("ends-later", "an end told after the event that lets go", holds_tokens, OUTBOX_FAULT_ENDS_LATER),
+  FAULTY ("ends-ahead", "an end told before the start", tokens_told, OUTBOX_FAULT_ENDS_AHEAD),
+  FAULTY ("ends-wait", "an end told after the signal of it", tokens_ordered, OUTBOX_FAULT_ENDS_WAIT),
   FAULTY ("settle-held", "an end of the work told only to who holds it by then", holds, OUTBOX_FAULT_SETTLE_HELD),
   { NULL },
 };

@@ -13,7 +13,8 @@
  * and count_out in osiiso-scheduler-life.c, and of GLib the ready time of a source and
  * the end of an object.
  *
- * All that was posted is delivered once, a start before the end; the source is
+ * All that was posted is delivered once, a start before the end, also where ends are
+ * told together, and that before the signal of the end; the source is
  * dispatched when there is something to deliver, and not otherwise. The core lets go of
  * a handle once, in the owner's context, after all that is told of it. A queue that has
  * work is not disposed of when somebody has submitted that before he let go of it; one
@@ -95,6 +96,41 @@ post_orphan (OutboxKind kind,
   ex_unlock (&outbox.context_lock);
 }
 
+static gboolean
+has_bit (guint bits,
+         int   record)
+{
+  return (bits & (1u << record)) != 0;
+}
+
+static gboolean
+has_ends_locked (void)
+{
+  return outbox.is_telling || outbox.ends != 0;
+}
+
+/* In the real one it is counted. */
+static gboolean
+has_attempt_events_locked (void)
+{
+  for (int i = 0; i < outbox.n_events; i++)
+    if (outbox.events[i].kind == OUTBOX_START)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+end_later_locked (int record)
+{
+  if (has_attempt_events_locked () && outbox.fault != OUTBOX_FAULT_ENDS_AHEAD)
+    {
+      append_locked (OUTBOX_END, record);
+      return;
+    }
+  outbox.ends |= 1u << record;
+  arm_now_locked ();
+}
+
 void
 outbox_post (OutboxKind kind,
              int        record)
@@ -124,13 +160,6 @@ outbox_post_settled (void)
   ex_unlock (&outbox.lock);
 }
 
-static gboolean
-has_bit (guint bits,
-         int   record)
-{
-  return (bits & (1u << record)) != 0;
-}
-
 /* The reference of the core on the handle, for who has to drop it. */
 static gboolean
 steal_handle (int record)
@@ -151,20 +180,14 @@ outbox_post_signal (OutboxKind kind,
   lock_to_post (&armed);
   wanted = (handled && scenario->notifies) || (outbox.has_queue && scenario->listens);
   if (!outbox.has_source)
-    {
-      orphaned = handled;
-    }
-  else if (wanted)
+    orphaned = handled;
+  else if (kind == OUTBOX_COMPLETE && ((handled && !wanted) || has_bit (scenario->tokens, record)))
+    end_later_locked (record);
+  if (outbox.has_source && wanted)
     {
       if (kind == OUTBOX_COMPLETE)
         outbox.records[record].end_posted = TRUE;
       append_locked (kind, record);
-    }
-  if (kind == OUTBOX_COMPLETE && outbox.has_source &&
-      ((handled && !wanted) || has_bit (scenario->tokens, record)))
-    {
-      outbox.ends |= 1u << record;
-      arm_now_locked ();
     }
   ex_unlock (&outbox.lock);
 
@@ -248,9 +271,10 @@ static gboolean
 has_end_to_tell_locked (void)
 {
   for (int i = 0; i < outbox.n_events; i++)
-    if (outbox.events[i].kind == OUTBOX_COMPLETE || outbox.events[i].kind == OUTBOX_SETTLE)
+    if (outbox.events[i].kind == OUTBOX_COMPLETE || outbox.events[i].kind == OUTBOX_SETTLE ||
+        outbox.events[i].kind == OUTBOX_END)
       return TRUE;
-  return outbox.ends != 0;
+  return has_ends_locked ();
 }
 
 /* After a submit has counted its task. */
@@ -333,6 +357,7 @@ deliver_view (OutboxEvent event)
           ex_assert (!record->told_progress);
           record->told_progress = TRUE;
           break;
+        case OUTBOX_END:
         case OUTBOX_DESTROY:
         case OUTBOX_SETTLE:
         default:
@@ -351,27 +376,42 @@ deliver_view (OutboxEvent event)
     outbox_queue_unref (TRUE);
 }
 
+/* One at a time. */
 static void
 deliver_ends (void)
 {
-  guint release = 0;
-  guint ends;
+  OutboxRecord *record;
+  int number = 0;
 
-  ex_lock (&outbox.lock);
-  ends = outbox.ends;
-  outbox.ends = 0;
-  for (int i = 0; i < OUTBOX_MAX_TASKS; i++)
-    if (has_bit (ends, i) && (!outbox.records[i].end_posted || outbox.fault == OUTBOX_FAULT_RELEASE_EARLY))
-      release |= 1u << i;
-  ex_unlock (&outbox.lock);
-
-  for (int i = 0; i < OUTBOX_MAX_TASKS; i++)
+  if (outbox.telling == 0)
     {
-      if (has_bit (ends & outbox.scenario->tokens, i))
-        outbox.records[i].n_told_end++;
-      if (has_bit (release, i) && steal_handle (i))
-        free_handle (i);
+      ex_lock (&outbox.lock);
+      outbox.telling = outbox.ends;
+      outbox.ends = 0;
+      outbox.is_telling = outbox.telling != 0;
+      ex_unlock (&outbox.lock);
     }
+  if (outbox.telling == 0)
+    return;
+  while (!has_bit (outbox.telling, number))
+    number++;
+  outbox.telling &= ~(1u << number);
+  if (outbox.telling == 0)
+    {
+      ex_lock (&outbox.lock);
+      outbox.is_telling = FALSE;
+      ex_unlock (&outbox.lock);
+    }
+
+  record = &outbox.records[number];
+  if (has_bit (outbox.scenario->tokens, number))
+    {
+      ex_assert (!outbox.has_queue || !outbox.scenario->listens || record->told_start);
+      ex_assert (!record->told_complete);
+      record->n_told_end++;
+    }
+  if ((!record->end_posted || outbox.fault == OUTBOX_FAULT_RELEASE_EARLY) && steal_handle (number))
+    free_handle (number);
 }
 
 void
@@ -389,28 +429,46 @@ outbox_deliver (OutboxEvent event)
       free_handle (event.record);
       break;
     case OUTBOX_SETTLE:
-      if (outbox.fault != OUTBOX_FAULT_ENDS_LATER)
-        deliver_ends ();
       release_hold ();
       break;
+    case OUTBOX_END:
     default:
       g_assert_not_reached ();
     }
 }
 
+static OutboxEvent
+pop_locked (void)
+{
+  const OutboxEvent event = outbox.events[0];
+
+  outbox.n_events--;
+  memmove (&outbox.events[0], &outbox.events[1], (gsize) outbox.n_events * sizeof (OutboxEvent));
+  return event;
+}
+
+/* FALSE when there is nothing left to deliver; an end: those that are next. */
 static gboolean
 pop (OutboxEvent *event)
 {
-  gboolean found;
+  gboolean found = TRUE;
+  gboolean has_ends;
 
+  event->kind = OUTBOX_END;
   ex_lock (&outbox.lock);
-  found = outbox.n_events > 0;
-  if (found)
+  has_ends = has_ends_locked ();
+  if (outbox.fault == OUTBOX_FAULT_ENDS_WAIT || outbox.fault == OUTBOX_FAULT_ENDS_LATER)
+    has_ends = has_ends && outbox.n_events == 0;
+  while (!has_ends && outbox.n_events > 0 && outbox.events[0].kind == OUTBOX_END)
     {
-      *event = outbox.events[0];
-      outbox.n_events--;
-      memmove (&outbox.events[0], &outbox.events[1], (gsize) outbox.n_events * sizeof (OutboxEvent));
+      outbox.telling |= 1u << pop_locked ().record;
+      outbox.is_telling = TRUE;
     }
+  has_ends = has_ends || outbox.is_telling;
+  if (!has_ends && outbox.n_events > 0)
+    *event = pop_locked ();
+  else
+    found = has_ends;
   ex_unlock (&outbox.lock);
   return found;
 }
@@ -432,18 +490,20 @@ deliver_all (gboolean slices)
   ex_lock (&outbox.lock);
   outbox.armed = FALSE;
   /* Its time may have come. */
-  if (outbox.late != 0 && ((outbox.n_events == 0 && outbox.ends == 0) || ex_choose (2) == 0))
+  if (outbox.late != 0 && ((outbox.n_events == 0 && !has_ends_locked ()) || ex_choose (2) == 0))
     {
       late = outbox.late;
       outbox.late = 0;
     }
   ex_unlock (&outbox.lock);
 
-  deliver_ends ();
   deliver_late (late);
   while (pop (&event))
     {
-      outbox_deliver (event);
+      if (event.kind == OUTBOX_END)
+        deliver_ends ();
+      else
+        outbox_deliver (event);
       if (slices && ex_choose (2) == 0)
         break;
     }
@@ -457,7 +517,7 @@ rearm (void)
   gboolean finished;
 
   ex_lock (&outbox.lock);
-  outbox.armed = outbox.n_events > 0 || (outbox.ends != 0 && outbox.fault != OUTBOX_FAULT_FINISH_EARLY);
+  outbox.armed = outbox.n_events > 0 || (has_ends_locked () && outbox.fault != OUTBOX_FAULT_FINISH_EARLY);
   if (outbox.fault == OUTBOX_FAULT_REARM_BLIND)
     outbox.armed = FALSE;
   if (outbox.armed || outbox.fault == OUTBOX_FAULT_REARM_ALWAYS)
@@ -489,7 +549,7 @@ destroy_source (void)
   ex_lock (&outbox.lock);
   /* There is nothing that could be delivered elsewhere. */
   ex_assert (outbox.closed && !outbox.has_source);
-  ex_assert (outbox.n_events == 0 && outbox.late == 0 && outbox.ends == 0);
+  ex_assert (outbox.n_events == 0 && outbox.late == 0 && !has_ends_locked ());
   ex_unlock (&outbox.lock);
 }
 
@@ -497,7 +557,7 @@ void
 outbox_dispatch (void)
 {
   ex_lock (&outbox.lock);
-  ex_assert (outbox.n_events > 0 || outbox.ends != 0 || outbox.late != 0 || outbox.closed);
+  ex_assert (outbox.n_events > 0 || has_ends_locked () || outbox.late != 0 || outbox.closed);
   ex_unlock (&outbox.lock);
   deliver_all (outbox.scenario->slices);
   if (rearm ())

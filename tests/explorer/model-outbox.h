@@ -28,6 +28,8 @@ typedef enum
   OUTBOX_FAULT_HOLD_UNTOLD,    /* a submit that comes to hold it looks for work only */
   OUTBOX_FAULT_HOLD_UNLOCKED,  /* or looks while the last one is counted out */
   OUTBOX_FAULT_ENDS_LATER,     /* it is let go before the ends that came before that */
+  OUTBOX_FAULT_ENDS_AHEAD,     /* ends are told before signals of what came first */
+  OUTBOX_FAULT_ENDS_WAIT,      /* or after events that came behind them */
   OUTBOX_FAULT_SETTLE_HELD,    /* that there is no work is posted only if it is held by then */
 } OutboxFault;
 
@@ -35,6 +37,7 @@ typedef enum
 {
   OUTBOX_START,
   OUTBOX_COMPLETE,
+  OUTBOX_END,
   OUTBOX_PROGRESS,
   OUTBOX_DESTROY, /* of a handle */
   OUTBOX_SETTLE,
@@ -105,6 +108,8 @@ typedef struct
   OutboxEvent  events[OUTBOX_MAX_EVENTS];
   int          n_events;
   guint        ends;          /* of records, by bits */
+  guint        telling;       /* the owner's: those of them that are being told */
+  gboolean     is_telling;
   guint        late;          /* the same: progress */
   gboolean     armed;
   gboolean     closed;

@@ -398,6 +398,22 @@ def test_hooks():
     assert 'exit_politely' in str(handle.exception().__cause__)
 
 
+def test_hooks_of_many():
+    """All of a task come in order, however many there are at a time."""
+    told = {}
+    queue = osiiso.ProcessQueue(workers=2, on_start=lambda handle: told.setdefault(handle.name, []).append('start'),
+                                on_complete=lambda result: told.setdefault(result.name, []).append(result.status))
+    for i in range(500):
+        queue.submit(abs, -i, name=str(i))
+    cancelled = queue.submit(work.pid, name='late', delay=60)
+    cancelled.cancel()
+    queue.run()
+    queue.shutdown()
+    assert told.pop('late') == ['cancelled']
+    assert told == {str(i): ['start', 'succeeded'] for i in range(500)}
+    assert not queue._by_task
+
+
 def test_calls_in_a_callback(queue):
     """They come from the thread that tells of ends: it cannot wait for more of them."""
     errors = []

@@ -117,7 +117,6 @@ class ProcessQueue(SyncQueue):
         self._n_functions = 0
         self._submit_lock = threading.Lock()
         self._by_task: dict[int, SyncTaskHandle] = {}   # for hooks
-        self._late: list[tuple[Any, int, BaseException | None]] = []  # ends, behind what hooks are told
         self._context = GLib.MainContext.new()
         self._teller = 0                                # the thread that is told of ends
         super().__init__(**options)
@@ -386,16 +385,7 @@ class ProcessQueue(SyncQueue):
                     handle._raw = data[start:place]
             elif status != _core.CANCELLED:
                 error = self._failure(handle, data[start:place] if encoding == _BYTES else b'')
-            if not self._has_hooks:
-                self._settle_told(handle, status, error)
-                continue
-            # Ends come before the signals of the attempts that led to them.
-            if not self._late:
-                source = GLib.idle_source_new()
-                source.set_priority(GLib.PRIORITY_LOW)
-                source.set_callback(self._settle_late)
-                source.attach(self._context)
-            self._late.append((handle, status, error))
+            self._settle_told(handle, status, error)
         if n_done and self._n_waiting:
             with self._settled:
                 self._settled.notify_all()
@@ -409,12 +399,6 @@ class ProcessQueue(SyncQueue):
             self._settle_cancelled(handle)
         else:
             self._settle(handle, 'failed', None, error, text_of(error))
-
-    def _settle_late(self, *_: Any) -> bool:
-        late, self._late = self._late, []
-        for handle, status, error in late:
-            self._settle_told(handle, status, error)
-        return False
 
     def _failure(self, handle: Any, details: bytes) -> BaseException:
         if handle._pickle_error is not None:
