@@ -884,10 +884,10 @@ osiiso_worker_channel_dup_bytes (OsiisoWorkerChannel *self)
  * osiiso_worker_channel_get_text:
  * @self: a channel
  *
- * Gets the JSON text that came with the current message.
+ * Gets the text that came with the current message: JSON, or bytes that are text.
  *
  * Returns: (transfer none) (nullable): the text, until the next message is received;
- *   %NULL when it has another form, or is not UTF-8
+ *   %NULL when it has another form, has a NUL in it, or is not UTF-8
  *
  * Since: 1.0
  */
@@ -899,7 +899,8 @@ osiiso_worker_channel_get_text (OsiisoWorkerChannel *self)
 
   g_return_val_if_fail (OSIISO_IS_WORKER_CHANNEL (self), NULL);
 
-  if (self->text != NULL || !self->has_frame || self->encoding != OSIISO_FRAME_PLAIN_JSON)
+  if (self->text != NULL || !self->has_frame ||
+      (self->encoding != OSIISO_FRAME_PLAIN_JSON && self->encoding != OSIISO_FRAME_PLAIN_BYTES))
     return self->text;
 
   pthread_mutex_lock (&self->in_lock);

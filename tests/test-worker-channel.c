@@ -181,7 +181,7 @@ test_messages (void)
   bytes = osiiso_worker_channel_dup_bytes (pair.channel);
   g_assert_cmpmem (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), "abc", 3);
   g_assert_cmpuint (osiiso_worker_channel_get_size (pair.channel), ==, 3);
-  g_assert_null (osiiso_worker_channel_get_text (pair.channel));
+  g_assert_cmpstr (osiiso_worker_channel_get_text (pair.channel), ==, "abc");
 
   g_assert_cmpint (receive (&pair), ==, OSIISO_WORKER_MESSAGE_CALL);
   g_assert_cmpuint (osiiso_worker_channel_get_id (pair.channel), ==, 7);

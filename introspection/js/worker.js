@@ -5,12 +5,16 @@
 // It is started by the backend 'subprocess'. A function is 'uri:export', an export of
 // an ES module: 'file:///…/module.js:name', also an absolute path instead of the URI.
 // Arguments and values are JSON: a list holds the arguments, anything else is the only
-// one. A function may be async. After its arguments it gets what it may need to know of
-// its call: {id, function, cancellable, setProgress (fraction, text)}.
+// one. From process-pool.js they come as bytes, which are text that values.js
+// understands, and so is what goes back. A function may be async. It has as 'this' what
+// it may need to know of its call: {id, function, cancellable, setProgress (fraction,
+// text)}; one that has a parameter behind its arguments gets it there as well.
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Osiiso from 'gi://Osiiso';
 import System from 'system';
+
+import {decode, describeError, encode, encodeError} from './values.js';
 
 const DOMAIN = 'osiiso-js';
 // The collector does not see memory that is not its own.
@@ -39,9 +43,10 @@ let nCalls = 0;
 let nBytes = 0;
 
 class CallContext {
-    constructor(id, name) {
+    constructor(id, name, isRich) {
         this.id = id;
         this.function = name;
+        this._isRich = isRich;
     }
 
     // Made when it is asked for: it costs more than most calls.
@@ -63,14 +68,6 @@ class CallContext {
     }
 }
 
-function describeError(error) {
-    if (error instanceof GLib.Error)
-        return {name: error.constructor.name, message: error.message, stack: error.stack ?? ''};
-    if (error instanceof Error)
-        return {name: error.name, message: error.message, stack: error.stack ?? ''};
-    return {name: '', message: `${error}`, stack: ''};
-}
-
 function replyError(id, error) {
     const details = describeError(error);
     // NUL ends a text, and half a pair of surrogates is none.
@@ -85,11 +82,15 @@ function replyError(id, error) {
         code = error.code;
         message = error.message;
     }
-    channel.reply_error_text(id, domain, code, clean(message), JSON.stringify(details));
+    channel.reply_error_text(id, domain, code, clean(message),
+        current?._isRich ? encodeError(error) : JSON.stringify(details));
 }
 
 function replyValue(id, value) {
-    const text = value === undefined ? undefined : JSON.stringify(value);
+    let text;
+
+    if (value !== undefined)
+        text = current._isRich ? encode(value) : JSON.stringify(value);
 
     if (text === undefined) {
         channel.reply_none(id);
@@ -132,14 +133,21 @@ function readArguments() {
 
     if (encoding === Osiiso.Encoding.NONE)
         return [];
-    if (encoding !== Osiiso.Encoding.JSON)
-        throw new Error('functions in JavaScript take JSON, not a GVariant or bytes');
+    if (encoding === Osiiso.Encoding.GVARIANT)
+        throw new Error('functions in JavaScript take JSON, not a GVariant');
     const text = channel.get_text();
     if (text === null)
         throw new Error('the arguments are not UTF-8');
     nBytes += text.length;
-    const value = JSON.parse(text);
+    const value = current._isRich ? decode(text) : JSON.parse(text);
     return Array.isArray(value) ? value : [value];
+}
+
+function enter(func, args, context) {
+    // Not behind parameters that have defaults: those are for arguments.
+    if (func.length > args.length)
+        args.push(context);
+    return func.apply(context, args);
 }
 
 async function finish(id, promise) {
@@ -156,16 +164,16 @@ function runCall() {
     const id = channel.get_id();
     const name = channel.get_function();
 
-    current = new CallContext(id, name);
+    current = new CallContext(id, name, channel.get_encoding() === Osiiso.Encoding.BYTES);
     try {
         const args = readArguments();
         const context = current;
         const func = functions.get(name);
         if (!func) {
-            finish(id, findFunction(name).then(found => found(...args, context)));
+            finish(id, findFunction(name).then(found => enter(found, args, context)));
             return;
         }
-        const value = func(...args, context);
+        const value = enter(func, args, context);
         if (typeof value?.then === 'function') {
             finish(id, value);
             return;

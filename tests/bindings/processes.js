@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// Functions in other processes: introspection/js/process-pool.js.
+import Gio from 'gi://Gio';
+import GLib from 'gi://GLib';
+import Osiiso from 'gi://Osiiso?version=1';
+
+import {CallHandle, ProcessPool, resolve} from '../../introspection/js/process-pool.js';
+import {TaskError} from '../../introspection/js/task-error.js';
+import {assert, assertEqual, main, test} from './tap.js';
+
+const {QueueError} = Osiiso;
+const MODULE = resolve('./process-functions.js', import.meta.url);
+
+async function withPool(options, func) {
+    const pool = new ProcessPool({module: MODULE, workers: 2, ...options});
+    try {
+        await func(pool);
+    } finally {
+        await pool.close({force: true});
+    }
+}
+
+function poolTest(name, func, options = {}) {
+    test(name, () => withPool(options, func));
+}
+
+async function rejection(promise) {
+    try {
+        await promise;
+    } catch (error) {
+        return error;
+    }
+    throw new Error('the promise was not rejected');
+}
+
+function thrown(func) {
+    try {
+        func();
+    } catch (error) {
+        return error;
+    }
+    throw new Error('nothing was thrown');
+}
+
+// ---- Calls
+
+poolTest('call', async pool => {
+    assertEqual(await pool.call('add', 1, 2), 3);
+    assertEqual(await pool.call('addAsync', 'a', 'b'), 'ab');
+    assertEqual(await pool.call('nothing'), undefined);
+    assertEqual(await Promise.all([1, 2, 3, 4].map(i => pool.call('add', i, i))), [2, 4, 6, 8]);
+});
+
+poolTest('map', async pool => {
+    assertEqual(await pool.map('square', [1, 2, 3]), [1, 4, 9]);
+    assertEqual(await pool.map('square', new Set([4])), [16]);
+    assertEqual(await pool.map('square', []), []);
+    const error = await rejection(pool.map('odd', [1, 3, 4, 5]));
+    assertEqual([error.name, error.message], ['RangeError', '4 is even']);
+});
+
+poolTest('other processes', async pool => {
+    const folder = GLib.dir_make_tmp('osiiso-XXXXXX');
+    const pids = new Set(await pool.map('meet', [folder, folder]));
+    assertEqual([pids.size, pids.has(new Gio.Credentials().get_unix_pid())], [2, false]);
+    pids.forEach(pid => GLib.unlink(`${folder}/${pid}`));
+    GLib.rmdir(folder);
+});
+
+poolTest('handle', async pool => {
+    const handle = pool.submit('add', [1, 2], {name: 'three'});
+    assert(handle instanceof CallHandle && handle.id > 0);
+    assertEqual(handle.name, 'three');
+    assertEqual(await handle.value(), 3);
+    assertEqual([handle.status, handle.attempts, handle.object, handle.cancel()], ['succeeded', 1, null, false]);
+});
+
+// ---- Failures
+
+poolTest('errors', async pool => {
+    const error = await rejection(pool.call('fail', 'message'));
+    assert(error instanceof RangeError);
+    assertEqual([error.name, error.message, error.extra, error.cause.why], ['RangeError', 'message', 7n, 'cause']);
+    assert(error.stack.includes('process-functions.js'), error.stack);
+
+    const own = await rejection(pool.call('failOwn'));
+    assert(own instanceof Error);
+    assertEqual([own.name, own.message], ['OwnError', 'own']);
+    assertEqual(await rejection(pool.call('failValue')), 'just a text');
+    const ofGio = await rejection(pool.call('failGio'));
+    assert(ofGio.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.BUSY));
+    assertEqual(ofGio.message, 'busy');
+    // It has what no text can tell.
+    const strange = await rejection(pool.call('failStrange'));
+    assertEqual([strange.name, strange.message], ['Error', 'strange']);
+});
+
+poolTest('what cannot be called', async pool => {
+    const missing = await rejection(pool.call('missing'));
+    assert(missing.message.includes("exports no function 'missing'"), missing.message);
+    assert((await rejection(pool.call('notFunction'))).message.includes('notFunction'));
+    const other = new ProcessPool({module: 'file:///nowhere/module.js', workers: 1});
+    assert((await rejection(other.call('f'))).message.includes('/nowhere/module.js'));
+    await other.close();
+});
+
+poolTest('values that cannot be sent', async pool => {
+    const error = thrown(() => pool.submit('echo', [{a: [1, () => 1]}]));
+    assert(error instanceof TypeError);
+    assertEqual(error.message, 'arguments[0].a[1] cannot be sent to another process: a function');
+    const back = await rejection(pool.call('returnFunction'));
+    assert(back instanceof TypeError && back.message.includes("a function ('inner')"), back.message);
+});
+
+poolTest('a process that dies', async pool => {
+    const error = await rejection(pool.call('die'));
+    assert(error instanceof TaskError && error instanceof Error);
+    assertEqual(error.name, 'TaskError');
+    assert(error.matches(QueueError, QueueError.CRASHED), error.message);
+    assertEqual([error.code, error.details.signal], [QueueError.CRASHED, 9]);
+    assert(error.cause instanceof GLib.Error);
+    assertEqual(await pool.call('add', 1, 2), 3);
+});
+
+poolTest('retries', async pool => {
+    const [path, file] = Gio.File.new_tmp('osiiso-XXXXXX');
+    const handle = pool.submit('failTwice', [path.get_path()], {retries: 5});
+    assertEqual([await handle.value(), handle.attempts], [3, 3]);
+    file.close(null);
+    path.delete(null);
+});
+
+poolTest('timeout', async pool => {
+    const error = await rejection(pool.submit('wait', [], {timeout: 0.05}).value());
+    assert(error.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT), error.message);
+    assertEqual(await pool.call('add', 1, 2), 3);
+}, {graceTime: 0.1});
+
+poolTest('cancel', async pool => {
+    const seen = [];
+    const handle = pool.submit('wait', [], {
+        onProgress: (fraction, text) => {
+            seen.push(text);
+            assertEqual(handle.status, 'running');
+            assert(handle.cancel());
+        },
+    });
+    const error = await rejection(handle.value());
+    assert(error.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED), error.message);
+    assertEqual([handle.status, seen], ['cancelled', ['waits']]);
+
+    const cancellable = new Gio.Cancellable();
+    const other = pool.submit('wait', [], {cancellable, onProgress: () => cancellable.cancel()});
+    assert((await rejection(other.value())).matches(Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED));
+});
+
+poolTest('progress', async pool => {
+    const seen = [];
+    const handle = pool.submit('progress', [], {onProgress: (...args) => seen.push(args)});
+    await handle.value();
+    assertEqual([handle.progress, handle.statusText], [1, 'last']);
+    assert(seen.every(([fraction, text]) => fraction === 1 ? text === 'last' : text === 'more'));
+});
+
+// ---- Options
+
+test('options', () => {
+    for (const [options, part] of [
+        [{}, 'module must be'], [{module: 5}, 'got 5'], [{module: './work.js'}, "resolve('./work.js', import.meta.url)"],
+        [{module: 'work.js'}, "got 'work.js'"], [{module: MODULE, wrokers: 2}, "unknown option 'wrokers'"],
+        [null, 'must be an object'],
+    ]) {
+        const error = thrown(() => new ProcessPool(options));
+        assert(error instanceof TypeError && error.message.includes(part), error.message);
+    }
+});
+
+poolTest('options of calls', pool => {
+    for (const [args, part] of [
+        [['add', [1], {retry: 5}], "unknown option 'retry'"], [['add', 5], 'must be an array; got 5'],
+        [[''], 'must be a string'], [['add', [], 7], 'must be an object; got 7'],
+        [['add', [], {onProgress: 1}], 'must be a function; got 1'],
+    ]) {
+        const error = thrown(() => pool.submit(...args));
+        assert(error instanceof TypeError && error.message.includes(part), error.message);
+    }
+    // What the core does not take.
+    assert(thrown(() => pool.submit('add', [], {retries: -1})).matches(QueueError, QueueError.INVALID));
+});
+
+poolTest('environment', async pool => {
+    assertEqual(await pool.call('getenv', 'OSIISO_TEST_NAME'), 'value');
+}, {env: {OSIISO_TEST_NAME: 'value'}});
+
+// ---- The end
+
+poolTest('close', async pool => {
+    const handle = pool.submit('add', [1, 2]);
+    await pool.close();
+    assertEqual(await handle.value(), 3);
+    assert(thrown(() => pool.submit('add', [1, 2])).matches(QueueError, QueueError.CLOSED));
+});
+
+poolTest('close by force', async pool => {
+    const handle = pool.submit('wait', []);
+    await pool.close({force: true});
+    assert((await rejection(handle.value())).matches(Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED));
+}, {graceTime: 0.1});
+
+await main(ARGV);
