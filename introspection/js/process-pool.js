@@ -7,8 +7,8 @@
 //     await pool.close();
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
-import Osiiso from 'gi://Osiiso?version=1';
 
+import {Osiiso} from './raw.js';
 import {TaskError} from './task-error.js';
 import {decode, encodeArguments} from './values.js';
 

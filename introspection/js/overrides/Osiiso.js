@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// What GJS adds to the introspected namespace. See osiiso.js for queues with promises.
+/* exported _init */
+const {Gio, GLib} = imports.gi;
+
+// Where the module is: above this folder in the source tree, else where it is installed.
+function findModule() {
+    const here = GLib.path_get_dirname(imports.overrides.Osiiso.__file__);
+    const places = ['../osiiso.js', '../../osiiso-1/osiiso.js'].map(place => GLib.canonicalize_filename(place, here));
+    const found = places.find(place => GLib.file_test(place, GLib.FileTest.IS_REGULAR));
+    if (found === undefined)
+        throw new Error(`osiiso.js is in none of ${places.join(', ')}`);
+    return GLib.filename_to_uri(found, null);
+}
+
+function* items(model) {
+    for (let i = 0; i < model.get_n_items(); i++)
+        yield model.get_item(i);
+}
+
+function _init() {
+    const Osiiso = this;
+
+    Object.defineProperty(Osiiso, 'moduleUri', {get: findModule, configurable: true});
+    Osiiso.importModule = () => import(findModule());
+
+    // A callback can still be given instead.
+    for (const [type, methods] of [
+        [Osiiso.Queue, ['submit', 'run', 'run_full', 'join', 'shutdown']],
+        [Osiiso.Handle, ['wait']],
+        [Osiiso.Group, ['wait', 'next_completed']],
+    ]) {
+        for (const method of methods)
+            Gio._promisify(type.prototype, `${method}_async`, `${method}_finish`);
+    }
+
+    Osiiso.Group.prototype[Symbol.iterator] = function () {
+        return items(this);
+    };
+    Osiiso.RunSummary.prototype.toString = Osiiso.RunSummary.prototype.to_string;
+}
