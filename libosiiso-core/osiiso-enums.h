@@ -135,6 +135,8 @@ typedef enum
  *   runner has heard that its report counts
  * @OSIISO_COMPLETION_FLAGS_ANY_THREAD: each end is told at once, in the thread that
  *   ended the task: a worker's, one that cancels, one that watches the time
+ * @OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED: the function says by what it returns that it
+ *   was entered, and is called again when it was not
  *
  * What is told of the ends of tokens.
  *
@@ -145,6 +147,7 @@ typedef enum /*< flags >*/
   OSIISO_COMPLETION_FLAGS_NONE           = 0,
   OSIISO_COMPLETION_FLAGS_SKIP_SUCCEEDED = 1 << 0,
   OSIISO_COMPLETION_FLAGS_ANY_THREAD     = 1 << 1,
+  OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED   = 1 << 2,
 } OsiisoCompletionFlags;
 
 /**

@@ -20,6 +20,9 @@
 #define REDELIVERY_INTERVAL 20
 #define MAX_REDELIVERIES    3000
 
+/* How often the ends of tokens are told to who does not acknowledge them. */
+#define MAX_TELLINGS 10
+
 static guint64
 token_of (OsiisoRecord *record)
 {
@@ -201,7 +204,8 @@ struct _Telling
 
 static _Thread_local Telling *current_telling;
 
-static void
+/* TRUE when it need not be done again. */
+static gboolean
 tell (OsiisoScheduler *scheduler,
       const guint64   *tokens,
       const guint     *statuses,
@@ -210,13 +214,16 @@ tell (OsiisoScheduler *scheduler,
 {
   OsiisoRunner *runner = begin_use (scheduler);
   Telling telling = { current_telling, scheduler, records, n };
+  gboolean taken;
 
   if (runner == NULL)
-    return;
+    return TRUE;
   current_telling = &telling;
-  runner->completed (tokens, statuses, n, runner->completed_data);
+  taken = runner->completed (tokens, statuses, n, runner->completed_data);
   current_telling = telling.outer;
+  taken = taken || !(runner->flags & OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED);
   end_use (scheduler);
+  return taken;
 }
 
 gsize
@@ -256,8 +263,12 @@ void
 osiiso_token_batch_tell (OsiisoTokenBatch *self,
                          OsiisoScheduler  *scheduler)
 {
-  if (self->n > 0)
-    tell (scheduler, self->tokens, self->statuses, self->records, self->n);
+  guint n_tries = 0;
+
+  /* What keeps the function from being called is over when the collection is. */
+  while (self->n > 0 && !tell (scheduler, self->tokens, self->statuses, self->records, self->n) &&
+         ++n_tries < MAX_TELLINGS)
+    osiiso_foreign_collect_garbage ();
   self->n = 0;
 }
 

@@ -55,12 +55,19 @@ typedef guint64 (*OsiisoRunnerFunc) (guint64  token,
  *
  * Hears of the ends of tokens, many at a time.
  *
+ * Languages may refuse to enter a function, as GJS does while it collects garbage.
+ * With %OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED one that has not returned %TRUE is taken
+ * for that: the collection is finished and the function is called again, up to ten
+ * times for the same tokens.
+ *
+ * Returns: %TRUE; it does not matter without that flag
+ *
  * Since: 1.0
  */
-typedef void (*OsiisoCompletionsFunc) (const guint64 *tokens,
-                                       const guint   *statuses,
-                                       gsize          n,
-                                       gpointer       user_data);
+typedef gboolean (*OsiisoCompletionsFunc) (const guint64 *tokens,
+                                           const guint   *statuses,
+                                           gsize          n,
+                                           gpointer       user_data);
 
 /**
  * OsiisoThreadEndFunc:

@@ -198,7 +198,7 @@ export class Calls {
         this._pending = new Map();
         this._functions = new Map();
         this._nTokens = 0;
-        queue.set_completions_func(Osiiso.CompletionFlags.NONE, tokens => this._ended(tokens.length));
+        queue.set_completions_func(Osiiso.CompletionFlags.ACKNOWLEDGED, tokens => this._ended(tokens.length));
     }
 
     _functionOf(uri, name) {
@@ -250,6 +250,7 @@ export class Calls {
                 handle._reject(error);
             }
         }
+        return true;
     }
 
     _settle(handle, status, encoding, text, attempts) {
