@@ -69,7 +69,7 @@ osiiso_admission_set_error (OsiisoScheduler *scheduler,
       break;
     case OSIISO_ENTRY_CYCLE:
       g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
-                           "this task would wait for room that only tasks can make which wait for it");
+                           "this call would wait for room that only tasks can make which wait for it");
       break;
     case OSIISO_ENTRY_LEFT:
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "the wait was cancelled");
@@ -362,6 +362,7 @@ get_refusal (OsiisoWait *wait)
     case OSIISO_HOPELESS_PLACES:
       return OSIISO_ENTRY_STUCK;
     case OSIISO_HOPELESS_SELF:
+    case OSIISO_HOPELESS_CONTEXT:
     case OSIISO_HOPELESS_CYCLE:
     default:
       return OSIISO_ENTRY_CYCLE;

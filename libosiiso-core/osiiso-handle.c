@@ -1079,7 +1079,12 @@ osiiso_handle_cancel (OsiisoHandle *self)
  * deadline, or one that the timeout of the run ends; nobody is refused because of
  * those. Only a task that alone stands in the way of what it waits for is refused all
  * the same, since that has no use. @cancellable makes no difference. Calls that do not
- * block are not looked at, nor are threads that are not in a task.
+ * block are not looked at.
+ *
+ * A thread that is in no task counts like one that is, when queues run tasks in a
+ * context that it iterates, or that is up to it since it has made them: these cannot run
+ * while it blocks. Without a timeout it is refused when what it waits for waits for one
+ * of them, and so is a task that waits for one of them while the thread waits for that.
  *
  * Returns: %TRUE when the task has finished
  *

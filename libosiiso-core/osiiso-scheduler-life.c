@@ -4,6 +4,7 @@
 #include "osiiso-backend-private.h"
 #include "osiiso-error.h"
 #include "osiiso-scheduler-private.h"
+#include "osiiso-task-contexts-private.h"
 
 /* How a queue starts, drains and closes. The backend's slots are called by the
  * thread that made the transition, with no lock held; the life cycle in
@@ -34,6 +35,10 @@ osiiso_scheduler_set_backend (OsiisoScheduler *self,
   pthread_mutex_unlock (&self->inbox_lock);
   if (backend != NULL)
     self->capabilities = osiiso_backend_get_capabilities (backend);
+  if (backend != NULL && (self->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES))
+    osiiso_task_contexts_add (self);
+  else
+    osiiso_task_contexts_remove (self);
   if (old != NULL)
     {
       osiiso_backend_unbind (old, self);

@@ -114,6 +114,7 @@ struct _OsiisoScheduler
   OsiisoOutbox       outbox;
   OsiisoTimerClient  client;
   OsiisoBackendCapabilities capabilities; /* constant once there is a backend */
+  OsiisoLink       context_link; /* see osiiso-task-contexts-private.h */
   OsiisoRunner      *runner;       /* (nullable) (owned), constant while there is work */
 
   /* read all the time and seldom written, under the lock that is named */

@@ -22,18 +22,21 @@ typedef enum
 {
   OSIISO_HOPELESS_SELF,    /* the task waits for itself */
   OSIISO_HOPELESS_WORKERS, /* tasks that wait have all workers */
+  OSIISO_HOPELESS_CONTEXT, /* a thread that waits keeps the main context */
   OSIISO_HOPELESS_PLACES,  /* tasks that wait have the places */
   OSIISO_HOPELESS_CYCLE,   /* what it waits for waits for the task */
 } OsiisoHopeless;
 
 /*
- * OsiisoWait: a wait of a thread that is in a task, on its stack, and with all others
- * of the process a graph that tells which of them can still end.
+ * OsiisoWait: a wait of a thread that is in a task, or that keeps a main context in
+ * which tasks run, on its stack, and with all others of the process a graph that tells
+ * which of them can still end.
  *
- * A task goes on only when the wait of its thread has ended. A wait is hopeless when
+ * A task goes on only when the wait of its thread has ended, and so does what runs in a
+ * context that the thread would have to iterate. A wait is hopeless when
  * all that could end it is up to tasks of threads in hopeless waits: for a task that
- * runs, itself; for one that has to be run, all workers of its queue; for room, those
- * that have the places. The hopeless waits are what is left when all others, one after
+ * runs, itself; for one that has to be run, all workers of its queue, or its context;
+ * for room, those that have the places. The hopeless waits are what is left when all others, one after
  * the other, are taken out. Whatever else a task does ends some day, as far as is
  * known here, so no wait is refused that could end.
  *
@@ -51,9 +54,9 @@ typedef enum
  * Either W2 sees the change or C2 sees the wait.
  *
  * The lock of the graph comes before those of batches and schedulers. It guards
- * link and state, and mark and holds of the frames. Waits outside of tasks, and those
- * with a time limit, are not in the graph; nor is anything without such waits made
- * slower by it than by the look whether there are any.
+ * link and state, and mark and holds of the frames. Waits of threads that hold nothing,
+ * and those with a time limit, are not in the graph; nor is anything without such waits
+ * made slower by it than by the look whether there are any.
  */
 struct _OsiisoWait
 {
@@ -70,7 +73,10 @@ struct _OsiisoWait
   gboolean         iterates; /* the context of scheduler, so that tasks run there */
   gboolean         cuts;     /* of work: when a time is over what need not complete is cancelled */
 
-  OsiisoTaskFrame *frames;   /* (nullable): NULL when it is not in the graph */
+  gboolean         in_graph;
+  OsiisoTaskFrame *frames;   /* (nullable): of the tasks that its thread is in */
+  GPtrArray       *contexts; /* (nullable) (owned): that its thread keeps; constant while
+                              * it is in the graph */
   OsiisoLink       link;
   guint            state;
   OsiisoHopeless   why;      /* when it is refused */

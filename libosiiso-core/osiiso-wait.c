@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "osiiso-error.h"
+#include "osiiso-task-contexts-private.h"
 #include "osiiso-wait-private.h"
 
 enum
@@ -160,13 +161,17 @@ runs_in_context (OsiisoScheduler *scheduler)
   return (scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) != 0;
 }
 
-/* A thread that blocks in a function of such a queue keeps its context from all
- * that it would do, no matter what becomes of the task. */
+/* A thread that blocks in a function of such a queue, or in another one that its
+ * context calls, keeps the context from all that it would do, no matter what becomes
+ * of the task. */
 static gboolean
 is_context_held (OsiisoScheduler *scheduler)
 {
   if (!runs_in_context (scheduler))
     return FALSE;
+  for (OsiisoWait *wait = next_hopeless (NULL); wait != NULL; wait = next_hopeless (wait))
+    if (wait->contexts != NULL && g_ptr_array_find (wait->contexts, scheduler->outbox.context, NULL))
+      return TRUE;
   for (OsiisoWait *wait = next_hopeless (NULL); wait != NULL; wait = next_hopeless (wait))
     for (OsiisoTaskFrame *frame = wait->iterates ? NULL : wait->frames; frame != NULL; frame = frame->outer)
       if (runs_in_context (frame->scheduler) && frame->scheduler->outbox.context == scheduler->outbox.context)
@@ -191,6 +196,12 @@ has_worker (OsiisoScheduler *scheduler)
   limit = scheduler->limit;
   pthread_mutex_unlock (&scheduler->ready_lock);
   return n_counted < limit;
+}
+
+static OsiisoHopeless
+why_no_worker (OsiisoScheduler *scheduler)
+{
+  return is_context_held (scheduler) ? OSIISO_HOPELESS_CONTEXT : OSIISO_HOPELESS_WORKERS;
 }
 
 static gboolean
@@ -245,8 +256,10 @@ is_task_hopeless (OsiisoWait *self)
       self->why = alone != NULL ? OSIISO_HOPELESS_SELF : OSIISO_HOPELESS_CYCLE;
       return is_held (self->record);
     }
-  self->why = OSIISO_HOPELESS_WORKERS;
-  return !has_worker (self->scheduler) && is_never_run (self->scheduler, self->record);
+  if (has_worker (self->scheduler) || !is_never_run (self->scheduler, self->record))
+    return FALSE;
+  self->why = why_no_worker (self->scheduler);
+  return TRUE;
 }
 
 static gboolean
@@ -291,7 +304,7 @@ count_hopeless_members_locked (OsiisoWait *self)
       n_waiting += is_never_run (batch->scheduler, g_ptr_array_index (batch->records, i)) ? 1 : 0;
 
   if (n_waiting > 0)
-    self->why = OSIISO_HOPELESS_WORKERS;
+    self->why = why_no_worker (batch->scheduler);
   else
     self->why = alone != NULL ? OSIISO_HOPELESS_SELF : OSIISO_HOPELESS_CYCLE;
   return n_held + n_waiting;
@@ -369,7 +382,7 @@ is_work_hopeless (OsiisoWait *self)
     }
   if (self->cuts || has_worker (self->scheduler))
     return FALSE;
-  self->why = OSIISO_HOPELESS_WORKERS;
+  self->why = why_no_worker (self->scheduler);
   pthread_mutex_lock (&self->scheduler->ready_lock);
   pthread_mutex_lock (&self->scheduler->inbox_lock);
   n_waiting = count_waiting_locked (self->scheduler, 1);
@@ -418,7 +431,7 @@ is_room_hopeless (OsiisoWait *self)
   const guint n_held = count_held (scheduler, FALSE);
   gboolean hopeless;
 
-  self->why = worker ? OSIISO_HOPELESS_PLACES : OSIISO_HOPELESS_WORKERS;
+  self->why = worker ? OSIISO_HOPELESS_PLACES : why_no_worker (scheduler);
   pthread_mutex_lock (&scheduler->ready_lock);
   pthread_mutex_lock (&scheduler->inbox_lock);
   hopeless = is_room_out_of_reach_locked (self, worker, n_held);
@@ -597,6 +610,7 @@ add (OsiisoWait *self)
   self->link.prev = waits.prev;
   waits.prev->next = &self->link;
   waits.prev = &self->link;
+  self->in_graph = TRUE;
   atomic_fetch_add (&n_waits, 1);
 }
 
@@ -606,7 +620,7 @@ take_out (OsiisoWait *self)
   self->link.prev->next = self->link.next;
   self->link.next->prev = self->link.prev;
   atomic_fetch_sub (&n_waits, 1);
-  self->frames = NULL;
+  self->in_graph = FALSE;
 }
 
 gboolean
@@ -614,9 +628,15 @@ osiiso_wait_enter (OsiisoWait *self,
                    GError    **error)
 {
   OsiisoTaskFrame *frames = osiiso_task_frame_get_current ();
+  gboolean in_graph;
   gboolean ok;
 
-  if (frames == NULL)
+  /* One outside of all tasks that will be over some day is not in vain: what it waits
+   * for goes on. */
+  if (frames == NULL && self->limited)
+    return TRUE;
+  self->contexts = osiiso_task_contexts_get_held (self->iterates ? self->scheduler->outbox.context : NULL);
+  if (frames == NULL && self->contexts == NULL)
     return TRUE;
 
   pthread_mutex_lock (&graph_lock);
@@ -625,13 +645,8 @@ osiiso_wait_enter (OsiisoWait *self,
     {
       self->state = STATE_REFUSED;
       atomic_store (&self->refused, TRUE);
-      self->frames = NULL;
     }
-  else if (self->limited)
-    {
-      self->frames = NULL;
-    }
-  else
+  else if (!self->limited)
     {
       add (self);
       if (may_be_hopeless (self))
@@ -641,24 +656,29 @@ osiiso_wait_enter (OsiisoWait *self,
     }
   /* From here on another thread may refuse it, which it will find while it blocks. */
   ok = !self->refused;
+  in_graph = self->in_graph;
   pthread_mutex_unlock (&graph_lock);
+  if (!in_graph)
+    g_clear_pointer (&self->contexts, g_ptr_array_unref);
   return ok || osiiso_wait_set_error (self, error);
 }
 
 void
 osiiso_wait_leave (OsiisoWait *self)
 {
-  if (self->frames == NULL)
+  if (!self->in_graph)
     return;
   pthread_mutex_lock (&graph_lock);
   take_out (self);
   pthread_mutex_unlock (&graph_lock);
+  g_clear_pointer (&self->contexts, g_ptr_array_unref);
 }
 
 gboolean
 osiiso_wait_set_error (OsiisoWait *self,
                        GError    **error)
 {
+  const char *who = self->frames != NULL ? "task" : "thread";
   guint limit;
 
   switch (self->why)
@@ -671,14 +691,19 @@ osiiso_wait_set_error (OsiisoWait *self,
       limit = self->scheduler->limit;
       pthread_mutex_unlock (&self->scheduler->ready_lock);
       g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
-                   "this task would wait for another one that needs one of %u workers, and tasks that wait have them all",
-                   limit);
+                   "this %s would wait for a task that needs one of %u workers, and tasks that wait have them all",
+                   who, limit);
+      break;
+    case OSIISO_HOPELESS_CONTEXT:
+      g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
+                   "this %s would wait for a task that needs a main context, and the thread that has to iterate it waits too",
+                   who);
       break;
     case OSIISO_HOPELESS_PLACES:
     case OSIISO_HOPELESS_CYCLE:
     default:
-      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
-                           "this task would wait for others that wait for it");
+      g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_WOULD_DEADLOCK,
+                   "this %s would wait for others that wait for it", who);
       break;
     }
   return FALSE;

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import termios
 import threading
+import time
 import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1])
@@ -98,6 +99,16 @@ def run(*args, status=0, data=None, **kwargs):
 
 
 def has_ended(pid):
+    """Waits for it: what was killed runs until the kernel gets to it."""
+    give_up = time.monotonic() + TIMEOUT
+    while not _is_gone(pid):
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _is_gone(pid):
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -717,6 +717,7 @@ main (int   argc,
   g_test_add_func ("/wait-cycles/crowd", test_crowd);
   g_test_add_func ("/wait-cycles/crowd-in-order", test_crowd_in_order);
   test_add_wait_changes ();
+  test_add_wait_contexts ();
 
   return g_test_run ();
 }

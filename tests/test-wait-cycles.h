@@ -72,7 +72,8 @@ gboolean actor_run      (Actor *self, GError **error);
 gboolean actor_shutdown (Actor *self, GError **error);
 gboolean actor_submit   (Actor *self, GError **error);
 
-/* The other file. */
+/* The other files. */
 void     test_add_wait_changes (void);
+void     test_add_wait_contexts (void);
 
 G_END_DECLS
