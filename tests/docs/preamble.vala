@@ -3,7 +3,6 @@
 void work (Osiiso.Attempt attempt) {
 }
 
-async void snippet (Osiiso.Queue queue, Osiiso.Group group, Osiiso.TaskOptions options,
-                    GLib.Cancellable? cancellable) throws GLib.Error {
+async void snippet (Osiiso.Queue queue, Osiiso.Group group, GLib.Cancellable? cancellable) throws GLib.Error {
 /* THE SNIPPET */
 }
