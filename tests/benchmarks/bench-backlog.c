@@ -148,6 +148,49 @@ curve_osiiso (const BenchParams *params)
   bench_report ("bytes", (double) rss / params->n);
 }
 
+static void
+count_item (gpointer item,
+            gpointer gate)
+{
+  if (item == gate)
+    bench_gate_pass (gate);
+  else
+    bench_task ();
+}
+
+static void
+curve_tp (const BenchParams *params)
+{
+  gint64 push = 0, run = 0, rss = 0;
+
+  for (guint i = 0; i < params->repeat; i++)
+    {
+      BenchGate *gate = bench_gate_new ();
+      GThreadPool *pool = g_thread_pool_new (count_item, gate, (int) params->workers, TRUE, NULL);
+      gint64 begun, pushed;
+
+      for (guint k = 0; k < params->workers; k++)
+        g_thread_pool_push (pool, gate, NULL);
+      bench_gate_await (gate, params->workers);
+      if (i == 0)
+        rss = bench_rss ();
+      begun = bench_now ();
+      push_items (pool, params->n);
+      pushed = bench_now ();
+      if (i == 0)
+        rss = bench_rss () - rss;
+      bench_gate_open (gate);
+      g_thread_pool_free (pool, FALSE, TRUE);
+      push += pushed - begun;
+      run += bench_now () - pushed;
+    }
+  bench_assert_equal ("tasks run", bench_counted (), params->n * params->repeat);
+  bench_report ("push", (double) push / params->n / params->repeat);
+  bench_report ("run", (double) run / params->n / params->repeat);
+  bench_report ("wall", (double) (push + run) / params->n / params->repeat);
+  bench_report ("bytes", (double) rss / params->n);
+}
+
 /* Cancel tasks that wait one by one, in no order, until their ends have been
  * delivered. */
 static void
@@ -190,6 +233,7 @@ const BenchContestant bench_backlog[] = {
   { "backlog-tp", backlog_tp },
   { "backlog-tp-sort", backlog_tp_sort },
   { "curve-osiiso", curve_osiiso },
+  { "curve-tp", curve_tp },
   { "cancel-osiiso", cancel_osiiso },
   { NULL },
 };

@@ -8,6 +8,7 @@
 
 #include <osiiso.h>
 
+#include "bench-spin.h"
 #include "bench-storm.h"
 
 /* What the benchmarks call in osiiso-worker. */
@@ -20,6 +21,16 @@
 FUNCTION (bench_echo)
 {
   return args != NULL ? g_variant_ref (args) : NULL;
+}
+
+/* (t): works for so many iterations. */
+FUNCTION (bench_work)
+{
+  guint64 iterations;
+
+  g_variant_get (args, "(t)", &iterations);
+  bench_spin (iterations);
+  return NULL;
 }
 
 FUNCTION (bench_pid)

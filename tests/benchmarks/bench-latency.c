@@ -1,105 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdatomic.h>
-
 #include "bench.h"
 
 /* How long a task waits from its submission until it begins to run. */
-
-static _Atomic gint64 started_at;
-
-static void
-note_start (void)
-{
-  atomic_store (&started_at, bench_now ());
-}
 
 static void
 osiiso_note (OsiisoAttempt *attempt,
              gpointer       data)
 {
-  note_start ();
-}
-
-/* Sleeps, so that the processors are left to the workers. */
-static double
-latency_since (gint64 submitted,
-               guint  pause)
-{
-  gint64 started;
-
-  for (;;)
-    {
-      g_usleep (pause);
-      started = atomic_load (&started_at);
-      if (started != 0)
-        return (double) (started - submitted);
-    }
+  bench_note_start ();
 }
 
 /* The urgent task: how soon the most important task begins when very many
  * others are queued. */
-
-typedef struct
-{
-  void (*fill)   (gpointer data,
-                  guint64  n);
-  void (*urgent) (gpointer data);
-  void (*open)   (gpointer data);
-} Executor;
-
-/* What the work in a task takes now, in this process. */
-static double
-task_length (void)
-{
-  double lengths[401];
-
-  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
-    {
-      gint64 begun = bench_now ();
-
-      bench_spin (bench_iterations);
-      lengths[i] = (double) (bench_now () - begun);
-    }
-  bench_report_latencies ("length", lengths, G_N_ELEMENTS (lengths));
-  return lengths[G_N_ELEMENTS (lengths) / 2];
-}
-
-static void
-run_urgent (const BenchParams *params,
-            const Executor    *executor,
-            gpointer           data)
-{
-  g_autofree double *latencies = g_new (double, params->trials);
-  guint64 n_submitted = params->n;
-  guint n = 0;
-
-  task_length ();
-  executor->fill (data, n_submitted);
-  if (executor->open != NULL)
-    executor->open (data);
-  g_usleep (1000);
-
-  while (n < params->trials)
-    {
-      guint64 left = n_submitted - bench_counted ();
-      gint64 submitted;
-
-      /* What is filled while it is held is not filled again. */
-      if (left < params->n * 3 / 4 && executor->open != NULL && n > 0)
-        break;
-      if (left < params->n * 3 / 4 && executor->open == NULL)
-        {
-          executor->fill (data, params->n - left);
-          n_submitted += params->n - left;
-        }
-      atomic_store (&started_at, 0);
-      submitted = bench_now ();
-      executor->urgent (data);
-      latencies[n++] = latency_since (submitted, 200);
-    }
-  bench_report ("trials", n);
-  bench_report_latencies ("start", latencies, n);
-}
 
 static void
 osiiso_fill (gpointer data,
@@ -125,11 +37,11 @@ osiiso_urgent (gpointer data)
 static void
 urgent_osiiso (const BenchParams *params)
 {
-  static const Executor executor = { osiiso_fill, osiiso_urgent, NULL };
+  static const BenchUrgent executor = { osiiso_fill, osiiso_urgent, NULL };
   OsiisoQueue *queue = bench_queue_new ("thread-pool", params->workers);
 
   bench_queue_start (queue);
-  run_urgent (params, &executor, queue);
+  bench_run_urgent (params, &executor, queue);
 }
 
 /* GThreadPool, with what is more urgent as the smaller pointer. */
@@ -151,7 +63,7 @@ pool_func (gpointer item,
   Pool *self = user_data;
 
   if (item == URGENT)
-    note_start ();
+    bench_note_start ();
   else if (item == NORMAL)
     bench_task ();
   else
@@ -203,8 +115,8 @@ static void
 run_pool_urgent (const BenchParams *params,
                  gboolean           sorted)
 {
-  static const Executor executor = { pool_fill, pool_urgent, NULL };
-  static const Executor held_executor = { pool_fill, pool_urgent, pool_open };
+  static const BenchUrgent executor = { pool_fill, pool_urgent, NULL };
+  static const BenchUrgent held_executor = { pool_fill, pool_urgent, pool_open };
   Pool *self = pool_new (params);
 
   if (sorted)
@@ -215,7 +127,7 @@ run_pool_urgent (const BenchParams *params,
       bench_gate_await (self->gate, params->workers);
       g_thread_pool_set_sort_function (self->pool, compare_items, NULL);
     }
-  run_urgent (params, sorted ? &held_executor : &executor, self);
+  bench_run_urgent (params, sorted ? &held_executor : &executor, self);
 }
 
 static void
@@ -232,31 +144,6 @@ urgent_tp_sort (const BenchParams *params)
 
 /* The idle start: workers that have nothing to do, a task every now and then. */
 
-#define IDLE_PAUSE 300 /* microseconds */
-
-static double *
-idle_latencies (const BenchParams *params,
-                void             (*push) (gpointer data),
-                gpointer           data)
-{
-  double *latencies = g_new (double, params->trials);
-  const guint n_warm = MIN (20, params->trials);
-
-  for (guint i = 0; i < n_warm + params->trials; i++)
-    {
-      double latency;
-      gint64 submitted;
-
-      atomic_store (&started_at, 0);
-      submitted = bench_now ();
-      push (data);
-      latency = latency_since (submitted, IDLE_PAUSE);
-      if (i >= n_warm)
-        latencies[i - n_warm] = latency;
-    }
-  return latencies;
-}
-
 static void
 osiiso_push_note (gpointer data)
 {
@@ -269,7 +156,7 @@ idle_osiiso (const BenchParams *params)
   OsiisoQueue *queue = bench_queue_new ("thread-pool", params->workers);
 
   bench_queue_start (queue);
-  bench_report_latencies ("start", idle_latencies (params, osiiso_push_note, queue), params->trials);
+  bench_report_latencies ("start", bench_idle_latencies (params, osiiso_push_note, queue), params->trials);
 }
 
 static void
@@ -277,7 +164,7 @@ idle_tp (const BenchParams *params)
 {
   Pool *self = pool_new (params);
 
-  bench_report_latencies ("start", idle_latencies (params, pool_urgent, self), params->trials);
+  bench_report_latencies ("start", bench_idle_latencies (params, pool_urgent, self), params->trials);
 }
 
 /* Isolation: the same while another queue is blocked in all its workers. */
@@ -300,11 +187,11 @@ isolation_osiiso (const BenchParams *params)
   bench_queue_start (queue);
   bench_queue_start (busy);
   bench_settle ();
-  bench_report_latencies ("alone", idle_latencies (params, osiiso_push_note, queue), params->trials);
+  bench_report_latencies ("alone", bench_idle_latencies (params, osiiso_push_note, queue), params->trials);
   for (guint i = 0; i < n_blocked; i++)
     bench_push (busy, gate_task, gate, NULL);
   bench_gate_await (gate, n_blocked);
-  bench_report_latencies ("beside", idle_latencies (params, osiiso_push_note, queue), params->trials);
+  bench_report_latencies ("beside", bench_idle_latencies (params, osiiso_push_note, queue), params->trials);
   bench_gate_open (gate);
 }
 
@@ -324,7 +211,7 @@ gtask_note (GTask        *task,
             gpointer      data,
             GCancellable *cancellable)
 {
-  note_start ();
+  bench_note_start ();
   g_task_return_boolean (task, TRUE);
 }
 
@@ -342,7 +229,7 @@ isolation_gtask (const BenchParams *params)
   BenchGate *gate = bench_gate_new ();
   gint64 submitted;
 
-  bench_report_latencies ("alone", idle_latencies (params, gtask_push_note, NULL), params->trials);
+  bench_report_latencies ("alone", bench_idle_latencies (params, gtask_push_note, NULL), params->trials);
   /* As many as its pool has threads to begin with; with more of them the next
    * task waits for seconds. */
   for (guint i = 0; i < 10; i++)
@@ -353,11 +240,17 @@ isolation_gtask (const BenchParams *params)
       g_task_run_in_thread (task, gtask_gate);
     }
   bench_gate_await (gate, 10);
-  atomic_store (&started_at, 0);
+  bench_forget_start ();
   submitted = bench_now ();
   gtask_push_note (NULL);
-  bench_report ("beside_p50", latency_since (submitted, IDLE_PAUSE));
+  bench_report ("beside_p50", bench_latency_since (submitted, 300));
   bench_gate_open (gate);
+}
+
+static void
+idle_gtask (const BenchParams *params)
+{
+  bench_report_latencies ("start", bench_idle_latencies (params, gtask_push_note, NULL), params->trials);
 }
 
 const BenchContestant bench_latency[] = {
@@ -366,6 +259,7 @@ const BenchContestant bench_latency[] = {
   { "urgent-tp-sort", urgent_tp_sort },
   { "idle-osiiso", idle_osiiso },
   { "idle-tp", idle_tp },
+  { "idle-gtask", idle_gtask },
   { "isolation-osiiso", isolation_osiiso },
   { "isolation-gtask", isolation_gtask },
   { NULL },

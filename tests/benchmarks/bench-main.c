@@ -8,30 +8,19 @@
 #include "bench.h"
 
 /*
- * osiiso-bench list
- * osiiso-bench info
- * osiiso-bench CONTESTANT [KEY=VALUE...]
+ * PROGRAM list
+ * PROGRAM info
+ * PROGRAM CONTESTANT [KEY=VALUE...]
  *
  * A program that answers the first and the last of these in the same way can be
  * a contestant too; see run-benchmarks.py.
  */
 
-static const BenchContestant *const families[] = {
-  bench_limits,
-  bench_threads,
-  bench_latency,
-  bench_memory,
-  bench_backlog,
-  bench_main_context,
-  bench_subprocess,
-  bench_storm,
-};
-
 static void
 list (void)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (families); i++)
-    for (const BenchContestant *c = families[i]; c->name != NULL; c++)
+  for (guint i = 0; bench_families[i] != NULL; i++)
+    for (const BenchContestant *c = bench_families[i]; c->name != NULL; c++)
       if (c->is_there == NULL || c->is_there ())
         printf ("%s\n", c->name);
 }
@@ -97,6 +86,8 @@ parse (BenchParams *params,
     params->window = (guint) value;
   else if (g_str_equal (key, "retries"))
     params->retries = (guint) value;
+  else if (g_str_equal (key, "ballast"))
+    params->ballast = (guint64) value;
   else if (g_str_equal (key, "apart"))
     params->apart = value != 0;
   else if (g_str_equal (key, "cpu"))
@@ -111,8 +102,8 @@ parse (BenchParams *params,
 static const BenchContestant *
 find (const char *name)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (families); i++)
-    for (const BenchContestant *c = families[i]; c->name != NULL; c++)
+  for (guint i = 0; bench_families[i] != NULL; i++)
+    for (const BenchContestant *c = bench_families[i]; c->name != NULL; c++)
       if (g_str_equal (c->name, name))
         return c;
   return NULL;
@@ -150,6 +141,8 @@ main (int    argc,
   for (int i = 2; i < argc; i++)
     parse (&params, argv[i]);
   bench_set_work (&params);
+  if (params.ballast > 0)
+    memset (g_malloc (params.ballast), 1, params.ballast);
   contestant->run (&params);
   printf ("}\n");
   fflush (stdout);

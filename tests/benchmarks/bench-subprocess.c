@@ -1,146 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "osiiso-frame-private.h"
-#include "bench.h"
+#include "bench-workers.h"
 
-/* What the backend subprocess takes for a call, for a command, and for a worker that
- * has to be replaced. */
+/* What the backend subprocess takes for a call and for a command. */
 
-#define MODULE   "osiiso-bench-functions:"
-#define ARGS     g_variant_new ("(ii)", 20, 22)
-#define GRACE    0.1
+#define ARGS g_variant_new ("(ii)", 20, 22)
 /* With an argument, as xargs gives it one: then it looks for its translations, which
  * takes as long as all the rest. */
 #define COMMAND  "/bin/true"
 #define ARGUMENT "1"
-
-static OsiisoQueue *
-queue_new (const BenchParams *params)
-{
-  GError *error = NULL;
-  OsiisoBackend *backend = osiiso_backend_create ("subprocess", &error);
-  OsiisoQueue *queue;
-
-  bench_check (error);
-  g_object_set (backend, "window", params->window, "grace-time", GRACE, NULL);
-  queue = osiiso_queue_new_with_backend (backend);
-  g_object_unref (backend);
-  osiiso_queue_set_workers (queue, params->workers);
-  bench_queue_start (queue);
-  return queue;
-}
-
-/* Waits for the processes: the driver counts their time as ours. */
-static void
-queue_free (OsiisoQueue *queue)
-{
-  GError *error = NULL;
-
-  osiiso_queue_shutdown (queue, TRUE, NULL, &error);
-  bench_check (error);
-  g_object_unref (queue);
-}
-
-static OsiisoHandle *
-submit (OsiisoQueue *queue,
-        const char  *function,
-        GVariant    *args)
-{
-  GError *error = NULL;
-  OsiisoHandle *handle = osiiso_queue_submit_call (queue, function, args, NULL, &error);
-
-  bench_check (error);
-  return handle;
-}
-
-static void
-await (OsiisoHandle *handle)
-{
-  GError *error = NULL;
-
-  osiiso_handle_wait (handle, -1, NULL, &error);
-  bench_check (error);
-}
-
-static int
-call_pid (OsiisoQueue *queue)
-{
-  g_autoptr (OsiisoHandle) handle = submit (queue, MODULE "bench_pid", NULL);
-
-  await (handle);
-  return g_variant_get_int32 (g_value_get_variant (osiiso_handle_get_value (handle)));
-}
-
-/* Processor time of processes that are gone, in nanoseconds. */
-static gint64
-children_cpu (void)
-{
-  struct rusage usage;
-
-  getrusage (RUSAGE_CHILDREN, &usage);
-  return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * G_GINT64_CONSTANT (1000000000) +
-         (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000;
-}
-
-/* As bench_end(), with the processes. Frees the queue, if there is one: then they are
- * gone. */
-static void
-end_many (BenchStretch *stretch,
-          guint64       n,
-          OsiisoQueue  *queue)
-{
-  const gint64 wall = bench_now () - stretch->wall;
-  const gint64 cpu = bench_cpu_now () - stretch->cpu;
-
-  if (queue != NULL)
-    queue_free (queue);
-  bench_report ("wall", (double) wall / n);
-  bench_report ("cpu", (double) (cpu + children_cpu ()) / n);
-  bench_report ("children", (double) children_cpu () / n);
-  bench_report ("per_s", n * 1e9 / wall);
-}
 
 /* Calls */
 
 static void
 call_osiiso (const BenchParams *params)
 {
-  OsiisoQueue *queue = queue_new (params);
-  g_autoptr (OsiisoCall) call = osiiso_call_new (MODULE "bench_echo", ARGS);
+  OsiisoQueue *queue = bench_workers_new (params);
+  g_autoptr (OsiisoCall) call = osiiso_call_new (BENCH_MODULE "bench_echo", ARGS);
   BenchStretch stretch;
 
-  call_pid (queue);
+  bench_workers_pid (queue);
   bench_begin (&stretch);
   for (guint64 i = 0; i < params->n; i++)
     osiiso_queue_push_call (queue, call, NULL, NULL);
   bench_queue_join (queue);
   bench_assert_equal ("calls", osiiso_queue_get_completed_count (queue), params->n + 1);
-  end_many (&stretch, params->n, queue);
+  bench_workers_end (&stretch, params->n, queue);
 }
 
 static void
 call_wait_osiiso (const BenchParams *params)
 {
-  OsiisoQueue *queue = queue_new (params);
+  OsiisoQueue *queue = bench_workers_new (params);
   BenchStretch stretch;
 
-  call_pid (queue);
+  bench_workers_pid (queue);
   bench_begin (&stretch);
   for (guint64 i = 0; i < params->n; i++)
     {
-      g_autoptr (OsiisoHandle) handle = submit (queue, MODULE "bench_echo", ARGS);
+      g_autoptr (OsiisoHandle) handle = bench_workers_submit (queue, BENCH_MODULE "bench_echo", ARGS);
 
-      await (handle);
+      bench_workers_await (handle);
     }
-  end_many (&stretch, params->n, queue);
+  bench_workers_end (&stretch, params->n, queue);
 }
 
 /* The least that a call can be: its bytes there and those of its value back, over
@@ -183,22 +91,20 @@ transfer (int      fd,
     }
 }
 
-static void
-ping_socketpair (const BenchParams *params)
+/* A process that answers so many bytes with so many others. */
+static int
+start_echo (gsize  there,
+            gsize  back,
+            pid_t *pid)
 {
-  const gsize there = frame_length (OSIISO_FRAME_CALL, MODULE "bench_echo") * MAX (params->window, 1);
-  const gsize back = frame_length (OSIISO_FRAME_RESULT, "") * MAX (params->window, 1);
-  const guint64 n = params->n / MAX (params->window, 1);
-  BenchStretch stretch;
   int fds[2];
-  pid_t pid;
 
-  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0 || (pid = fork ()) < 0)
+  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0 || (*pid = fork ()) < 0)
     {
       perror ("socketpair");
       exit (1);
     }
-  if (pid == 0)
+  if (*pid == 0)
     {
       close (fds[0]);
       for (;;)
@@ -208,15 +114,95 @@ ping_socketpair (const BenchParams *params)
         }
     }
   close (fds[1]);
+  return fds[0];
+}
+
+static void
+ping_socketpair (const BenchParams *params)
+{
+  const gsize there = frame_length (OSIISO_FRAME_CALL, BENCH_MODULE "bench_echo") * MAX (params->window, 1);
+  const gsize back = frame_length (OSIISO_FRAME_RESULT, "") * MAX (params->window, 1);
+  const guint64 n = params->n / MAX (params->window, 1);
+  BenchStretch stretch;
+  pid_t pid;
+  const int fd = start_echo (there, back, &pid);
+
   bench_begin (&stretch);
   for (guint64 i = 0; i < n; i++)
     {
-      transfer (fds[0], TRUE, there);
-      transfer (fds[0], FALSE, back);
+      transfer (fd, TRUE, there);
+      transfer (fd, FALSE, back);
     }
-  close (fds[0]);
+  close (fd);
   waitpid (pid, NULL, 0);
-  end_many (&stretch, n * MAX (params->window, 1), NULL);
+  bench_workers_end (&stretch, n * MAX (params->window, 1), NULL);
+}
+
+/* Calls that work. */
+static void
+work_osiiso (const BenchParams *params)
+{
+  OsiisoQueue *queue = bench_workers_new (params);
+  g_autoptr (OsiisoCall) call = osiiso_call_new (BENCH_MODULE "bench_work", g_variant_new ("(t)", bench_iterations));
+  BenchStretch stretch;
+
+  bench_workers_pid (queue);
+  bench_begin (&stretch);
+  for (guint64 i = 0; i < params->n; i++)
+    osiiso_queue_push_call (queue, call, NULL, NULL);
+  bench_queue_join (queue);
+  bench_workers_end (&stretch, params->n, queue);
+}
+
+/* One call every now and then, with everything asleep before; and its bytes. */
+
+#define PAUSE 300 /* microseconds */
+
+static void
+trip_osiiso (const BenchParams *params)
+{
+  OsiisoQueue *queue = bench_workers_new (params);
+  g_autofree double *values = g_new (double, params->trials);
+
+  bench_workers_pid (queue);
+  for (guint i = 0; i < params->trials; i++)
+    {
+      OsiisoHandle *handle;
+      gint64 begun;
+
+      g_usleep (PAUSE);
+      begun = bench_now ();
+      handle = bench_workers_submit (queue, BENCH_MODULE "bench_echo", ARGS);
+      bench_workers_await (handle);
+      values[i] = (double) (bench_now () - begun);
+      g_object_unref (handle);
+    }
+  bench_report_latencies ("trip", values, params->trials);
+  bench_workers_free (queue);
+}
+
+static void
+trip_socketpair (const BenchParams *params)
+{
+  const gsize there = frame_length (OSIISO_FRAME_CALL, BENCH_MODULE "bench_echo");
+  const gsize back = frame_length (OSIISO_FRAME_RESULT, "");
+  g_autofree double *values = g_new (double, params->trials);
+  pid_t pid;
+  const int fd = start_echo (there, back, &pid);
+
+  for (guint i = 0; i < params->trials; i++)
+    {
+      gint64 begun;
+
+      g_usleep (PAUSE);
+      begun = bench_now ();
+      transfer (fd, TRUE, there);
+      transfer (fd, FALSE, back);
+      values[i] = (double) (bench_now () - begun);
+    }
+  close (fd);
+  waitpid (pid, NULL, 0);
+  bench_report_latencies ("trip", values, params->trials);
 }
 
 /* Commands */
@@ -225,7 +211,7 @@ static void
 command_osiiso (const BenchParams *params)
 {
   const char *argv[] = { COMMAND, ARGUMENT, NULL };
-  OsiisoQueue *queue = queue_new (params);
+  OsiisoQueue *queue = bench_workers_new (params);
   g_autoptr (OsiisoCommand) command = osiiso_command_new (argv);
   BenchStretch stretch;
 
@@ -234,7 +220,7 @@ command_osiiso (const BenchParams *params)
     osiiso_queue_push_command (queue, command, NULL, NULL);
   bench_queue_join (queue);
   bench_assert_equal ("commands", osiiso_queue_get_completed_count (queue), params->n);
-  end_many (&stretch, params->n, queue);
+  bench_workers_end (&stretch, params->n, queue);
 }
 
 /* By a program that reads one input for each command. */
@@ -252,7 +238,7 @@ run_line (const BenchParams *params,
   g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, NULL, NULL, &status, &error);
   bench_check (error);
   bench_assert_equal ("status", status, 0);
-  end_many (&stretch, params->n, NULL);
+  bench_workers_end (&stretch, params->n, NULL);
 }
 
 static void
@@ -344,102 +330,20 @@ command_gsubprocess (const BenchParams *params)
     spawn_next (&self);
   while (self.n_running > 0)
     g_main_context_iteration (NULL, TRUE);
-  end_many (&stretch, params->n, NULL);
-}
-
-/* Replacements */
-
-/* A worker's first answer, from a queue that has none yet. */
-static void
-start_osiiso (const BenchParams *params)
-{
-  g_autofree double *values = g_new (double, params->trials);
-
-  for (guint i = 0; i < params->trials; i++)
-    {
-      OsiisoQueue *queue = queue_new (params);
-      const gint64 begun = bench_now ();
-
-      call_pid (queue);
-      values[i] = bench_now () - begun;
-      queue_free (queue);
-    }
-  bench_report_latencies ("start", values, params->trials);
-}
-
-static OsiisoHandle *
-submit_deaf (OsiisoQueue *queue)
-{
-  OsiisoHandle *handle = submit (queue, MODULE "bench_deaf", NULL);
-
-  /* It says when it is in there: a call that was not begun would be dropped, and
-   * the worker go on. */
-  while (osiiso_handle_get_progress (handle) <= 0)
-    g_usleep (100);
-  return handle;
-}
-
-/* Killed from outside, in a call; until another one has answered in its place. */
-static void
-kill_osiiso (const BenchParams *params)
-{
-  OsiisoQueue *queue = queue_new (params);
-  g_autofree double *values = g_new (double, params->trials);
-
-  for (guint i = 0; i < params->trials; i++)
-    {
-      const int pid = call_pid (queue);
-      g_autoptr (OsiisoHandle) deaf = submit_deaf (queue);
-      const gint64 begun = bench_now ();
-
-      kill (pid, SIGKILL);
-      call_pid (queue);
-      values[i] = bench_now () - begun;
-      bench_assert_equal ("status of the killed", osiiso_handle_get_status (deaf), OSIISO_STATUS_FAILED);
-    }
-  bench_report_latencies ("replaced", values, params->trials);
-  queue_free (queue);
-}
-
-/* Cancelled, in a call that does not listen: until another worker has answered, and
- * until this one is gone, less the grace time. */
-static void
-cancel_osiiso (const BenchParams *params)
-{
-  OsiisoQueue *queue = queue_new (params);
-  g_autofree double *replaced = g_new (double, params->trials);
-  g_autofree double *gone = g_new (double, params->trials);
-
-  for (guint i = 0; i < params->trials; i++)
-    {
-      const int pidfd = (int) syscall (SYS_pidfd_open, call_pid (queue), 0);
-      g_autoptr (OsiisoHandle) deaf = submit_deaf (queue);
-      GPollFD poll_fd = { pidfd, G_IO_IN, 0 };
-      const gint64 begun = bench_now ();
-
-      osiiso_handle_cancel (deaf);
-      call_pid (queue);
-      replaced[i] = bench_now () - begun;
-      g_poll (&poll_fd, 1, -1);
-      gone[i] = bench_now () - begun - GRACE * 1e9;
-      close (pidfd);
-    }
-  bench_report_latencies ("replaced", replaced, params->trials);
-  bench_report_latencies ("gone", gone, params->trials);
-  queue_free (queue);
+  bench_workers_end (&stretch, params->n, NULL);
 }
 
 const BenchContestant bench_subprocess[] = {
   { "process-call", call_osiiso },
   { "process-call-wait", call_wait_osiiso },
   { "process-ping", ping_socketpair },
+  { "process-work", work_osiiso },
+  { "process-trip", trip_osiiso },
+  { "process-ping-trip", trip_socketpair },
   { "command-osiiso", command_osiiso },
   { "command-run", command_run, has_tool },
   { "command-xargs", command_xargs },
   { "command-parallel", command_parallel, has_parallel },
   { "command-gsubprocess", command_gsubprocess },
-  { "process-start", start_osiiso },
-  { "process-kill", kill_osiiso },
-  { "process-cancel", cancel_osiiso },
   { NULL },
 };

@@ -39,6 +39,36 @@ push_priorities (OsiisoQueue *queue,
     bench_push (queue, bench_osiiso_task, NULL, options[i % BENCH_N_PRIORITIES]);
 }
 
+/* With all that a task can have, and none of it in the way: ten priorities, retries, a
+ * timeout. */
+#define N_LEVELS 10
+
+static OsiisoTaskOptions **
+everything (void)
+{
+  static OsiisoTaskOptions *options[N_LEVELS];
+
+  for (int i = 0; i < N_LEVELS && options[i] == NULL; i++)
+    {
+      options[i] = osiiso_task_options_new ();
+      osiiso_task_options_set_priority (options[i], OSIISO_PRIORITY_DEFAULT - N_LEVELS / 2 + i);
+      osiiso_task_options_set_retries (options[i], 3);
+      osiiso_task_options_set_retry_delay (options[i], 0.1);
+      osiiso_task_options_set_timeout (options[i], 60);
+    }
+  return options;
+}
+
+static void
+push_everything (OsiisoQueue *queue,
+                 guint64      n)
+{
+  OsiisoTaskOptions **options = everything ();
+
+  for (guint64 i = 0; i < n; i++)
+    bench_push (queue, bench_osiiso_task, NULL, options[i % N_LEVELS]);
+}
+
 #define MAP_SIZE 64
 
 static void
@@ -57,10 +87,18 @@ push_map (OsiisoQueue *queue,
 }
 
 static void
-run_osiiso (const BenchParams *params,
-            PushFunc           push)
+on_complete (OsiisoQueue  *queue,
+             OsiisoHandle *handle,
+             guint64      *n_completed)
 {
-  OsiisoQueue *queue = bench_queue_new ("thread-pool", params->workers);
+  (*n_completed)++;
+}
+
+static void
+run_osiiso_queue (const BenchParams *params,
+                  OsiisoQueue       *queue,
+                  PushFunc           push)
+{
   BenchStretch stretch;
 
   bench_place_workers (params);
@@ -79,6 +117,13 @@ run_osiiso (const BenchParams *params,
 }
 
 static void
+run_osiiso (const BenchParams *params,
+            PushFunc           push)
+{
+  run_osiiso_queue (params, bench_queue_new ("thread-pool", params->workers), push);
+}
+
+static void
 osiiso_push (const BenchParams *params)
 {
   run_osiiso (params, push_priorities);
@@ -91,26 +136,37 @@ osiiso_push_default (const BenchParams *params)
 }
 
 static void
+osiiso_push_everything (const BenchParams *params)
+{
+  run_osiiso (params, push_everything);
+}
+
+static void
 osiiso_map (const BenchParams *params)
 {
   run_osiiso (params, push_map);
 }
 
-/* With handles, which are kept until the end, when each is looked at. */
-
+/* Each of the tasks is told about. */
 static void
-on_complete (OsiisoQueue  *queue,
-             OsiisoHandle *handle,
-             guint64      *n_completed)
+osiiso_map_signal (const BenchParams *params)
 {
-  (*n_completed)++;
+  OsiisoQueue *queue = bench_queue_new ("thread-pool", params->workers);
+  guint64 n_completed = 0;
+
+  g_signal_connect (queue, "on-complete", G_CALLBACK (on_complete), &n_completed);
+  run_osiiso_queue (params, queue, push_map);
+  bench_assert_equal ("signals", n_completed, n_warm (params) + params->n);
 }
+
+/* With handles, which are kept until the end, when each is looked at. */
 
 static void
 submit_and_read (OsiisoQueue       *queue,
                  guint64            n,
                  OsiisoHandle     **handles,
                  OsiisoTaskOptions **options,
+                 guint              n_options,
                  BenchStretch      *stretch)
 {
   guint64 n_succeeded = 0;
@@ -119,7 +175,7 @@ submit_and_read (OsiisoQueue       *queue,
   for (guint64 i = 0; i < n; i++)
     {
       handles[i] = osiiso_queue_submit (queue, bench_osiiso_task, NULL, NULL,
-                                        options != NULL ? options[i % BENCH_N_PRIORITIES] : NULL, &error);
+                                        options != NULL ? options[i % n_options] : NULL, &error);
       bench_check (error);
     }
   if (stretch != NULL)
@@ -135,13 +191,13 @@ submit_and_read (OsiisoQueue       *queue,
 }
 
 static void
-run_submit (const BenchParams *params,
-            gboolean           with_signal,
-            gboolean           with_priorities)
+run_submit (const BenchParams  *params,
+            gboolean            with_signal,
+            OsiisoTaskOptions **options,
+            guint               n_options)
 {
   OsiisoQueue *queue = bench_queue_new ("thread-pool", params->workers);
   OsiisoHandle **handles = g_new0 (OsiisoHandle *, params->n);
-  OsiisoTaskOptions **options = with_priorities ? bench_priorities () : NULL;
   guint64 n_completed = 0;
   BenchStretch stretch;
 
@@ -149,12 +205,12 @@ run_submit (const BenchParams *params,
     g_signal_connect (queue, "on-complete", G_CALLBACK (on_complete), &n_completed);
   bench_place_workers (params);
   bench_queue_start (queue);
-  submit_and_read (queue, n_warm (params), handles, options, NULL);
+  submit_and_read (queue, n_warm (params), handles, options, n_options, NULL);
   bench_place_producer (params);
   bench_settle ();
 
   bench_begin (&stretch);
-  submit_and_read (queue, params->n, handles, options, &stretch);
+  submit_and_read (queue, params->n, handles, options, n_options, &stretch);
   bench_end (&stretch, params->n);
   if (with_signal)
     bench_assert_equal ("signals", n_completed, n_warm (params) + params->n);
@@ -163,19 +219,25 @@ run_submit (const BenchParams *params,
 static void
 osiiso_submit (const BenchParams *params)
 {
-  run_submit (params, FALSE, TRUE);
+  run_submit (params, FALSE, bench_priorities (), BENCH_N_PRIORITIES);
 }
 
 static void
 osiiso_submit_default (const BenchParams *params)
 {
-  run_submit (params, FALSE, FALSE);
+  run_submit (params, FALSE, NULL, 0);
 }
 
 static void
 osiiso_submit_signal (const BenchParams *params)
 {
-  run_submit (params, TRUE, FALSE);
+  run_submit (params, TRUE, NULL, 0);
+}
+
+static void
+osiiso_submit_everything (const BenchParams *params)
+{
+  run_submit (params, TRUE, everything (), N_LEVELS);
 }
 
 /* GThreadPool */
@@ -322,10 +384,13 @@ gtask (const BenchParams *params)
 const BenchContestant bench_threads[] = {
   { "osiiso-push", osiiso_push },
   { "osiiso-push-default", osiiso_push_default },
+  { "osiiso-push-everything", osiiso_push_everything },
   { "osiiso-map", osiiso_map },
+  { "osiiso-map-signal", osiiso_map_signal },
   { "osiiso-submit", osiiso_submit },
   { "osiiso-submit-default", osiiso_submit_default },
   { "osiiso-submit-signal", osiiso_submit_signal },
+  { "osiiso-submit-everything", osiiso_submit_everything },
   { "tp", tp },
   { "tp-struct", tp_struct },
   { "tp-sort", tp_sort },

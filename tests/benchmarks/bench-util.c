@@ -125,19 +125,6 @@ bench_set_work (const BenchParams *params)
   bench_iterations = (guint64) (params->work * params->rate);
 }
 
-void
-bench_spin (guint64 iterations)
-{
-  guint64 x = iterations;
-
-  for (guint64 i = 0; i < iterations; i++)
-    {
-      x = x * 6364136223846793005u + 1442695040888963407u;
-      /* So that the compiler cannot see through it. */
-      __asm__ volatile ("" : "+r" (x));
-    }
-}
-
 /* A counter for each thread, on a cache line of its own. */
 typedef struct
 {

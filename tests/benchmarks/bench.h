@@ -3,6 +3,8 @@
 
 #include <osiiso.h>
 
+#include "bench-spin.h"
+
 G_BEGIN_DECLS
 
 /*
@@ -22,6 +24,7 @@ typedef struct
   double  slice;        /* seconds; of the main-loop backend */
   guint   window;       /* calls that a process has at a time; 0: its choice */
   guint   retries;
+  guint64 ballast;      /* bytes that the process has besides */
   gboolean apart;       /* see bench_place_workers() */
 } BenchParams;
 
@@ -32,6 +35,9 @@ typedef struct
   gboolean (*is_there) (void); /* NULL: always */
 } BenchContestant;
 
+/* What a program has, ended by NULL. */
+extern const BenchContestant *const bench_families[];
+
 /* Each ends with an entry without a name. */
 extern const BenchContestant bench_limits[];
 extern const BenchContestant bench_threads[];
@@ -40,6 +46,7 @@ extern const BenchContestant bench_memory[];
 extern const BenchContestant bench_backlog[];
 extern const BenchContestant bench_main_context[];
 extern const BenchContestant bench_subprocess[];
+extern const BenchContestant bench_replacements[];
 extern const BenchContestant bench_storm[];
 
 /* Time, in nanoseconds. */
@@ -68,7 +75,6 @@ void    bench_assert_equal (const char *what,
  * of it. */
 extern guint64 bench_iterations;
 void    bench_set_work    (const BenchParams *params);
-void    bench_spin        (guint64 iterations);
 
 /* What each task does: the work, and a count that costs no shared cache line. */
 void    bench_task        (void);
@@ -84,6 +90,30 @@ void    bench_settle      (void);
  * has only that from bench_place_producer() on. */
 void    bench_place_workers  (const BenchParams *params);
 void    bench_place_producer (const BenchParams *params);
+
+/* How long a task waits from its submission until it begins to run: it notes its start, and the
+ * producer sleeps until it has seen that. */
+void    bench_note_start    (void);
+void    bench_forget_start  (void);
+double  bench_latency_since (gint64 submitted,
+                             guint  pause);
+/* Of tasks that come every now and then, to workers that sleep. */
+double *bench_idle_latencies (const BenchParams *params,
+                              void             (*push) (gpointer data),
+                              gpointer           data);
+
+/* How soon the most urgent task begins behind very many others. */
+typedef struct
+{
+  void (*fill)   (gpointer data,
+                  guint64  n);
+  void (*urgent) (gpointer data); /* a task that notes its start */
+  void (*open)   (gpointer data); /* if it is filled while nothing runs */
+} BenchUrgent;
+
+void    bench_run_urgent    (const BenchParams *params,
+                             const BenchUrgent *executor,
+                             gpointer           data);
 
 /* A measured stretch: wall clock, processor time and waits. */
 typedef struct

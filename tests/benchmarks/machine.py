@@ -2,6 +2,7 @@
 """Runs measurements, and watches what else the processors do meanwhile."""
 import json
 import os
+import shlex
 import subprocess
 import time
 
@@ -28,6 +29,12 @@ def model():
             if line.startswith('model name'):
                 return line.split(':', 1)[1].strip()
     return os.uname().machine
+
+
+def memory():
+    with open('/proc/meminfo', encoding='ascii') as file:
+        total = int(file.readline().split()[1])
+    return f'{total / 2**20:.0f} GiB'
 
 
 def n_processors():
@@ -68,10 +75,12 @@ class Runner:
         self.placement = [f'cpu={cpu}'] if cpu is not None else ['apart=1'] if apart else []
         self.patience = 0  # seconds that may still be spent on waiting for a calm machine
         self.environment = {k: v for k, v in os.environ.items() if k not in UNWANTED}
+        self.calm = False
         self.programs = {}
-        self.first = programs[0]
-        for program in programs:
-            for name in self.call([program, 'list'])[0].split():
+        self.first = shlex.split(programs[0])
+        # One may be an interpreter and what it runs.
+        for program in map(shlex.split, programs):
+            for name in self.call([*program, 'list'])[0].split():
                 self.programs.setdefault(name, program)
 
     def call(self, argv):
@@ -91,7 +100,7 @@ class Runner:
         return output, own
 
     def info(self):
-        return json.loads(self.call([self.first, 'info'])[0])
+        return json.loads(self.call([*self.first, 'info'])[0])
 
     def has(self, contestant):
         return contestant in self.programs
@@ -99,7 +108,7 @@ class Runner:
     def run(self, contestant, params):
         if not self.has(contestant):
             raise Failed(f"no program has the contestant '{contestant}'")
-        argv = [self.programs[contestant], contestant]
+        argv = [*self.programs[contestant], contestant]
         argv += [f'{k}={v:.12g}' for k, v in params.items()]
         argv += self.placement
         begun, busy = time.monotonic(), busy_seconds(self.cpu)
@@ -111,7 +120,8 @@ class Runner:
         return result
 
     def await_calm(self):
-        while self.patience > 0:
+        # What was calm a moment ago is so still.
+        while self.patience > 0 and not self.calm:
             begun, busy, own = time.monotonic(), busy_seconds(self.cpu), time.process_time()
             time.sleep(0.08)
             self.patience -= time.monotonic() - begun
@@ -125,6 +135,7 @@ class Runner:
             self.await_calm()
             begun = time.monotonic()
             result = self.run(contestant, params)
+            self.calm = result['foreign'] <= MAX_FOREIGN / 4
             if best is None or result['foreign'] < best['foreign']:
                 best = result
             if best['foreign'] <= MAX_FOREIGN or self.patience <= 0:

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the library costs in other languages, beside what these have themselves."""
+from measures import CPU, WALL, Family, Measure, Row, Table
+
+
+def python_family():
+    contestants = {
+        'thread-map': ('threads', 'ThreadQueue.map'),
+        'thread-submit': ('threads', 'ThreadQueue.submit'),
+        'executor-map': ('threads', 'ThreadPoolExecutor.map'),
+        'executor-submit': ('threads', 'ThreadPoolExecutor.submit'),
+        'async-map': ('asyncio', 'AsyncQueue.map'),
+        'gather': ('asyncio', 'gather() with a Semaphore'),
+        'process-map': ('processes', 'ProcessQueue.map'),
+        'process-submit': ('processes', 'ProcessQueue.submit'),
+        'pool-map': ('processes', 'ProcessPoolExecutor.map'),
+        'pool-submit': ('processes', 'ProcessPoolExecutor.submit'),
+        'multiprocessing-map': ('processes', 'multiprocessing.Pool.map'),
+    }
+    measures = {f'python/{c}': Measure(f'python-{c}', n=4_000 if c.startswith('pool') else 20_000, workers=2, optional=True,
+                                       rounds=None if c == 'pool-submit' else 3, quick={'n': 200}) for c in contestants}
+    us = 0.001
+    table = Table('Functions in Python that do nothing, 2 workers, all values read, per task',
+                  [('wall us', 'wall', us), ('cpu us', 'cpu', us)],
+                  [(group, label, f'python/{c}') for c, (group, label) in contestants.items()])
+
+    def row(ours, peer):
+        text = f'{contestants[ours][1]} / {contestants[peer][1]}'
+        return Row('L1', text, (f'python/{ours}', 'wall'), [(f'python/{peer}', 'wall')], None, 'us', factor=us)
+
+    return Family('python', 'Python', measures, [table], [
+        row('thread-map', 'executor-map'), row('thread-submit', 'executor-submit'), row('async-map', 'gather'),
+        row('process-map', 'pool-map'), row('process-submit', 'pool-submit'), row('process-map', 'multiprocessing-map')])
+
+
+def javascript_family():
+    contestants = {
+        'push': 'main-loop push, a function in JavaScript',
+        'submit': 'main-loop submit, a function in JavaScript',
+        'idle': 'GLib.idle_add',
+        'promise': 'Promise.resolve().then()',
+    }
+    measures = {f'js/{c}': Measure(f'js-{c}', n=20_000, optional=True, rounds=3, quick={'n': 200}) for c in contestants}
+    us = 0.001
+    table = Table('Functions in JavaScript that do nothing, per task', [('wall us', 'wall', us), ('cpu us', 'cpu', us)],
+                  [('one thread', label, f'js/{c}') for c, label in contestants.items()])
+    rows = [Row('L2', f'{contestants[ours]} / {contestants[peer]}', (f'js/{ours}', 'wall'), [(f'js/{peer}', 'wall')], None,
+                'us', factor=us) for ours, peer in (('push', 'idle'), ('push', 'promise'))]
+    return Family('javascript', 'JavaScript', measures, [table], rows)
+
+
+FAMILIES = [python_family(), javascript_family()]
