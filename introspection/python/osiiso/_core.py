@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from array import array
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -70,8 +71,9 @@ class Slots:
     __slots__ = ('slots', 'address')
 
     def __init__(self, queue: ctypes.c_void_p, n: int) -> None:
-        self.slots = (ctypes.c_uint64 * n)(queue.value or 0)
-        self.address = ctypes.c_void_p(ctypes.addressof(self.slots))
+        # Its length never changes, so it stays where it is.
+        self.slots = array('Q', (queue.value or 0, *[0] * (n - 1)))
+        self.address = ctypes.c_void_p(self.slots.buffer_info()[0])
 
 
 def keep_for_ever(something: object) -> None:

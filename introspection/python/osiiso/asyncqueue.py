@@ -505,8 +505,10 @@ class AsyncQueue(BaseQueue[TaskHandle, TaskGroup]):
             try:
                 if fn is not known:
                     known, is_coroutine = fn, inspect.iscoroutinefunction(fn)
-                if type(call) is not tuple:
-                    value = await _run_in_context(fn, call)  # type: ignore[arg-type]
+                if type(call) is Call:
+                    value = await _run_in_context(fn, call)
+                elif type(call) is not tuple:
+                    value = await (fn(call) if is_coroutine else _call_other(fn, call))
                 elif is_coroutine:
                     value = await fn(*call)
                 else:

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from . import _core
@@ -66,6 +66,14 @@ def _choose(choices: Mapping[str, Any], what: str, value: Any) -> Any:
         return choices[value]
     except (KeyError, TypeError):
         raise ValueError(f'{what} must be one of {", ".join(map(repr, choices))}; got {value!r}') from None
+
+
+def _call_with(element: Any, context: Context | None) -> Any:
+    """What a handle keeps to call its function with that element of a map."""
+    if isinstance(element, Mapping):
+        return Call((), dict(element), context)
+    args = tuple(element) if isinstance(element, tuple) else (element,)
+    return args if context is None else Call(args, {}, context)
 
 
 class BaseQueue(Generic[H, G]):
@@ -200,6 +208,8 @@ class BaseQueue(Generic[H, G]):
         handle._call = Call(args, {}, context) if context else args
         handle._options = options
         handle._created = time.perf_counter()
+        handle._final = None
+        handle._listeners = None
         self._admit(handle)
         return handle
 
@@ -331,18 +341,14 @@ class BaseQueue(Generic[H, G]):
             handle._queue = self
             handle._fn = fn
             kind = type(element)
-            if kind is tuple:
+            if context is None and (kind is int or kind is str or kind is tuple):
                 handle._call = element
-            elif kind is str or kind is int or not isinstance(element, (tuple, Mapping)):
-                handle._call = (element,)
-            elif isinstance(element, tuple):
-                handle._call = tuple(element)
             else:
-                handle._call = Call((), dict(element), context)
-            if context is not None and type(handle._call) is tuple:
-                handle._call = Call(handle._call, {}, context)
+                handle._call = _call_with(element, context)
             handle._options = options
             handle._created = now
+            handle._final = None
+            handle._listeners = None
             append(handle)
         return handles
 

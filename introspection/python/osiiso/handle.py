@@ -11,7 +11,7 @@ import threading
 import uuid
 from collections.abc import Callable, Generator, Mapping
 from contextvars import Context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .options import TaskOptions
 from .result import Status, TaskResult, _ResultView
@@ -66,6 +66,15 @@ class Call:
         return self.new_context().run(fn, *self.args, **self.kwargs)
 
 
+def arguments_of(call: Any) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
+    """Positional arguments and keywords of what a handle keeps to call its function."""
+    if type(call) is tuple:
+        return call, _NO_KEYWORDS
+    return (call.args, call.kwargs) if type(call) is Call else ((call,), _NO_KEYWORDS)
+
+
+_NO_KEYWORDS: dict[str, Any] = {}
+
 
 class _Listeners:
     """Who wants to hear of an end: first those that wait, then callbacks."""
@@ -77,34 +86,47 @@ class _Listeners:
         self.callbacks: list[Callable[[Any], object]] = []
 
 
+_DEFAULTS: dict[str, Any] = {
+    '_state': None, '_attempts': 0, '_failure': None, '_value': None, '_error': None, '_message': '',
+    '_started': None, '_finished': 0.0, '_waits_for': None, '_result': None, '_id': None, '_scheduled_for': None,
+    '_token': 0, '_task': 0,
+}
+
+
 class BaseHandle:
     """What both kinds of handles are.
 
-    The class attributes are what a task has that was only submitted, so that
-    making a handle stores nothing but what differs.
+    Making one stores only what is looked at for each task; what else was not stored
+    yet is in _DEFAULTS.
     """
+
+    __slots__ = ('_queue', '_fn', '_call', '_options', '_created', '_final', '_listeners', *_DEFAULTS, '__weakref__')
 
     _pending_error: type[Exception] = RuntimeError
     _cancelled_error: type[BaseException] = concurrent.futures.CancelledError
 
-    _token: int = 0
-    _task: int = 0                       # the core's number of it
-    # The arguments, or more than that; None when the task is over.
-    _call: tuple[Any, ...] | Call | None = None
-    _state: Status | None = None         # when it is not what _attempts says
-    _final: Status | None = None         # written last
-    _attempts: int = 0
-    _failure: tuple[int, BaseException] | None = None
-    _value: Any = None
-    _error: BaseException | None = None
-    _message: str = ''
-    _started: float | None = None
-    _finished: float = 0.0
-    _listeners: _Listeners | None = None
-    _waits_for: BaseHandle | None = None
-    _result: TaskResult | None = None
-    _id: str | None = None
-    _scheduled_for: float | None = None
+    _queue: Any
+    _fn: Any
+    # The arguments: a tuple, more than that, or the only one. None when the task is over.
+    _call: Any
+    _options: TaskOptions
+    _created: float
+    _final: Status | None                # written last
+    _listeners: _Listeners | None
+    _token: int
+    _task: int                           # the core's number of it
+    _state: Status | None                # when it is not what _attempts says
+    _attempts: int
+    _failure: tuple[int, BaseException] | None
+    _value: Any
+    _error: BaseException | None
+    _message: str
+    _started: float | None
+    _finished: float
+    _waits_for: BaseHandle | None
+    _result: TaskResult | None
+    _id: str | None
+    _scheduled_for: float | None
 
     def __init__(self, queue: Any, fn: Any, call: tuple[Any, ...] | Call, options: TaskOptions,
                  created: float) -> None:
@@ -113,6 +135,15 @@ class BaseHandle:
         self._call = call
         self._options = options
         self._created = created
+        self._final = None
+        self._listeners = None
+
+    if not TYPE_CHECKING:
+        def __getattr__(self, name: str) -> Any:
+            try:
+                return _DEFAULTS[name]
+            except KeyError:
+                raise AttributeError(f'{type(self).__name__!r} object has no attribute {name!r}') from None
 
     # What the task was submitted with.
 
@@ -236,7 +267,8 @@ class BaseHandle:
 
     def _finish(self, final: Status, value: Any, error: BaseException | None, message: str, when: float) -> None:
         """Publishes the end; whoever calls it is the only one."""
-        self._value = value
+        if value is not None:
+            self._value = value
         self._error = error
         self._message = message
         self._finished = when
@@ -298,6 +330,8 @@ class BaseHandle:
 
 class TaskHandle(BaseHandle):
     """The view of a task of an AsyncQueue or a SharedQueue. Can be awaited."""
+
+    __slots__ = ()
 
     _pending_error = asyncio.InvalidStateError
     _cancelled_error = asyncio.CancelledError
@@ -366,6 +400,8 @@ class TaskHandle(BaseHandle):
 
 class SyncTaskHandle(BaseHandle):
     """The view of a task of a ThreadQueue or a ProcessQueue."""
+
+    __slots__ = ()
 
     def wait(self, timeout: float | None = None) -> TaskResult:
         """Blocks until the task is over; TimeoutError if that takes longer."""

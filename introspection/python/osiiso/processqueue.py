@@ -13,13 +13,13 @@ import time
 import types
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _calls, _core, worker
 from ._core import GLib, Osiiso
 from .base import text_of
 from .exceptions import OsiisoError
-from .handle import SyncTaskHandle, _attach_lock
+from .handle import _DEFAULTS, SyncTaskHandle, _attach_lock, arguments_of
 from .options import TaskOptions
 from .result import Status
 from .sync import _LOOK, SyncQueue
@@ -30,7 +30,6 @@ _BOOT = 'import sys; sys.path.insert(0, {folder!r}); from osiiso.worker import m
 _PROTOCOL = pickle.HIGHEST_PROTOCOL
 _BYTES = int(Osiiso.Encoding.BYTES)
 _SUCCEEDED = int(Osiiso.Status.SUCCEEDED)
-_NO_ARGUMENTS: dict[str, Any] = {}
 # How many functions a worker keeps; after that their names are used again.
 _MAX_FUNCTIONS = 64
 _ORIGINAL_DIR = os.getcwd()
@@ -50,26 +49,28 @@ class RemoteTraceback(Exception):
 class _Handle(SyncTaskHandle):
     """A handle whose value is unpickled when somebody asks for it."""
 
-    _raw: bytes | None = None
-    _made: Any = None
-    _pickle_error: BaseException | None = None
-    _begun: int = 0                      # as far as it was told
+    __slots__ = ('_raw', '_pickle_error', '_begun')
 
-    @property
-    def _value(self) -> Any:
+    _raw: bytes | None
+    _pickle_error: BaseException | None
+    _begun: int                          # as far as it was told
+
+    if not TYPE_CHECKING:
+        def __getattr__(self, name: str) -> Any:
+            return self._load() if name == '_value' else super().__getattr__(name)
+
+    def _load(self) -> Any:
+        """The value; the first time that somebody asks for it."""
         raw = self._raw
-        if raw is None:
-            return self._made
-        value = pickle.loads(raw)
-        with _attach_lock:
-            if self._raw is not None:
-                self._made = value
-                self._raw = None
-        return self._made
-
-    @_value.setter
-    def _value(self, value: Any) -> None:
-        self._made = value
+        if raw is not None:
+            value = pickle.loads(raw)
+            with _attach_lock:
+                # Everybody gets the same one.
+                if self._raw is not None:
+                    self._value = value
+                    self._raw = None
+            return self._value
+        return None
 
     @property
     def status(self) -> Status:
@@ -93,6 +94,7 @@ class _Handle(SyncTaskHandle):
         return self._attempts
 
 
+_DEFAULTS.update(_raw=None, _pickle_error=None, _begun=0)
 _Handle.__name__ = _Handle.__qualname__ = 'SyncTaskHandle'
 
 
@@ -202,7 +204,7 @@ class ProcessQueue(SyncQueue):
     def _encode(self, handle: Any) -> tuple[_calls.Function, bytes]:
         """The function of a task and its arguments, for a worker."""
         try:
-            return self._function_of(handle._fn), pickle.dumps(_arguments(handle), _PROTOCOL)
+            return self._function_of(handle._fn), pickle.dumps(arguments_of(handle._call), _PROTOCOL)
         except Exception as error:
             # It fails like others, and when it is its turn.
             handle._pickle_error = error
@@ -222,7 +224,7 @@ class ProcessQueue(SyncQueue):
         dumps = pickle.dumps
         try:
             function = self._function_of(fn)
-            payloads = [dumps(_arguments(handle), _PROTOCOL) for handle in handles if handle._fn is fn]
+            payloads = [dumps(arguments_of(handle._call), _PROTOCOL) for handle in handles if handle._fn is fn]
         except Exception:
             return False
         if len(payloads) != len(handles):
@@ -459,12 +461,6 @@ class ProcessQueue(SyncQueue):
 
     def _wait_in_task(self, handle: SyncTaskHandle, timeout: float | None) -> None:
         raise RuntimeError('a callback of the queue would wait for what only comes after it')
-
-
-def _arguments(handle: Any) -> tuple[Any, Any]:
-    """What goes to the worker: positional arguments and keywords."""
-    call = handle._call
-    return (call, _NO_ARGUMENTS) if type(call) is tuple else (call.args, call.kwargs)
 
 
 def _unpickle_error(data: bytes) -> BaseException | None:

@@ -8,15 +8,16 @@ import threading
 import time
 import types
 import weakref
+from array import array
 from collections.abc import Callable
-from contextvars import Context, copy_context
+from contextvars import Context
 from functools import partial
 from typing import Any
 
 from . import _core
 from ._core import GLib, Osiiso
 from .exceptions import OsiisoError
-from .handle import SyncTaskHandle
+from .handle import Call, SyncTaskHandle
 from .options import TaskOptions
 from .result import TaskResult
 from .sync import SyncQueue
@@ -26,7 +27,6 @@ class _Local(threading.local):
     """What a thread knows of the queue that it works for."""
 
     state: int | None = None            # of the interpreter, once the thread is pinned
-    is_clean: bool = True               # no context variable is set in it
     exchange: _core.Slots | None = None
     current: list[SyncTaskHandle | None] = [None]  # whose function it is in; never this list itself
 
@@ -128,78 +128,79 @@ class ThreadQueue(SyncQueue):
 
     def _run_tokens(self, token: int, task_id: int, attempt: int) -> int:
         """Runs that task, and then what the queue has next, until it has nothing."""
-        acknowledged = task_id
-        local = self._local
-        exchange = local.exchange or self._enter_thread(local)
-        current = local.current
-        call = _core.exchange_token
-        slots, address = exchange.slots, exchange.address
-        table = self._table
-        is_told = self._on_start is not None or self._on_retry is not None
-        clock = time.perf_counter
-        pop = table.pop
-        append = self._results.append
-        is_quick = self._on_complete is None
-        is_clean = local.is_clean
-        now = clock()
+        exchange = self._local.exchange or self._enter_thread(self._local)
+        exchange.slots[2:] = array('Q', (token, task_id, attempt))
         more = 1
         while more:
-            handle = table.get(token)
+            # In a context where nothing is set. A task that sets something is the last one in it.
+            context = Context()
+            more = context.run(self._run_tokens_in, context, exchange)
+        return task_id
+
+    def _run_tokens_in(self, context: Context, exchange: _core.Slots) -> int:
+        """Until there is nothing, or something is set in the context."""
+        current = self._local.current
+        call = _core.exchange_token
+        slots, address = exchange.slots, exchange.address
+        get = self._table.get
+        pop = self._table.pop
+        append = self._results.append
+        is_told = self._on_start is not None or self._on_retry is not None
+        is_quick = self._on_complete is None
+        clock = time.perf_counter
+        now = clock()
+        more = 1
+        while more and not context:
+            token = slots[2]
+            handle = get(token)
             if handle is None:
                 # Cancelled between there and here.
                 more = call(address)
+                continue
+            attempt = handle._attempts = slots[4]
+            if attempt == 1:
+                handle._started = now
             else:
-                handle._attempts = attempt
-                if attempt == 1:
-                    handle._started = now
+                handle._state = None
+            current[0] = handle
+            if is_told:
+                self._begin_attempt(handle, slots[3], attempt)
+            way = handle._call
+            try:
+                if type(way) is tuple:
+                    value = handle._fn(*way)
+                elif type(way) is Call:
+                    value = way.run(handle._fn)
+                elif way is not None:
+                    value = handle._fn(way)
                 else:
-                    handle._state = None
-                current[0] = handle
-                if is_told:
-                    self._begin_attempt(handle, task_id, attempt)
-                try:
-                    way = handle._call
-                    if type(way) is not tuple:
-                        # Or it was cancelled, and nobody cares what comes of it.
-                        value = way.run(handle._fn)  # type: ignore[union-attr]
-                    elif is_clean:
-                        value = handle._fn(*way)
-                        # The next one must not find what this one has left.
-                        if copy_context():
-                            is_clean = local.is_clean = False
-                    else:
-                        value = Context().run(handle._fn, *way)
-                except BaseException as error:
-                    if copy_context():
-                        is_clean = local.is_clean = False
-                    self._attempt_failed(handle, task_id, attempt, error)
-                    more = call(address)
-                    now = clock()
-                else:
-                    now = clock()
-                    more = call(address)
-                    if slots[1] and pop(token, None) is not None:
-                        # As _settle_success() does.
-                        handle._value = value
-                        handle._finished = now
-                        handle._final = 'succeeded'
-                        handle._call = None
-                        if handle._listeners is not None:
-                            handle._tell()
-                        if is_quick:
-                            append(handle)
-                            if self._n_waiting:
-                                with self._settled:
-                                    self._settled.notify_all()
-                        else:
-                            self._settled_one(handle)
+                    # Cancelled, and nobody cares what comes of it.
                     value = None
-            if more:
-                token = slots[2]
-                task_id = slots[3]
-                attempt = slots[4]
+            except BaseException as error:
+                self._attempt_failed(handle, slots[3], attempt, error)
+                more = call(address)
+                now = clock()
+            else:
+                now = clock()
+                more = call(address)
+                if slots[1] and pop(token, None) is not None:
+                    # As _settle_success() does.
+                    handle._value = value
+                    handle._finished = now
+                    handle._final = 'succeeded'
+                    handle._call = None
+                    if handle._listeners is not None:
+                        handle._tell()
+                    if is_quick:
+                        append(handle)
+                        if self._n_waiting:
+                            with self._settled:
+                                self._settled.notify_all()
+                    else:
+                        self._settled_one(handle)
+                value = None
         current[0] = None
-        return acknowledged
+        return more
 
     # In a task.
 
