@@ -339,6 +339,15 @@ def priorities():
 
 
 @test
+def priorities_of_inputs_that_come_late():
+    """What comes at once is begun in the order of urgency, also when it was waited for."""
+    process = popen("run", "-j1", "--priority-from=1", "echo", stdin=subprocess.PIPE)
+    while read("/proc/%d/stat" % process.pid).rpartition(")")[2].split()[0] != "S":
+        pass
+    equal(finish(process, b"7\tlater\n1\tfirst\n"), (0, "first\nlater\n", ""))
+
+
+@test
 def rate():
     begin = time.monotonic()
     run("-j8", "--rate=50", "true", ":::", *"abcdef")

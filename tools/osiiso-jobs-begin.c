@@ -201,8 +201,8 @@ take_inputs (gpointer user_data)
         break;
     }
   self->more = 0;
-  /* Not before: the first input need not be the most urgent one. */
-  if (!self->started && !self->closing)
+  /* Not before: the first input need not be the most urgent one of those that come at once. */
+  if (!self->started && !self->closing && (self->no_more || g_hash_table_size (self->jobs) > 0))
     {
       g_autoptr (GError) error = NULL;
 
