@@ -712,6 +712,10 @@ class BrokenBackend : Osiiso.Backend {
     public override bool open () throws Error {
         throw new IOError.BUSY ("broken");
     }
+
+    public override void close (bool force) {
+        closed ();
+    }
 }
 
 void test_backend () throws Error {
