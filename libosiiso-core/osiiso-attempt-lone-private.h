@@ -24,7 +24,8 @@ struct _OsiisoLoneAttempt
 {
   OsiisoAttempt          parent;
   guint64                task_id;
-  const char            *name; /* not owned: lives as long as the process */
+  guint                  index;
+  char                  *name;
   pthread_mutex_t        lock;
   OsiisoLoneProgressFunc on_progress; /* (nullable) */
   gpointer               data;
@@ -36,9 +37,11 @@ osiiso_attempt_is_lone (OsiisoAttempt *self)
   return G_UNLIKELY (self->scheduler == NULL);
 }
 
-/* (transfer full) @name: not copied */
+/* (transfer full) @name: copied; @number and @index: see OsiisoAttempt */
 OsiisoAttempt *osiiso_lone_attempt_new    (guint64                task_id,
                                            const char            *name,
+                                           guint                  number,
+                                           guint                  index,
                                            OsiisoLoneProgressFunc on_progress,
                                            gpointer               data);
 /* Ends it from outside, from any thread: its cancellable is cancelled, and nothing

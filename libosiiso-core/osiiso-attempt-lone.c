@@ -6,6 +6,8 @@
 OsiisoAttempt *
 osiiso_lone_attempt_new (guint64                task_id,
                          const char            *name,
+                         guint                  number,
+                         guint                  index,
                          OsiisoLoneProgressFunc on_progress,
                          gpointer               data)
 {
@@ -13,10 +15,11 @@ osiiso_lone_attempt_new (guint64                task_id,
 
   osiiso_ref_count_init (&self->parent.ref_count);
   atomic_init (&self->parent.state, OSIISO_ATTEMPT_INSIDE);
-  self->parent.number = 1;
+  self->parent.number = number;
   self->parent.retry_after = -1;
   self->task_id = task_id;
-  self->name = name;
+  self->index = index;
+  self->name = g_strdup (name);
   self->on_progress = on_progress;
   self->data = data;
   pthread_mutex_init (&self->lock, NULL);
@@ -33,6 +36,7 @@ osiiso_lone_attempt_free (OsiisoAttempt *attempt)
   if (cancellable != NULL)
     g_object_unref (cancellable);
   pthread_mutex_destroy (&self->lock);
+  g_free (self->name);
   g_free (self);
 }
 

@@ -374,7 +374,7 @@ osiiso_attempt_get_task_id (OsiisoAttempt *self)
  * osiiso_attempt_dup_name:
  * @self: an attempt
  *
- * Gets the name of the task.
+ * Gets the name of the task, also in a worker program.
  *
  * Returns: (transfer full): the name
  *
@@ -396,8 +396,7 @@ osiiso_attempt_dup_name (OsiisoAttempt *self)
  *
  * Says which attempt of its task this is.
  *
- * Returns: 1 for the first, 2 for the first retry, and so on; always 1 in a worker
- *   program, which is told nothing of other attempts
+ * Returns: 1 for the first, 2 for the first retry, and so on
  *
  * Since: 1.0
  */
@@ -424,7 +423,9 @@ osiiso_attempt_get_index (OsiisoAttempt *self)
 {
   g_return_val_if_fail (self != NULL, 0);
 
-  return osiiso_attempt_is_lone (self) ? 0 : osiiso_record_get_index (self->record);
+  if (osiiso_attempt_is_lone (self))
+    return ((OsiisoLoneAttempt *) self)->index;
+  return osiiso_record_get_index (self->record);
 }
 
 /* The data of the task if @func is its function, kept as long as the attempt. */
@@ -961,11 +962,38 @@ osiiso_attempt_return_error_details (OsiisoAttempt *self,
                                      GError        *error,
                                      const GValue  *details)
 {
+  osiiso_attempt_return_error_full (self, error, details, -1);
+}
+
+/**
+ * osiiso_attempt_return_error_full:
+ * @self: an attempt
+ * @error: (transfer full): the error
+ * @details: (nullable): what more there is to say of it, which is copied
+ * @retry_after: how long to wait before the next attempt, in seconds; negative for
+ *   what the options say, infinite when there is not to be another one
+ *
+ * Reports failure like [method@Osiiso.Attempt.return_error_details], and says whether
+ * and when it makes sense to try again: a refusal, for example, will be one again.
+ *
+ * How often a task is tried is still what its options say. Neither jitter nor the
+ * longest wait of those changes @retry_after.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_return_error_full (OsiisoAttempt *self,
+                                  GError        *error,
+                                  const GValue  *details,
+                                  double         retry_after)
+{
   OsiisoOutcome *outcome;
+  gint64 wait = -1;
 
   g_return_if_fail (self != NULL);
   g_return_if_fail (error != NULL);
   g_return_if_fail (details == NULL || G_IS_VALUE (details));
+  g_return_if_fail (!isnan (retry_after));
 
   outcome = osiiso_outcome_new_error (error);
   if (details != NULL && !is_js_object (details))
@@ -973,7 +1001,11 @@ osiiso_attempt_return_error_details (OsiisoAttempt *self,
       g_value_init (&outcome->value, G_VALUE_TYPE (details));
       g_value_copy (details, &outcome->value);
     }
-  report (self, OSIISO_STATUS_FAILED, outcome, -1);
+  if (isinf (retry_after) && retry_after > 0)
+    wait = OSIISO_RETRY_NEVER;
+  else if (retry_after >= 0)
+    wait = osiiso_clock_from_seconds (retry_after);
+  report (self, OSIISO_STATUS_FAILED, outcome, wait);
 }
 
 /**

@@ -71,6 +71,11 @@ void           osiiso_attempt_return_error_details   (OsiisoAttempt *self,
                                                       GError        *error,
                                                       const GValue  *details);
 OSIISO_AVAILABLE_IN_1_0
+void           osiiso_attempt_return_error_full      (OsiisoAttempt *self,
+                                                      GError        *error,
+                                                      const GValue  *details,
+                                                      double         retry_after);
+OSIISO_AVAILABLE_IN_1_0
 void           osiiso_attempt_return_new_error       (OsiisoAttempt *self,
                                                       GQuark         domain,
                                                       int            code,

@@ -32,6 +32,8 @@ typedef enum
   OSIISO_FRAME_CANCEL,
   OSIISO_FRAME_RECALL,
   OSIISO_FRAME_RECALLED,
+  OSIISO_FRAME_TASK,
+  OSIISO_FRAME_RETRY,
 } OsiisoFrameKind;
 
 /* The values of OsiisoEncoding. */
@@ -227,5 +229,22 @@ gboolean  osiiso_frame_buffer_append_progress (OsiisoFrameBuffer *self,
 gboolean  osiiso_frame_parse_progress  (const OsiisoFrame *frame,
                                         double            *fraction,
                                         char             **status_text); /* (out) (transfer full) (nullable) */
+
+/* What a call says nothing of: its task. The name of the frame is that of the task. */
+gboolean  osiiso_frame_buffer_append_task (OsiisoFrameBuffer *self,
+                                           guint32            id,
+                                           const char        *name,
+                                           guint32            attempt,
+                                           guint32            index);
+gboolean  osiiso_frame_parse_task      (const OsiisoFrame *frame,
+                                        guint32           *attempt,
+                                        guint32           *index);
+
+/* When to try again after the error that comes next: seconds, infinite for never. */
+gboolean  osiiso_frame_buffer_append_retry (OsiisoFrameBuffer *self,
+                                            guint32            id,
+                                            double             seconds);
+gboolean  osiiso_frame_parse_retry     (const OsiisoFrame *frame,
+                                        double            *seconds);
 
 G_END_DECLS

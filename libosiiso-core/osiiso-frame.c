@@ -25,6 +25,30 @@ store_u32 (guint8 *data,
   memcpy (data, &value, sizeof value);
 }
 
+static double
+load_double (const guint8 *data)
+{
+  guint64 bits;
+  double value;
+
+  G_STATIC_ASSERT (sizeof bits == sizeof value);
+  memcpy (&bits, data, sizeof bits);
+  bits = GUINT64_FROM_LE (bits);
+  memcpy (&value, &bits, sizeof value);
+  return value;
+}
+
+static void
+store_double (guint8 *data,
+              double  value)
+{
+  guint64 bits;
+
+  memcpy (&bits, &value, sizeof bits);
+  bits = GUINT64_TO_LE (bits);
+  memcpy (data, &bits, sizeof bits);
+}
+
 static inline guint
 load_u16 (const guint8 *data)
 {
@@ -166,7 +190,7 @@ check_header (OsiisoFrameReader *self,
 {
   gsize body = load_u32 (header);
 
-  if (header[8] < OSIISO_FRAME_HELLO || header[8] > OSIISO_FRAME_RECALLED)
+  if (header[8] < OSIISO_FRAME_HELLO || header[8] > OSIISO_FRAME_RETRY)
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "frame of unknown kind %u", header[8]);
   else if (!is_encoding (header[9]))
     g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "frame with unknown encoding %u", header[9]);
@@ -659,16 +683,12 @@ osiiso_frame_buffer_append_progress (OsiisoFrameBuffer *self,
                                      const char        *status_text)
 {
   gsize length = status_text != NULL ? strlen (status_text) : 0;
-  guint64 bits;
   guint8 *place;
 
-  G_STATIC_ASSERT (sizeof bits == sizeof fraction);
   place = osiiso_frame_buffer_add (self, OSIISO_FRAME_PROGRESS, id, OSIISO_FRAME_PLAIN_NONE, NULL, 8 + length);
   if (place == NULL)
     return FALSE;
-  memcpy (&bits, &fraction, sizeof bits);
-  bits = GUINT64_TO_LE (bits);
-  memcpy (place, &bits, sizeof bits);
+  store_double (place, fraction);
   if (length > 0)
     memcpy (place + 8, status_text, length);
   return TRUE;
@@ -679,15 +699,61 @@ osiiso_frame_parse_progress (const OsiisoFrame *frame,
                              double            *fraction,
                              char             **status_text)
 {
-  guint64 bits;
-
   if (frame->length < 8 || !is_text (frame->payload + 8, frame->length - 8))
     return FALSE;
-  memcpy (&bits, frame->payload, sizeof bits);
-  bits = GUINT64_FROM_LE (bits);
-  memcpy (fraction, &bits, sizeof bits);
+  *fraction = load_double (frame->payload);
   if (isnan (*fraction))
     return FALSE;
   *status_text = frame->length > 8 ? g_strndup ((const char *) frame->payload + 8, frame->length - 8) : NULL;
   return TRUE;
+}
+
+gboolean
+osiiso_frame_buffer_append_task (OsiisoFrameBuffer *self,
+                                 guint32            id,
+                                 const char        *name,
+                                 guint32            attempt,
+                                 guint32            index)
+{
+  guint8 payload[8];
+
+  store_u32 (payload, attempt);
+  store_u32 (payload + 4, index);
+  return osiiso_frame_buffer_append (self, OSIISO_FRAME_TASK, id, OSIISO_FRAME_PLAIN_NONE, name, payload,
+                                     sizeof payload);
+}
+
+gboolean
+osiiso_frame_parse_task (const OsiisoFrame *frame,
+                         guint32           *attempt,
+                         guint32           *index)
+{
+  /* A later one may say more. */
+  if (frame->length < 8)
+    return FALSE;
+  *attempt = load_u32 (frame->payload);
+  *index = load_u32 (frame->payload + 4);
+  return *attempt > 0;
+}
+
+gboolean
+osiiso_frame_buffer_append_retry (OsiisoFrameBuffer *self,
+                                  guint32            id,
+                                  double             seconds)
+{
+  guint8 payload[8];
+
+  store_double (payload, seconds);
+  return osiiso_frame_buffer_append (self, OSIISO_FRAME_RETRY, id, OSIISO_FRAME_PLAIN_NONE, NULL, payload,
+                                     sizeof payload);
+}
+
+gboolean
+osiiso_frame_parse_retry (const OsiisoFrame *frame,
+                          double            *seconds)
+{
+  if (frame->length != 8)
+    return FALSE;
+  *seconds = load_double (frame->payload);
+  return *seconds >= 0;
 }

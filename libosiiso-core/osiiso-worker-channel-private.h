@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "osiiso-frame-private.h"
@@ -12,10 +13,9 @@ G_BEGIN_DECLS
 /* A name of a function, shared by all messages with that name. */
 typedef struct
 {
-  gpointer    func;     /* (nullable): for who looks for functions by name */
-  const char *interned; /* (nullable): as well */
-  gsize       length;
-  char        text[];
+  gpointer func;   /* (nullable): for who looks for functions by name */
+  gsize    length;
+  char     text[];
 } OsiisoWorkerName;
 
 /*
@@ -63,6 +63,13 @@ struct _OsiisoWorkerChannel
   GBytes           *bytes;        /* (nullable) (owned) */
   char             *text;         /* (nullable) (owned) */
 
+  /* what was told of the task of a call */
+  guint32           task_id;      /* the number of that call; 0: of none */
+  guint32           attempt_number;
+  guint32           task_index;
+  char             *task_name;    /* (nullable) (owned) */
+  OsiisoWorkerName *called;       /* (nullable): by the last call */
+
   pthread_mutex_t   out_lock;
   OsiisoFrameBuffer buffer;
   gboolean          mute;         /* nobody takes what is written */
@@ -71,14 +78,25 @@ struct _OsiisoWorkerChannel
   double            progress_fraction;
   char             *progress_text; /* (nullable) (owned) */
   gint64            progress_sent;
+  guint32           retry_id;     /* the call that the wait is for; 0: none */
+  double            retry_after;  /* seconds */
 
   GSource          *source;       /* (nullable) (owned): changed with the out lock */
   gboolean          watched;
+  _Atomic gboolean  watcher_sleeps; /* until the next call */
+  sem_t             bell;         /* what it sleeps on */
 };
 
 /* Reads what is there and looks at it, for another thread while a call is under
  * way; FALSE when the parent is gone. */
 gboolean  osiiso_worker_channel_pump     (OsiisoWorkerChannel *self);
+/* A call was handed out: the thread that watches during calls, if it sleeps. */
+static inline void
+osiiso_worker_channel_wake_watcher (OsiisoWorkerChannel *self)
+{
+  if (atomic_load (&self->watcher_sleeps) && atomic_exchange (&self->watcher_sleeps, FALSE))
+    sem_post (&self->bell);
+}
 /* Sends progress that was held back. */
 void      osiiso_worker_channel_send_progress (OsiisoWorkerChannel *self);
 

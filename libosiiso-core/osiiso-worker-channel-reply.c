@@ -225,6 +225,8 @@ osiiso_worker_channel_reply_details (OsiisoWorkerChannel *self,
 {
   if (!begin_reply (self, id))
     return;
+  if (id != 0 && self->retry_id == id)
+    osiiso_frame_buffer_append_retry (&self->buffer, id, self->retry_after);
   if (8 + strlen (domain) + strlen (message) + length > self->max_reply ||
       !osiiso_frame_buffer_append_error (&self->buffer, id, domain, code, message, encoding, details, length))
     append_too_large (self, id, length + strlen (message));

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,6 +63,7 @@ osiiso_worker_channel_init (OsiisoWorkerChannel *self)
   self->max_reply = OSIISO_FRAME_MAX_DEFAULT;
   pthread_mutex_init (&self->in_lock, NULL);
   pthread_mutex_init (&self->out_lock, NULL);
+  sem_init (&self->bell, 0, 0);
   osiiso_frame_reader_init (&self->reader, 0);
   osiiso_frame_buffer_init (&self->buffer);
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
@@ -90,6 +90,8 @@ osiiso_worker_channel_finalize (GObject *object)
   g_clear_pointer (&self->bytes, g_bytes_unref);
   g_free (self->text);
   g_free (self->progress_text);
+  g_free (self->task_name);
+  sem_destroy (&self->bell);
   pthread_mutex_destroy (&self->in_lock);
   pthread_mutex_destroy (&self->out_lock);
   G_OBJECT_CLASS (osiiso_worker_channel_parent_class)->finalize (object);
@@ -158,7 +160,7 @@ osiiso_worker_channel_new (int         fd,
   self->fd = fd;
   fcntl (fd, F_SETFD, FD_CLOEXEC);
   /* What is not handed out yet can always be given back. */
-  words = g_strjoin (" ", "recall", abilities, NULL);
+  words = g_strjoin (" ", "recall task", abilities, NULL);
   osiiso_worker_channel_send (self, OSIISO_FRAME_HELLO, OSIISO_FRAME_PROTOCOL,
                               g_get_prgname () != NULL ? g_get_prgname () : "", words);
   return self;
@@ -259,7 +261,7 @@ look_at_frame (OsiisoWorkerChannel *self,
 {
   if (frame->kind == OSIISO_FRAME_CALL && frame->id != 0)
     return TRUE;
-  if (frame->kind == OSIISO_FRAME_DEFINE)
+  if (frame->kind == OSIISO_FRAME_DEFINE || (frame->kind == OSIISO_FRAME_TASK && frame->id != 0))
     return TRUE;
   if (frame->kind == OSIISO_FRAME_CANCEL && frame->id != 0)
     {
@@ -439,7 +441,6 @@ find_name (OsiisoWorkerChannel *self,
     return name;
   name = g_malloc (sizeof *name + frame->name_length + 1);
   name->func = NULL;
-  name->interned = NULL;
   name->length = frame->name_length;
   memcpy (name->text, frame->name, frame->name_length);
   name->text[name->length] = '\0';
@@ -451,6 +452,36 @@ find_name (OsiisoWorkerChannel *self,
     }
   g_hash_table_insert (self->names, name->text, name);
   return name;
+}
+
+/* With the in lock. */
+static void
+keep_task (OsiisoWorkerChannel *self,
+           const OsiisoFrame   *frame)
+{
+  g_clear_pointer (&self->task_name, g_free);
+  self->task_id = 0;
+  /* One that says nothing is as good as none. */
+  if (!osiiso_frame_parse_task (frame, &self->attempt_number, &self->task_index))
+    return;
+  self->task_id = frame->id;
+  self->task_name = g_strndup (frame->name, frame->name_length);
+}
+
+/* With the in lock: the next frame that is a message. What stands before it tells of
+ * the task of a call, which may have been taken back meanwhile. */
+static gboolean
+peek_message (OsiisoWorkerChannel *self)
+{
+  /* What was looked at may be peeked, and nothing else. */
+  while (self->reader.ahead > 0 && osiiso_frame_reader_peek (&self->reader, &self->frame, NULL) == OSIISO_FRAME_READY)
+    {
+      if (self->frame.kind != OSIISO_FRAME_TASK)
+        return TRUE;
+      keep_task (self, &self->frame);
+      osiiso_frame_reader_skip (&self->reader);
+    }
+  return FALSE;
 }
 
 /* With the in lock: makes the next message the current one, if there is one. */
@@ -468,9 +499,7 @@ next_message (OsiisoWorkerChannel *self)
       self->id = busy_id;
       return TRUE;
     }
-  /* What was looked at may be peeked, and nothing else. */
-  if (self->reader.ahead == 0 ||
-      osiiso_frame_reader_peek (&self->reader, &self->frame, NULL) != OSIISO_FRAME_READY)
+  if (!peek_message (self))
     return FALSE;
   self->has_frame = TRUE;
   self->id = self->frame.id;
@@ -480,7 +509,11 @@ next_message (OsiisoWorkerChannel *self)
     {
       self->message = OSIISO_WORKER_MESSAGE_CALL;
       self->cancelled_id = 0;
+      self->called = self->name;
+      if (self->task_id != self->id)
+        self->task_id = 0;
       atomic_store (&self->busy_id, self->id);
+      osiiso_worker_channel_wake_watcher (self);
     }
   else
     {
@@ -585,44 +618,6 @@ osiiso_worker_channel_receive (OsiisoWorkerChannel *self,
   pthread_mutex_unlock (&self->in_lock);
   answers_send (self, &answers);
   return message;
-}
-
-static gpointer
-watch_parent (gpointer data)
-{
-  OsiisoWorkerChannel *self = data;
-  struct pollfd poll_fd = { self->fd, POLLRDHUP, 0 };
-
-  while (poll (&poll_fd, 1, -1) < 0 && errno == EINTR)
-    ;
-  /* Between calls the program sees it itself and ends as it should. */
-  while (atomic_load (&self->busy_id) == 0)
-    g_usleep (20 * G_TIME_SPAN_MILLISECOND);
-  _exit (EXIT_SUCCESS);
-  return NULL;
-}
-
-/**
- * osiiso_worker_channel_exit_when_closed:
- * @self: a channel
- *
- * Ends the process when the parent is gone while a call is under way, even if that
- * never comes back.
- *
- * For programs that cannot look for messages while a function runs. Between calls
- * [method@Osiiso.WorkerChannel.receive] tells them that the parent is gone, and they
- * end by themselves. The channel is never freed after this.
- *
- * Since: 1.0
- */
-void
-osiiso_worker_channel_exit_when_closed (OsiisoWorkerChannel *self)
-{
-  g_return_if_fail (OSIISO_IS_WORKER_CHANNEL (self));
-
-  if (!self->watched)
-    g_thread_unref (g_thread_new ("osiiso-parent", watch_parent, g_object_ref (self)));
-  self->watched = TRUE;
 }
 
 /* A source that is ready as long as receive() would find something. */

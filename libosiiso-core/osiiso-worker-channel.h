@@ -68,6 +68,17 @@ OSIISO_AVAILABLE_IN_1_0
 GVariant            *osiiso_worker_channel_dup_variant   (OsiisoWorkerChannel   *self) G_GNUC_WARN_UNUSED_RESULT;
 
 OSIISO_AVAILABLE_IN_1_0
+guint                osiiso_worker_channel_get_attempt_number (OsiisoWorkerChannel *self);
+OSIISO_AVAILABLE_IN_1_0
+guint                osiiso_worker_channel_get_task_index     (OsiisoWorkerChannel *self);
+OSIISO_AVAILABLE_IN_1_0
+const char          *osiiso_worker_channel_get_task_name      (OsiisoWorkerChannel *self);
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_worker_channel_set_retry_after    (OsiisoWorkerChannel *self,
+                                                               guint                id,
+                                                               double               seconds);
+
+OSIISO_AVAILABLE_IN_1_0
 gboolean             osiiso_worker_channel_is_cancelled  (OsiisoWorkerChannel   *self,
                                                           guint                  id);
 OSIISO_AVAILABLE_IN_1_0

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 
 #include "osiiso-attempt-lone-private.h"
 #include "osiiso-call-module-private.h"
+#include "osiiso-clock-private.h"
 #include "osiiso-error.h"
 #include "osiiso-version.h"
 #include "osiiso-worker-channel-private.h"
@@ -311,6 +313,18 @@ reply_failure (Worker              *worker,
   reply_gerror (worker, id, error);
 }
 
+/* What the function says about another attempt, in the units of the clock. */
+static void
+tell_wait (Worker *worker,
+           guint32 id,
+           gint64  retry_after)
+{
+  if (retry_after == OSIISO_RETRY_NEVER)
+    osiiso_worker_channel_set_retry_after (worker->channel, id, INFINITY);
+  else if (retry_after >= 0)
+    osiiso_worker_channel_set_retry_after (worker->channel, id, osiiso_clock_to_seconds (retry_after));
+}
+
 /* As a call of this process ends: what was reported first counts. */
 static void
 reply_end (Worker        *worker,
@@ -325,7 +339,10 @@ reply_end (Worker        *worker,
   if (osiiso_lone_attempt_close (attempt, &outcome))
     {
       if (outcome != NULL && outcome->error != NULL)
-        reply_failure (worker, id, outcome);
+        {
+          tell_wait (worker, id, attempt->retry_after);
+          reply_failure (worker, id, outcome);
+        }
       else if (outcome != NULL)
         reply_value (worker, id, &outcome->value);
       else
@@ -351,10 +368,7 @@ find_function (OsiisoWorkerName *name,
                GError          **error)
 {
   if (name->func == NULL)
-    {
-      name->func = (gpointer) osiiso_call_module_find (name->text, error);
-      name->interned = g_intern_string (name->text);
-    }
+    name->func = (gpointer) osiiso_call_module_find (name->text, error);
   return (OsiisoCallFunc) name->func;
 }
 
@@ -385,7 +399,9 @@ run_call (Worker *worker)
 
   begin_beat (worker);
   func = find_function (name, &error);
-  attempt = osiiso_lone_attempt_new (id, name->interned, on_progress, channel);
+  attempt = osiiso_lone_attempt_new (id, osiiso_worker_channel_get_task_name (channel),
+                                     osiiso_worker_channel_get_attempt_number (channel),
+                                     osiiso_worker_channel_get_task_index (channel), on_progress, channel);
   if (func != NULL)
     {
       set_attempt (worker, attempt, id);
@@ -435,7 +451,7 @@ set_up (Worker  *worker,
   if (func == NULL)
     return FALSE;
   begin_beat (worker);
-  attempt = osiiso_lone_attempt_new (0, g_intern_string (name), NULL, NULL);
+  attempt = osiiso_lone_attempt_new (0, name, 1, 0, NULL, NULL);
   set_attempt (worker, attempt, 0);
   value = func (attempt, args, &local_error);
   set_attempt (worker, NULL, 0);

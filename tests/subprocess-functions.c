@@ -79,6 +79,26 @@ FUNCTION (limits)
   return g_variant_new ("(itt)", getpriority (PRIO_PROCESS, 0), (guint64) memory.rlim_cur, (guint64) time.rlim_cur);
 }
 
+FUNCTION (task)
+{
+  g_autofree char *name = osiiso_attempt_dup_name (attempt);
+
+  return g_variant_new ("(suu)", name, osiiso_attempt_get_number (attempt), osiiso_attempt_get_index (attempt));
+}
+
+/* Fails until it is the attempt of that number. */
+FUNCTION (patient)
+{
+  const guint number = osiiso_attempt_get_number (attempt);
+  guint32 last;
+  double wait;
+
+  g_variant_get (args, "(ud)", &last, &wait);
+  if (number < last)
+    osiiso_attempt_retry_after (attempt, wait, g_error_new (G_IO_ERROR, G_IO_ERROR_BUSY, "attempt %u", number));
+  return g_variant_new_uint32 (number);
+}
+
 FUNCTION (fail)
 {
   g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_NXIO, "one of its own");

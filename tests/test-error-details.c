@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <math.h>
+
 #include "test-holder.h"
 
 /* What a failed task has to say besides its error. */
@@ -147,6 +149,35 @@ test_retries (gconstpointer backend)
   g_assert_cmpint (gone.n_elsewhere, ==, 0);
 }
 
+static void
+refuse (OsiisoAttempt *attempt,
+        gpointer       waits)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_STRING);
+  g_value_set_static_string (&value, "refused");
+  osiiso_attempt_return_error_full (attempt, new_error (), &value,
+                                    ((const double *) waits)[osiiso_attempt_get_number (attempt) - 1]);
+}
+
+static void
+test_retry_after (gconstpointer backend)
+{
+  static const double waits[] = { 0, 0, INFINITY };
+  OsiisoQueue *queue = test_queue_new (backend);
+  /* Which nobody would wait for. */
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 5, "retry-delay", 3600.0, NULL);
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, refuse, (gpointer) waits, options);
+
+  g_test_summary ("A failure with details says when there may be another attempt, or that there is to be none");
+
+  test_run_all (queue);
+  g_assert_cmpuint (osiiso_handle_get_attempts (handle), ==, 3);
+  g_assert_cmpstr (g_value_get_string (osiiso_handle_get_error_details (handle)), ==, "refused");
+  test_queue_free (queue);
+}
+
 static gpointer
 report_in_thread (gpointer attempt)
 {
@@ -230,6 +261,7 @@ main (int   argc,
   test_add_for_backends ("/error-details/found", test_found);
   test_add_for_backends ("/error-details/none", test_none);
   test_add_for_backends ("/error-details/retries", test_retries);
+  test_add_for_backends ("/error-details/retry-after", test_retry_after);
   g_test_add_func ("/error-details/late", test_late);
   g_test_add_func ("/error-details/timeout", test_deadline);
   g_test_add_func ("/error-details/overdue", test_overdue);

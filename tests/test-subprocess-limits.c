@@ -101,6 +101,66 @@ test_errors (void)
   subprocess_queue_free (queue);
 }
 
+/* A function chooses the wait before the next attempt, and knows which one it is. */
+static void
+test_retry_after (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new (NULL, NULL);
+  g_autoptr (OsiisoTaskOptions) options = osiiso_task_options_new ();
+  g_autoptr (OsiisoHandle) patient = NULL;
+  g_autoptr (OsiisoHandle) wrong = NULL;
+
+  /* Nobody would wait for that. */
+  osiiso_task_options_set_retries (options, 3);
+  osiiso_task_options_set_retry_delay (options, 3600);
+  patient = submit (queue, MODULE "patient", g_variant_new ("(ud)", 3, 0.001), options);
+  wrong = submit (queue, MODULE "patient", g_variant_new ("(ud)", 3, -1.0), options);
+  subprocess_join (queue);
+  g_assert_cmpuint (g_variant_get_uint32 (g_value_get_variant (osiiso_handle_get_value (patient))), ==, 3);
+  g_assert_cmpuint (osiiso_handle_get_attempts (patient), ==, 3);
+  subprocess_expect (wrong, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID, "got -1");
+  g_assert_cmpuint (osiiso_handle_get_attempts (wrong), ==, 1);
+  subprocess_queue_free (queue);
+}
+
+/* What a function is told of its task is the same as on other backends. */
+static void
+test_task (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new (NULL, NULL);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, "group");
+  g_autoptr (OsiisoTaskOptions) options = osiiso_task_options_new ();
+  g_autoptr (OsiisoHandle) plain = submit (queue, MODULE "task", NULL, NULL);
+  OsiisoHandle *members[3] = { NULL };
+  g_autoptr (OsiisoHandle) named = NULL;
+  OsiisoHandle *handles[] = { NULL, NULL, NULL, NULL, NULL };
+  const char *names[] = { MODULE "task", MODULE "task", MODULE "task", MODULE "task", "n\xc3\xa4me" };
+  const guint places[] = { 0, 0, 1, 2, 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (members); i++)
+    members[i] = osiiso_group_submit_call (group, MODULE "task", NULL, NULL, NULL);
+  osiiso_task_options_set_name (options, names[4]);
+  named = submit (queue, MODULE "task", NULL, options);
+  handles[0] = plain;
+  memcpy (handles + 1, members, sizeof members);
+  handles[4] = named;
+  subprocess_join (queue);
+  for (guint i = 0; i < G_N_ELEMENTS (handles); i++)
+    {
+      const char *name;
+      guint32 number;
+      guint32 index;
+
+      g_variant_get (g_value_get_variant (osiiso_handle_get_value (handles[i])), "(&suu)", &name, &number, &index);
+      g_assert_cmpstr (name, ==, names[i]);
+      g_assert_cmpuint (number, ==, 1);
+      g_assert_cmpuint (index, ==, places[i]);
+    }
+  for (guint i = 0; i < G_N_ELEMENTS (members); i++)
+    g_object_unref (members[i]);
+  subprocess_queue_free (queue);
+}
+
 static void
 test_set_up (void)
 {
@@ -164,6 +224,8 @@ main (int   argc,
   g_test_add_func ("/workers/limits/cpu-time", test_cpu_time);
   g_test_add_func ("/workers/limits/settings", test_settings);
   g_test_add_func ("/workers/c/errors", test_errors);
+  g_test_add_func ("/workers/c/retry-after", test_retry_after);
+  g_test_add_func ("/workers/c/task", test_task);
   g_test_add_func ("/workers/c/set-up", test_set_up);
   g_test_add_func ("/workers/c/cancellable", test_cancellable);
   g_test_add_func ("/workers/c/module-path", test_module_path);

@@ -21,7 +21,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), 'bindings'))
 import tap  # noqa: E402
 from worker_parent import (CALL, CANCEL, DEFINE, ERROR, HEADER, HELLO, PROGRESS, RECALL, RECALLED,  # noqa: E402
-                           RESULT, Parent, pack, parse_error)
+                           RESULT, RETRY, TASK, Parent, pack, parse_error)
 
 LANGUAGE, ROOT, *ARGV = sys.argv[1:]
 TESTS = os.path.join(ROOT, 'tests')
@@ -35,7 +35,7 @@ def box(type_string, data):
 
 class Python:
     name = 'osiiso.worker'
-    words = {'recall'}
+    words = {'recall', 'task'}
     domain = 'osiiso-python'
     terminated = -signal.SIGTERM
     print_name = 'print_line'
@@ -56,7 +56,7 @@ class Python:
 
 class JavaScript:
     name = 'gjs'
-    words = {'cancel', 'recall'}
+    words = {'cancel', 'recall', 'task'}
     domain = 'osiiso-js'
     terminated = -signal.SIGTERM
     print_name = 'printLine'
@@ -77,7 +77,7 @@ class JavaScript:
 
 class C:
     name = 'osiiso-worker'
-    words = {'cancel', 'recall'}
+    words = {'cancel', 'recall', 'task'}
     domain = 'osiiso-queue-error-quark'
     terminated = 143
     print_name = 'print'
@@ -92,6 +92,8 @@ class C:
             return b'', ''
         if isinstance(args[0], str):
             return box('s', args[0].encode() + b'\0'), 'V'
+        if isinstance(args[0], float):
+            return box('d', struct.pack('<d', args[0])), 'V'
         return box('(ii)', struct.pack('<ii', *args)), 'V'
 
     @staticmethod
@@ -301,16 +303,11 @@ class TestWorker(Case):
                     parent.send(RECALL, number)
                 # A worker looks again after a call that took at least a millisecond.
                 time.sleep(0.005)
-                if LANGUAGE != 'js':
-                    # Another thread answers meanwhile.
-                    frames = [parent.receive(), parent.receive()]
+                # Another thread answers meanwhile.
+                frames = [parent.receive(), parent.receive()]
                 parent.send(RECALL, first)
                 gate.write('open')
-            if LANGUAGE != 'js':
-                self.check_value(parent.receive(), first, 'open')
-            else:
-                self.check_value(parent.receive(), first, 'open')
-                frames = [parent.receive(), parent.receive()]
+            self.check_value(parent.receive(), first, 'open')
             self.assertEqual(frames[0], (RECALLED, others[0], '', '', b''))
             self.check_error(frames[1], others[2], *CANCELLED, 'cancelled')
             self.check_value(parent.receive(), others[1], 2)
@@ -320,6 +317,37 @@ class TestWorker(Case):
             parent.send(RECALL, first)
             number = call(parent, 'add', 1, 2)
             self.check_value(parent.receive(), number, 3)
+
+    def check_task(self, parent, number, expected):
+        if LANGUAGE == 'c':
+            expected = json.dumps(expected, ensure_ascii=False)
+        self.check_value(parent.receive(), number, expected)
+
+    def test_task(self):
+        with start() as parent:
+            number = call(parent, 'task')
+            self.check_task(parent, number, [WORKER.function('task'), 1, 0])
+            parent.send(TASK, parent.number + 1, '', 'töst', struct.pack('<II', 7, 9) + b'more')
+            told = call(parent, 'task')
+            self.check_task(parent, told, ['töst', 7, 9])
+            # Of a call that was taken back.
+            parent.send(TASK, 1000, '', 'other', struct.pack('<II', 3, 4))
+            number = call(parent, 'task')
+            self.check_task(parent, number, [WORKER.function('task'), 1, 0])
+
+    def test_retry_after(self):
+        with start() as parent:
+            for seconds in (0.0, 2.5, float('inf')):
+                # JSON has no word for it.
+                value = None if LANGUAGE == 'js' and seconds > 3 else seconds
+                number = call(parent, 'retry_after', value)
+                self.assertEqual(parent.receive(), (RETRY, number, '', '', struct.pack('<d', seconds)))
+                frame = parent.receive()
+                self.assertEqual((frame.kind, frame.number), (ERROR, number))
+            # It was of that call.
+            number = call(parent, 'fail')
+            frame = parent.receive()
+            self.assertEqual((frame.kind, frame.number), (ERROR, number))
 
 
 class TestC(Case):

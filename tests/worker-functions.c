@@ -83,6 +83,22 @@ FUNCTION (about)
                         osiiso_attempt_get_call (attempt) == NULL);
 }
 
+FUNCTION (task)
+{
+  g_autofree char *name = osiiso_attempt_dup_name (attempt);
+
+  return g_variant_new_printf ("[\"%s\", %u, %u]", name, osiiso_attempt_get_number (attempt),
+                               osiiso_attempt_get_index (attempt));
+}
+
+FUNCTION (retry_after)
+{
+  GError *refused = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "not yet");
+
+  osiiso_attempt_return_error_full (attempt, refused, NULL, g_variant_get_double (args));
+  return NULL;
+}
+
 FUNCTION (progress)
 {
   for (int i = 0; i <= 1000; i++)

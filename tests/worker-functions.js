@@ -58,4 +58,13 @@ export function printLine() {
     print('printed');
 }
 
+export function task(context) {
+    return [context.name, context.attempt, context.index];
+}
+
+export function retry_after(seconds, context) {
+    context.retryAfter(seconds ?? Infinity);
+    throw new Error('not yet');
+}
+
 export const notFunction = 1;

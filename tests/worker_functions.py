@@ -80,3 +80,12 @@ class Class:
     @staticmethod
     def method():
         return current.function
+
+
+def task():
+    return [current.name, current.attempt, current.index]
+
+
+def retry_after(seconds):
+    current.retry_after(seconds)
+    raise ValueError('not yet')

@@ -7,8 +7,9 @@
 // Arguments and values are JSON: a list holds the arguments, anything else is the only
 // one. From process-pool.js they come as bytes, which are text that values.js
 // understands, and so is what goes back. A function may be async. It has as 'this' what
-// it may need to know of its call: {id, function, cancellable, setProgress (fraction,
-// text)}; one that has a parameter behind its arguments gets it there as well.
+// it may need to know of its call: {id, function, name, attempt, index, cancellable,
+// setProgress (fraction, text), retryAfter (seconds)}; one that has a parameter behind
+// its arguments gets it there as well.
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 import Osiiso from 'gi://Osiiso';
@@ -49,6 +50,21 @@ class CallContext {
         this._isRich = isRich;
     }
 
+    // Of the task.
+    get name() {
+        return channel.get_task_name();
+    }
+
+    // 1 for the first attempt, 2 for the first retry, and so on.
+    get attempt() {
+        return channel.get_attempt_number();
+    }
+
+    // The place in the group, from 0 on.
+    get index() {
+        return channel.get_task_index();
+    }
+
     // Made when it is asked for: it costs more than most calls.
     get cancellable() {
         if (!this._cancellable) {
@@ -65,6 +81,13 @@ class CallContext {
 
     setProgress(fraction, text = null) {
         channel.set_progress(this.id, fraction, text === null ? null : `${text}`);
+    }
+
+    // When to try again if the call fails, in seconds; Infinity for never.
+    retryAfter(seconds) {
+        if (typeof seconds !== 'number' || !(seconds >= 0))
+            throw new RangeError(`the wait before a retry must be a number >= 0; got ${seconds}`);
+        channel.set_retry_after(this.id, seconds);
     }
 }
 

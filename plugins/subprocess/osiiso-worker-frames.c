@@ -106,6 +106,29 @@ osiiso_worker_check_call (OsiisoWorker *self,
   return FALSE;
 }
 
+/* Whatever of it the worker would not think itself. */
+static void
+send_task (OsiisoWorker *self,
+           OsiisoJob    *job,
+           const char   *function)
+{
+  const guint number = osiiso_attempt_get_number (job->attempt);
+  const guint index = osiiso_attempt_get_index (job->attempt);
+  g_autofree char *name = osiiso_attempt_dup_name (job->attempt);
+
+  if (number == 1 && index == 0 && strcmp (name, function) == 0)
+    return;
+  if (!g_utf8_validate (name, -1, NULL))
+    {
+      char *valid = g_utf8_make_valid (name, -1);
+
+      g_free (name);
+      name = valid;
+    }
+  if (!osiiso_frame_buffer_append_task (&self->out, job->id, name, number, index))
+    osiiso_frame_buffer_append_task (&self->out, job->id, function, number, index);
+}
+
 void
 osiiso_worker_send_call (OsiisoWorker *self,
                          OsiisoJob    *job,
@@ -117,6 +140,8 @@ osiiso_worker_send_call (OsiisoWorker *self,
   gsize unsent;
 
   send_preamble (self, call);
+  if (self->wants_task)
+    send_task (self, job, function);
   switch (osiiso_call_get_encoding (call))
     {
     case OSIISO_ENCODING_GVARIANT:
@@ -264,6 +289,7 @@ handle_hello (OsiisoWorker      *self,
     }
   self->can_cancel = osiiso_frame_hello_has_word (frame, "cancel");
   self->can_recall = osiiso_frame_hello_has_word (frame, "recall");
+  self->wants_task = osiiso_frame_hello_has_word (frame, "task");
   osiiso_worker_greeted (self);
 }
 
@@ -395,8 +421,8 @@ handle_error (OsiisoWorker      *self,
   if (job == NULL || !init_details (self, frame, &parsed, &details))
     return;
   if (job->attempt != NULL)
-    osiiso_attempt_return_error_details (job->attempt, osiiso_frame_dup_gerror (frame, &parsed),
-                                         G_IS_VALUE (&details) ? &details : NULL);
+    osiiso_attempt_return_error_full (job->attempt, osiiso_frame_dup_gerror (frame, &parsed),
+                                      G_IS_VALUE (&details) ? &details : NULL, job->retry_after);
   self->n_answered++;
   self->n_news++;
   osiiso_worker_remove_job (self, job);
@@ -416,6 +442,16 @@ handle_progress (OsiisoWorker      *self,
     did_wrong (self, "sent progress that cannot be read");
   else if (job->attempt != NULL)
     osiiso_attempt_set_progress (job->attempt, fraction, text);
+}
+
+static void
+handle_retry (OsiisoWorker      *self,
+              const OsiisoFrame *frame)
+{
+  OsiisoJob *job = require_job (self, frame, "when to try again");
+
+  if (job != NULL && !osiiso_frame_parse_retry (frame, &job->retry_after))
+    did_wrong (self, "said when to try again in a way that cannot be read");
 }
 
 static void
@@ -457,6 +493,9 @@ handle_frame (OsiisoWorker *self,
     case OSIISO_FRAME_RECALLED:
       handle_recalled (self, frame);
       break;
+    case OSIISO_FRAME_RETRY:
+      handle_retry (self, frame);
+      break;
     case OSIISO_FRAME_HELLO:
       handle_hello (self, frame);
       break;
@@ -464,6 +503,7 @@ handle_frame (OsiisoWorker *self,
     case OSIISO_FRAME_CALL:
     case OSIISO_FRAME_CANCEL:
     case OSIISO_FRAME_RECALL:
+    case OSIISO_FRAME_TASK:
     default:
       did_wrong (self, "sent a frame of kind %d, which only the other side sends", frame->kind);
       break;

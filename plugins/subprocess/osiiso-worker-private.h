@@ -19,6 +19,7 @@ typedef struct
   guint64        end;     /* of its frame, in all that was to be sent */
   gboolean       begun;
   gboolean       recalled; /* asked for, at least */
+  double         retry_after; /* seconds; negative: it has said nothing */
 } OsiisoJob;
 
 struct _OsiisoWorker
@@ -62,6 +63,7 @@ struct _OsiisoWorker
   gboolean           unwanted;     /* told to go before it could do anything */
   gboolean           can_cancel;
   gboolean           can_recall;
+  gboolean           wants_task;   /* to know of the tasks of its calls */
   GError            *start_error;  /* (nullable) */
   GError            *wrong;        /* (nullable): what it did against the protocol */
   gboolean           eof;

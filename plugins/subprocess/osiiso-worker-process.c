@@ -151,6 +151,7 @@ osiiso_worker_give (OsiisoWorker  *self,
     self->next_id = 1;
   job->id = self->next_id;
   job->attempt = attempt;
+  job->retry_after = -1;
   job->link.data = job;
   g_queue_push_tail_link (&self->jobs, &job->link);
   self->n_given++;

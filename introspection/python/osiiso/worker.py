@@ -17,8 +17,10 @@ import time
 
 _HEADER = struct.Struct('<IIBBH')
 _ERROR = struct.Struct('<iI')
+_ABOUT = struct.Struct('<II')
+_WAIT = struct.Struct('<d')
 _PROTOCOL = 1
-_HELLO, _DEFINE, _CALL, _RESULT, _ERROR_KIND, _PROGRESS, _CANCEL, _RECALL, _RECALLED = range(1, 10)
+_HELLO, _DEFINE, _CALL, _RESULT, _ERROR_KIND, _PROGRESS, _CANCEL, _RECALL, _RECALLED, _TASK, _RETRY = range(1, 12)
 _NONE, _JSON, _BYTES = 0, ord('J'), ord('B')
 _ENCODINGS = (_NONE, _JSON, _BYTES, ord('V'))
 _READ_SIZE = 256 << 10
@@ -57,6 +59,8 @@ class Attempt:
         self._function = ''
         self._sent = 0.0
         self._held = None
+        self._task = None
+        self._retry_after = None
 
     @property
     def id(self):
@@ -67,6 +71,28 @@ class Attempt:
     def function(self):
         """The name of the function that was called."""
         return self._function
+
+    @property
+    def name(self):
+        """The name of the task, which is that of the function when it was given none."""
+        return self._task[0] if self._task else self._function
+
+    @property
+    def attempt(self):
+        """Which attempt of its task the call is: 1 for the first, 2 for the first retry."""
+        return self._task[1] if self._task else 1
+
+    @property
+    def index(self):
+        """The place of the task in its group, from 0 on."""
+        return self._task[2] if self._task else 0
+
+    def retry_after(self, seconds):
+        """Says when to try again if the call fails, in seconds; infinite for never."""
+        seconds = float(seconds)
+        if not seconds >= 0:
+            raise ValueError(f'the wait before a retry must be a number >= 0; got {seconds}')
+        self._retry_after = seconds
 
     def set_progress(self, fraction, status_text=None):
         """Tells how far the call is: from 0 to 1, and in words for people.
@@ -150,6 +176,7 @@ class Worker:
         self.functions = {}
         self.definitions = {}   # pickled functions that nobody has called yet
         self.names = {}         # as bytes and as text
+        self.tasks = {}         # what was told of the tasks of calls, by their numbers
         self.busy = False
         self.n_calls = 0
         self.turn = _thread.allocate_lock()     # of who reads during a call
@@ -210,6 +237,10 @@ class Worker:
         self.send(_ERROR_KIND, number, _BYTES if details else _NONE, domain.encode(),
                   _ERROR.pack(code, len(text)) + text + details)
 
+    def send_wait(self, number, seconds):
+        with self.lock:
+            self.write(_HEADER.pack(_WAIT.size, number, _RETRY, _NONE, 0) + _WAIT.pack(seconds))
+
     # What comes in.
 
     def read(self, wait):
@@ -264,7 +295,7 @@ class Worker:
                 middle = start + name_length
                 new.append((kind, number, encoding, data[start:middle], data[middle:place]))
                 continue
-            if not _HELLO <= kind <= _RECALLED:
+            if not _HELLO <= kind <= _RETRY:
                 raise ProtocolError(f'frame of unknown kind {kind}')
             if encoding not in _ENCODINGS:
                 raise ProtocolError(f'frame with unknown encoding {encoding}')
@@ -284,6 +315,8 @@ class Worker:
                 self.greet(number, payload)
             elif kind in (_CANCEL, _RECALL) and number:
                 self.take_out(kind, number, new)
+            elif kind == _TASK and number:
+                self.tasks[number] = (name, payload)
             else:
                 raise ProtocolError(f'unexpected frame of kind {kind} with number {number}')
             if not self.greeted:
@@ -308,6 +341,7 @@ class Worker:
             for i, frame in enumerate(frames):
                 if frame[0] == _CALL and frame[1] == number:
                     del frames[i]
+                    self.tasks.pop(number, None)
                     if kind == _RECALL:
                         self.send(_RECALLED, number)
                     else:
@@ -368,6 +402,8 @@ class Worker:
         current._id = number
         current._function = name
         current._sent = 0.0
+        current._retry_after = None
+        current._task = self.take_task(number) if self.tasks else None
         try:
             if self.begin is not None:
                 self.finish_set_up()
@@ -403,9 +439,18 @@ class Worker:
                 # A failure that is followed by a retry has nothing but its message.
                 import binascii
                 message += _MARK + binascii.b2a_base64(details, newline=False).decode()
+            if current._retry_after is not None:
+                self.send_wait(number, current._retry_after)
             self.send_error(number, _DOMAIN, 0, message, details)
         else:
             self.send_result(number, encoding, result)
+
+    def take_task(self, number):
+        """What was told of the task of that call: name, attempt, index."""
+        told = self.tasks.pop(number, None)
+        if told is None or len(told[1]) < _ABOUT.size:
+            return None
+        return told[0].decode('utf-8', 'replace'), *_ABOUT.unpack_from(told[1])
 
     def finish_set_up(self):
         """What is left of it, see prepare()."""
@@ -429,7 +474,7 @@ class Worker:
         return True
 
     def serve(self):
-        words = b'recall'
+        words = b'recall task'
         name = b'osiiso.worker'
         self.send(_HELLO, _PROTOCOL, _NONE, name, words)
         while True:
