@@ -135,8 +135,8 @@ typedef enum
  *   runner has heard that its report counts
  * @OSIISO_COMPLETION_FLAGS_ANY_THREAD: each end is told at once, in the thread that
  *   ended the task: a worker's, one that cancels, one that watches the time
- * @OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED: the function says by what it returns that it
- *   was entered, and is called again when it was not
+ * @OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED: what is told counts only when it was
+ *   acknowledged; not together with %OSIISO_COMPLETION_FLAGS_ANY_THREAD
  *
  * What is told of the ends of tokens.
  *

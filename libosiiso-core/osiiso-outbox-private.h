@@ -102,6 +102,9 @@ void     osiiso_outbox_release_events (OsiisoOutbox   *self);
  * that are still to be told. No lock is held. */
 void     osiiso_outbox_hold          (OsiisoOutbox    *self);
 
+/* The queue, unless it is being disposed. */
+OsiisoQueue *osiiso_outbox_dup_queue (OsiisoOutbox   *self);
+
 /* Appends an event; takes over error and data, takes a reference on record. */
 void     osiiso_outbox_post          (OsiisoOutbox    *self,
                                       OsiisoEventKind  kind,

@@ -172,8 +172,6 @@ clear_change (gpointer change)
   osiiso_record_unref (((OsiisoTaskChange *) change)->record);
 }
 
-static OsiisoQueue *dup_queue (OsiisoOutbox *self);
-
 /* What came in and what ended, all at once. */
 static void
 deliver_changes (OsiisoOutbox *self)
@@ -187,7 +185,7 @@ deliver_changes (OsiisoOutbox *self)
   if (changes == NULL)
     return;
 
-  queue = dup_queue (self);
+  queue = osiiso_outbox_dup_queue (self);
   if (queue != NULL)
     osiiso_queue_update_tasks (queue, changes);
   else
@@ -382,8 +380,8 @@ unpin_queue (OsiisoOutbox *self)
   pthread_mutex_unlock (&self->lock);
 }
 
-static OsiisoQueue *
-dup_queue (OsiisoOutbox *self)
+OsiisoQueue *
+osiiso_outbox_dup_queue (OsiisoOutbox *self)
 {
   OsiisoQueue *queue;
 
@@ -750,7 +748,7 @@ static void
 deliver_view (OsiisoOutbox *self,
               OsiisoEvent  *event)
 {
-  g_autoptr (OsiisoQueue) queue = dup_queue (self);
+  g_autoptr (OsiisoQueue) queue = osiiso_outbox_dup_queue (self);
   g_autoptr (OsiisoHandle) handle = NULL;
   gboolean listens;
 
@@ -776,7 +774,7 @@ deliver_view (OsiisoOutbox *self,
 static void
 deliver_settled (OsiisoOutbox *self)
 {
-  g_autoptr (OsiisoQueue) queue = dup_queue (self);
+  g_autoptr (OsiisoQueue) queue = osiiso_outbox_dup_queue (self);
 
   if (queue != NULL)
     osiiso_queue_notify_closed (queue, osiiso_scheduler_is_closed (self->scheduler));

@@ -109,7 +109,7 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
   g_assert (self->room.n_waiting == 0);
   g_assert (self->join_tasks == NULL && self->shutdown_tasks == NULL && self->run.task == NULL);
   g_clear_pointer (&self->results, g_ptr_array_unref);
-  g_free (self->runner);
+  osiiso_runner_free (self->runner);
   osiiso_outbox_clear (&self->outbox);
   osiiso_deadline_heap_clear (&self->returned);
   osiiso_deadline_heap_clear (&self->delays);

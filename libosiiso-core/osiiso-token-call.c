@@ -290,7 +290,7 @@ get_told_data (OsiisoRecord *record,
                guint32      *encoding,
                guint64      *length)
 {
-  const GValue *value = get_outcome_value (record);
+  const GValue *value = record != NULL ? get_outcome_value (record) : NULL;
   gconstpointer data = NULL;
   gsize size = 0;
 
@@ -318,8 +318,15 @@ static void
 fill_told (Told         *told,
            OsiisoRecord *record)
 {
-  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
+  OsiisoRecordExt *ext;
 
+  /* Not the end of a task. */
+  if (record == NULL)
+    {
+      *told = (Told) { .encoding = OSIISO_ENCODING_NONE };
+      return;
+    }
+  ext = osiiso_record_get_ext (record);
   *told = (Told) {
     .token = (guint64) (gsize) record->data,
     .id = osiiso_record_get_id (record),
@@ -346,7 +353,8 @@ fill_told (Told         *told,
  * [enum@Osiiso.Encoding] of its data, and one that means nothing. Behind the last
  * one are the data of all, in the same order: the value, or what came with the
  * error, when that is bytes or text. Others have the length 0, and are there for
- * [method@Osiiso.Queue.lookup].
+ * [method@Osiiso.Queue.lookup]. Where the function is told of something that is no
+ * task, as by [method@Osiiso.Queue.tell_run], all of these numbers are 0.
  *
  * Returns: (transfer full) (nullable): the results; %NULL when the thread is not in
  *   a completions function of this queue

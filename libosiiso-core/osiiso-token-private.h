@@ -15,6 +15,8 @@ G_BEGIN_DECLS
  * users: 1 for the queue, 1 for each call that is under way. With the last one the
  * user data are released, in the owner's context, and nothing is called any more.
  */
+typedef struct _OsiisoUntold OsiisoUntold;
+
 struct _OsiisoRunner
 {
   OsiisoRefCount        users;
@@ -29,7 +31,17 @@ struct _OsiisoRunner
   OsiisoThreadEndFunc   thread_end; /* (nullable) */
   gpointer              thread_end_data;
   GDestroyNotify        thread_end_destroy;
+  /* These in the owner's context only. */
+  OsiisoUntold         *untold;     /* (nullable): what was told and not heard */
+  gboolean              telling_untold;
+  GHashTable           *operations; /* (nullable): results that a layer waits for, by token */
 };
+
+void          osiiso_runner_free      (OsiisoRunner    *self);
+
+/* NULL when the queue is gone. */
+OsiisoRunner *osiiso_runner_begin_use (OsiisoScheduler *scheduler);
+void          osiiso_runner_end_use   (OsiisoScheduler *scheduler);
 
 /* Calls the runner for the attempt of a token; see osiiso_attempt_perform(). */
 void osiiso_token_run       (OsiisoAttempt  **location);
@@ -58,7 +70,14 @@ void osiiso_token_batch_add  (OsiisoTokenBatch *self,
 void osiiso_token_batch_tell (OsiisoTokenBatch *self,
                               OsiisoScheduler  *scheduler);
 
-/* Those that the calling thread is telling of this moment; how many. */
+/* Tells that something is over that the layer has called by that token; in the
+ * owner's context. */
+void osiiso_token_tell        (OsiisoScheduler *scheduler,
+                               guint64          token,
+                               OsiisoStatus     status);
+
+/* Those that the calling thread is telling of this moment; how many. One that
+ * is no task is NULL. */
 gsize osiiso_token_get_told  (OsiisoScheduler *scheduler,
                               OsiisoRecord  ***records);
 

@@ -20,9 +20,6 @@
 #define REDELIVERY_INTERVAL 20
 #define MAX_REDELIVERIES    3000
 
-/* How often the ends of tokens are told to who does not acknowledge them. */
-#define MAX_TELLINGS 10
-
 static guint64
 token_of (OsiisoRecord *record)
 {
@@ -38,15 +35,22 @@ release (OsiisoScheduler *scheduler,
     osiiso_scheduler_destroy_in_owner (scheduler, destroy, data);
 }
 
-/* NULL when the queue is gone. */
-static OsiisoRunner *
-begin_use (OsiisoScheduler *scheduler)
+void
+osiiso_runner_free (OsiisoRunner *self)
+{
+  if (self != NULL)
+    g_clear_pointer (&self->operations, g_hash_table_unref);
+  g_free (self);
+}
+
+OsiisoRunner *
+osiiso_runner_begin_use (OsiisoScheduler *scheduler)
 {
   return osiiso_ref_count_try_inc (&scheduler->runner->users) ? scheduler->runner : NULL;
 }
 
-static void
-end_use (OsiisoScheduler *scheduler)
+void
+osiiso_runner_end_use (OsiisoScheduler *scheduler)
 {
   OsiisoRunner *self = scheduler->runner;
 
@@ -62,17 +66,17 @@ osiiso_runner_leave_thread (OsiisoScheduler *scheduler)
 {
   OsiisoRunner *runner = scheduler->runner;
 
-  if (runner == NULL || runner->thread_end == NULL || begin_use (scheduler) == NULL)
+  if (runner == NULL || runner->thread_end == NULL || osiiso_runner_begin_use (scheduler) == NULL)
     return;
   runner->thread_end (runner->thread_end_data);
-  end_use (scheduler);
+  osiiso_runner_end_use (scheduler);
 }
 
 void
 osiiso_runner_close (OsiisoScheduler *scheduler)
 {
   if (scheduler->runner != NULL && !atomic_exchange (&scheduler->runner->closed, TRUE))
-    end_use (scheduler);
+    osiiso_runner_end_use (scheduler);
 }
 
 /* TRUE when the runner took the call. What it did besides does not matter: it has
@@ -82,14 +86,14 @@ deliver (OsiisoAttempt **location)
 {
   OsiisoAttempt *self = *location;
   OsiisoScheduler *scheduler = self->scheduler;
-  OsiisoRunner *runner = begin_use (scheduler);
+  OsiisoRunner *runner = osiiso_runner_begin_use (scheduler);
   const guint64 id = osiiso_record_get_id (self->record);
   guint64 acknowledged;
 
   if (runner == NULL)
     return FALSE;
   acknowledged = runner->func (token_of (self->record), id, self->number, runner->data);
-  end_use (scheduler);
+  osiiso_runner_end_use (scheduler);
   return acknowledged == id || *location != self || osiiso_attempt_get_task_id (self) != id ||
          !osiiso_attempt_is_open (self);
 }
@@ -173,103 +177,6 @@ osiiso_token_run (OsiisoAttempt **location)
     }
   if (taken && *location != NULL)
     osiiso_attempt_park (*location);
-}
-
-/* Whether somebody hears of that end. */
-static gboolean
-is_told (const OsiisoRunner *runner,
-         OsiisoRecord       *record)
-{
-  return runner->completed != NULL &&
-         (!(runner->flags & OSIISO_COMPLETION_FLAGS_SKIP_SUCCEEDED) ||
-          osiiso_record_get_status (record) != OSIISO_STATUS_SUCCEEDED);
-}
-
-gboolean
-osiiso_token_is_told_in_owner (OsiisoScheduler *scheduler,
-                               OsiisoRecord    *record)
-{
-  return !(scheduler->runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && is_told (scheduler->runner, record);
-}
-
-/* What the completions function of a thread is called for. */
-typedef struct _Telling Telling;
-struct _Telling
-{
-  Telling         *outer;
-  OsiisoScheduler *scheduler;
-  OsiisoRecord   **records;
-  gsize            n;
-};
-
-static _Thread_local Telling *current_telling;
-
-/* TRUE when it need not be done again. */
-static gboolean
-tell (OsiisoScheduler *scheduler,
-      const guint64   *tokens,
-      const guint     *statuses,
-      OsiisoRecord   **records,
-      gsize            n)
-{
-  OsiisoRunner *runner = begin_use (scheduler);
-  Telling telling = { current_telling, scheduler, records, n };
-  gboolean taken;
-
-  if (runner == NULL)
-    return TRUE;
-  current_telling = &telling;
-  taken = runner->completed (tokens, statuses, n, runner->completed_data);
-  current_telling = telling.outer;
-  taken = taken || !(runner->flags & OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED);
-  end_use (scheduler);
-  return taken;
-}
-
-gsize
-osiiso_token_get_told (OsiisoScheduler *scheduler,
-                       OsiisoRecord  ***records)
-{
-  if (current_telling == NULL || current_telling->scheduler != scheduler)
-    return 0;
-  *records = current_telling->records;
-  return current_telling->n;
-}
-
-void
-osiiso_token_ended (OsiisoScheduler *scheduler,
-                    OsiisoRecord    *record)
-{
-  OsiisoRunner *runner = scheduler->runner;
-  guint64 token = token_of (record);
-  guint status = osiiso_record_get_status (record);
-
-  if ((runner->flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && is_told (runner, record))
-    tell (scheduler, &token, &status, &record, 1);
-}
-
-void
-osiiso_token_batch_add (OsiisoTokenBatch *self,
-                        OsiisoRecord     *record)
-{
-  g_assert (self->n < OSIISO_TOKEN_BATCH_SIZE);
-  self->tokens[self->n] = token_of (record);
-  self->statuses[self->n] = osiiso_record_get_status (record);
-  self->records[self->n] = record;
-  self->n++;
-}
-
-void
-osiiso_token_batch_tell (OsiisoTokenBatch *self,
-                         OsiisoScheduler  *scheduler)
-{
-  guint n_tries = 0;
-
-  /* What keeps the function from being called is over when the collection is. */
-  while (self->n > 0 && !tell (scheduler, self->tokens, self->statuses, self->records, self->n) &&
-         ++n_tries < MAX_TELLINGS)
-    osiiso_foreign_collect_garbage ();
-  self->n = 0;
 }
 
 static gboolean
@@ -392,10 +299,17 @@ osiiso_queue_set_runner (OsiisoQueue     *self,
  * a time, and it must not wait for the queue. While it is called,
  * [method@Osiiso.Queue.lookup] finds the tasks.
  *
+ * A language may refuse to be called, as GJS does while it collects garbage. With
+ * %OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED what was told counts only if the function
+ * has called [method@Osiiso.Queue.acknowledge_told]; otherwise it is told again,
+ * before anything else is, every 20 milliseconds as long as it takes.
+ *
  * In the thread that made the queue, before the first token. Fails with
  * %OSIISO_QUEUE_ERROR_BUSY while the queue has work, and with
  * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when the function is one of a language that
- * cannot be called in other threads and %OSIISO_COMPLETION_FLAGS_ANY_THREAD is set.
+ * cannot be called in other threads and %OSIISO_COMPLETION_FLAGS_ANY_THREAD is set,
+ * and with %OSIISO_QUEUE_ERROR_INVALID when that is set and
+ * %OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED too.
  *
  * Returns: %TRUE if it was set
  *
@@ -417,6 +331,12 @@ osiiso_queue_set_completions_func (OsiisoQueue          *self,
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
   scheduler = osiiso_queue_get_scheduler (self);
+  if ((flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && (flags & OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED))
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
+                           "ends that are told in any thread are not acknowledged; expected one of the flags ANY_THREAD and ACKNOWLEDGED at most");
+      return refuse (scheduler, user_data_destroy, user_data);
+    }
   if (!check_no_work (scheduler, error) ||
       ((flags & OSIISO_COMPLETION_FLAGS_ANY_THREAD) && !check_thread (scheduler, user_data_destroy, error)))
     return refuse (scheduler, user_data_destroy, user_data);
@@ -804,4 +724,35 @@ osiiso_queue_token_dup_cancellable (OsiisoQueue *self,
   cancellable = g_object_ref (osiiso_attempt_get_cancellable (found));
   osiiso_attempt_unref (found);
   return cancellable;
+}
+
+/**
+ * osiiso_queue_token_cancel:
+ * @self: a queue
+ * @task_id: the id of the task
+ *
+ * Cancels the task of a token like [method@Osiiso.Handle.cancel], without a handle.
+ * Any thread.
+ *
+ * Returns: %FALSE when the task had finished before
+ *
+ * Since: 1.0
+ */
+gboolean
+osiiso_queue_token_cancel (OsiisoQueue *self,
+                           guint64      task_id)
+{
+  OsiisoScheduler *scheduler;
+  OsiisoRecord *record;
+  gboolean cancelled;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  record = osiiso_scheduler_lookup (scheduler, task_id);
+  if (record == NULL)
+    return FALSE;
+  cancelled = osiiso_scheduler_cancel (scheduler, record);
+  osiiso_record_unref (record);
+  return cancelled;
 }

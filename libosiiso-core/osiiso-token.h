@@ -55,19 +55,12 @@ typedef guint64 (*OsiisoRunnerFunc) (guint64  token,
  *
  * Hears of the ends of tokens, many at a time.
  *
- * Languages may refuse to enter a function, as GJS does while it collects garbage.
- * With %OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED one that has not returned %TRUE is taken
- * for that: the collection is finished and the function is called again, up to ten
- * times for the same tokens.
- *
- * Returns: %TRUE; it does not matter without that flag
- *
  * Since: 1.0
  */
-typedef gboolean (*OsiisoCompletionsFunc) (const guint64 *tokens,
-                                           const guint   *statuses,
-                                           gsize          n,
-                                           gpointer       user_data);
+typedef void (*OsiisoCompletionsFunc) (const guint64 *tokens,
+                                       const guint   *statuses,
+                                       gsize          n,
+                                       gpointer       user_data);
 
 /**
  * OsiisoThreadEndFunc:
@@ -184,5 +177,32 @@ guint64 *osiiso_queue_submit_token_calls   (OsiisoQueue       *self,
                                             GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 GBytes  *osiiso_queue_dup_told_results     (OsiisoQueue       *self) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_token_cancel         (OsiisoQueue       *self,
+                                            guint64            task_id);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_acknowledge_told     (OsiisoQueue       *self);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_tell_run             (OsiisoQueue       *self,
+                                            guint64            token,
+                                            double             timeout,
+                                            OsiisoFailPolicy   fail_policy,
+                                            GCancellable      *cancellable,
+                                            GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_tell_join            (OsiisoQueue       *self,
+                                            guint64            token,
+                                            GCancellable      *cancellable,
+                                            GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+gboolean osiiso_queue_tell_shutdown        (OsiisoQueue       *self,
+                                            guint64            token,
+                                            gboolean           force,
+                                            GCancellable      *cancellable,
+                                            GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoRunSummary *osiiso_queue_finish_told (OsiisoQueue       *self,
+                                            guint64            token,
+                                            GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

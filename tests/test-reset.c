@@ -588,14 +588,13 @@ never_run (guint64  token,
   g_assert_not_reached ();
 }
 
-static gboolean
+static void
 reset_at_end (const guint64 *tokens,
               const guint   *statuses,
               gsize          n,
               gpointer       queue)
 {
   assert_refused (queue, "cannot reset during a shutdown");
-  return TRUE;
 }
 
 static void
@@ -617,7 +616,7 @@ test_within_shutdown (gconstpointer backend)
   test_queue_free (queue);
 }
 
-static gboolean
+static void
 use_at_end (const guint64 *tokens,
             const guint   *statuses,
             gsize          n,
@@ -630,7 +629,6 @@ use_at_end (const guint64 *tokens,
   g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 1);
   handle = test_submit (queue, test_task_none, NULL, NULL);
   g_assert_true (osiiso_queue_start (queue, NULL));
-  return TRUE;
 }
 
 static void

@@ -25,7 +25,7 @@ typedef struct
   GBytes      *last;
 } Listener;
 
-static gboolean
+static void
 listen_cb (const guint64 *tokens,
            const guint   *statuses,
            gsize          n,
@@ -56,7 +56,6 @@ listen_cb (const guint64 *tokens,
       place += told.length;
     }
   g_assert_cmpuint (place, ==, size);
-  return TRUE;
 }
 
 static OsiisoQueue *

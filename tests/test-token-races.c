@@ -43,14 +43,13 @@ run (guint64  token,
   return first;
 }
 
-static gboolean
+static void
 completed (const guint64 *tokens,
            const guint   *statuses,
            gsize          n,
            gpointer       user_data)
 {
   g_atomic_int_add (&((Layer *) user_data)->n_ends, (int) n);
-  return TRUE;
 }
 
 static void

@@ -69,7 +69,7 @@ run (guint64  token,
   return first;
 }
 
-static gboolean
+static void
 completed (const guint64 *tokens,
            const guint   *statuses,
            gsize          n,
@@ -82,7 +82,6 @@ completed (const guint64 *tokens,
   for (gsize i = 0; i < n; i++)
     test_log_add (&self->ends, "%u:%u", (guint) tokens[i], statuses[i]);
   g_atomic_int_add (&self->n_ends, (int) n);
-  return TRUE;
 }
 
 static void
@@ -545,7 +544,7 @@ typedef struct
   gboolean     nested;
 } Nested;
 
-static gboolean
+static void
 completed_nested (const guint64 *tokens,
                   const guint   *statuses,
                   gsize          n,
@@ -556,11 +555,10 @@ completed_nested (const guint64 *tokens,
   for (gsize i = 0; i < n; i++)
     g_assert_cmpuint (tokens[i], ==, self->n_told++);
   if (self->nested)
-    return TRUE;
+    return;
   self->nested = TRUE;
   while (self->n_told < 1000)
     g_main_context_iteration (NULL, TRUE);
-  return TRUE;
 }
 
 static guint64
@@ -595,69 +593,6 @@ test_nested (void)
   g_assert_true (self.nested);
   g_assert_cmpuint (self.n_told, ==, 1000);
   test_queue_free (self.queue);
-}
-
-typedef struct
-{
-  OsiisoQueue *queue;
-  guint        n_calls;
-  guint        n_refused;
-} Refusing;
-
-static guint64
-run_refusing (guint64  token,
-              guint64  id,
-              guint    attempt,
-              gpointer user_data)
-{
-  g_assert_true (osiiso_queue_token_done (((Refusing *) user_data)->queue, id, attempt));
-  return id;
-}
-
-/* A language that does not enter its function. */
-static gboolean
-refuse_ends (const guint64 *tokens,
-             const guint   *statuses,
-             gsize          n,
-             gpointer       user_data)
-{
-  Refusing *self = user_data;
-  g_autoptr (GBytes) told = osiiso_queue_dup_told_results (self->queue);
-
-  g_assert_cmpuint (n, ==, 3);
-  for (guint i = 0; i < n; i++)
-    g_assert_cmpuint (tokens[i], ==, 7 + i);
-  g_assert_nonnull (told);
-  return ++self->n_calls > self->n_refused;
-}
-
-static guint
-count_tellings (OsiisoCompletionFlags flags,
-                guint                 n_refused)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree guint64 *ids = NULL;
-  Refusing self = { .queue = test_queue_new ("main-loop"), .n_refused = n_refused };
-
-  osiiso_queue_set_runner (self.queue, run_refusing, &self, NULL, &error);
-  osiiso_queue_set_completions_func (self.queue, flags, refuse_ends, &self, NULL, &error);
-  ids = osiiso_queue_submit_tokens (self.queue, 7, 3, NULL, NULL, &error);
-  g_assert_no_error (error);
-  test_run_all (self.queue);
-  g_assert_cmpuint (osiiso_queue_get_completed_count (self.queue), ==, 3);
-  test_queue_free (self.queue);
-  return self.n_calls;
-}
-
-static void
-test_acknowledged (void)
-{
-  g_test_summary ("Ends that were not acknowledged are told again at once, if that was asked for, but not for ever");
-
-  g_assert_cmpuint (count_tellings (OSIISO_COMPLETION_FLAGS_NONE, 5), ==, 1);
-  g_assert_cmpuint (count_tellings (OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED, 0), ==, 1);
-  g_assert_cmpuint (count_tellings (OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED, 2), ==, 3);
-  g_assert_cmpuint (count_tellings (OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED, G_MAXUINT), ==, 10);
 }
 
 static void
@@ -746,7 +681,6 @@ main (int   argc,
   g_test_add_func ("/token/order", test_order);
   g_test_add_func ("/token/order-of-many", test_order_of_many);
   g_test_add_func ("/token/nested", test_nested);
-  g_test_add_func ("/token/acknowledged", test_acknowledged);
   test_add_for_backends ("/token/completions-without-successes", test_completions_without_successes);
   test_add_for_backends ("/token/completions-in-batches", test_completions_in_batches);
   test_add_for_backends ("/token/with-signals", test_with_signals);

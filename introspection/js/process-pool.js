@@ -198,7 +198,11 @@ export class Calls {
         this._pending = new Map();
         this._functions = new Map();
         this._nTokens = 0;
-        queue.set_completions_func(Osiiso.CompletionFlags.ACKNOWLEDGED, tokens => this._ended(tokens.length));
+        queue.set_completions_func(Osiiso.CompletionFlags.ACKNOWLEDGED, tokens => {
+            // A call that GJS refuses is repeated.
+            queue.acknowledge_told();
+            this._ended(tokens.length);
+        });
     }
 
     _functionOf(uri, name) {
@@ -250,7 +254,6 @@ export class Calls {
                 handle._reject(error);
             }
         }
-        return true;
     }
 
     _settle(handle, status, encoding, text, attempts) {

@@ -91,6 +91,7 @@ export class Queue {
         const {backend = 'main-loop'} = parsed;
 
         this._tasks = new Map();   // handles of tasks that are not over, by token
+        this._operations = new Map(); // promises of what the library tells, by token
         this._nextToken = 1;
         this._results = [];        // handles of those that are, in that order
         this._nCleared = 0;        // results that were dropped
@@ -130,8 +131,12 @@ export class Queue {
     }
 
     _connectCore() {
-        this._core.set_completions_func(Osiiso.CompletionFlags.SKIP_SUCCEEDED,
-            (tokens, statuses) => this._tasksEnded(tokens, statuses));
+        this._core.set_completions_func(Osiiso.CompletionFlags.SKIP_SUCCEEDED | Osiiso.CompletionFlags.ACKNOWLEDGED,
+            (tokens, statuses) => {
+                // A call that GJS refuses is repeated.
+                this._core.acknowledge_told();
+                this._told(tokens, statuses);
+            });
         try {
             this._core.set_runner((token, taskId, attempt) => {
                 try {
@@ -368,7 +373,7 @@ export class Queue {
             parseRunOptions(options);
         const first = this._nCleared + this._results.length;
         const before = {...this._counts};
-        const running = this._operate('run_full', timeout, failPolicy, cancellable);
+        const running = this._operate('tell_run', timeout, failPolicy, cancellable);
         this._active = true;
         let core;
         try {
@@ -386,12 +391,12 @@ export class Queue {
 
     // When no work is left.
     async join({cancellable = null} = {}) {
-        await this._operate('join', cancellable);
+        await this._operate('tell_join', cancellable);
     }
 
     // Takes no more tasks, and is over when no work is left; by force that is cancelled.
     async shutdown({force = false, cancellable = null} = {}) {
-        await this._operate('shutdown', force, cancellable);
+        await this._operate('tell_shutdown', force, cancellable);
     }
 
     async close() {
@@ -399,14 +404,28 @@ export class Queue {
             await this.shutdown();
     }
 
-    _operate(name, ...args) {
-        return new Promise((resolve, reject) => this._core[`${name}_async`](...args, (core, result) => {
+    // Calls a method of the library that tells by a token when it is over: callbacks
+    // that GJS refuses would be lost.
+    _operate(method, ...args) {
+        return new Promise((resolve, reject) => {
+            const token = this._nextToken++;
+            this._operations.set(token, {resolve, reject});
             try {
-                resolve(core[`${name}_finish`](result));
+                this._core[method](token, ...args);
             } catch (error) {
+                this._operations.delete(token);
                 reject(wrapError(error));
             }
-        }));
+        });
+    }
+
+    _operationEnded(token, {resolve, reject}) {
+        this._operations.delete(token);
+        try {
+            resolve(this._core.finish_told(token));
+        } catch (error) {
+            reject(wrapError(error));
+        }
     }
 
     pause() {
@@ -575,12 +594,14 @@ export class Queue {
     // ---- Tasks that are over
 
     // The library tells of ends that are not successes.
-    _tasksEnded(tokens, statuses) {
+    _told(tokens, statuses) {
         for (let i = 0; i < tokens.length; i++) {
             const handle = this._tasks.get(tokens[i]);
-            if (handle === undefined)
-                continue;
-            if (statuses[i] === Status.CANCELLED)
+            if (handle === undefined) {
+                const operation = this._operations.get(tokens[i]);
+                if (operation !== undefined)
+                    this._operationEnded(tokens[i], operation);
+            } else if (statuses[i] === Status.CANCELLED)
                 this._settle(handle, 'cancelled', new CancelledError(handle._attempts > 0 ? 'cancelled' : 'cancelled before execution'));
             else if (handle._attempts > 0 && handle._failedAttempt === handle._attempts)
                 this._settle(handle, 'failed', handle._failure);
@@ -628,7 +649,7 @@ export class Queue {
 
     _cancel(handle) {
         handle._asked = true;
-        return this._lookUp(handle._id)?.cancel() ?? false;
+        return this._core.token_cancel(handle._id);
     }
 
     _setPriority(handle, priority) {
