@@ -10,11 +10,9 @@
 // it may need to know of its call: {id, function, name, attempt, index, cancellable,
 // setProgress (fraction, text), retryAfter (seconds)}; one that has a parameter behind
 // its arguments gets it there as well.
-import Gio from 'gi://Gio';
-import GLib from 'gi://GLib';
-import Osiiso from 'gi://Osiiso';
 import System from 'system';
 
+import {Gio, GLib, Osiiso} from './raw.js';
 import {decode, describeError, encode, encodeError} from './values.js';
 
 const DOMAIN = 'osiiso-js';
@@ -35,6 +33,17 @@ function openChannel() {
 }
 
 const channel = openChannel();
+const loop = new GLib.MainLoop(null, false);
+let isOver = false;
+let exitStatus = 0;
+
+// Out of a promise System.exit() would not end the loop.
+function end(status) {
+    exitStatus = status;
+    isOver = true;
+    loop.quit();
+}
+
 const modules = new Map();
 const functions = new Map();
 
@@ -228,18 +237,19 @@ function beginSetUp() {
     }, error => {
         printerr(`worker.js: ${error.message}`);
         replyError(0, error);
-        System.exit(1);
+        end(1);
     });
 }
 
 function receiveAll() {
-    while (!settingUp) {
+    while (!settingUp && !isOver) {
         let message;
         try {
             message = channel.receive(false, null);
         } catch (error) {
             printerr(`worker.js: ${error.message}`);
-            System.exit(1);
+            end(1);
+            return true;
         }
 
         switch (message) {
@@ -254,7 +264,7 @@ function receiveAll() {
             beginSetUp();
             break;
         case CLOSED:
-            System.exit(0);
+            end(0);
             break;
         case DEFINE:
             // There is nothing in JSON that would define a function.
@@ -270,6 +280,7 @@ function receiveAll() {
 // A function that never comes back must not outlive the queue.
 channel.exit_when_closed();
 channel.attach(receiveAll);
-// Promises are only settled in here: a main loop that is run after an import never
-// would.
-await new Promise(() => {});
+// Before any await, so that promises are settled in it; and to wait in one at the top
+// level would keep a processor busy.
+loop.run();
+System.exit(exitStatus);

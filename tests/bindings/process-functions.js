@@ -105,6 +105,13 @@ export function progress(context) {
         context.setProgress(i / 100, i === 100 ? 'last' : 'more');
 }
 
+// In seconds.
+export function cpuTime() {
+    const stat = new TextDecoder().decode(GLib.file_get_contents('/proc/self/stat')[1]);
+    const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14);
+    return (Number(user) + Number(system)) / 100;
+}
+
 export function getenv(name) {
     return GLib.getenv(name);
 }

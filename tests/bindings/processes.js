@@ -75,6 +75,13 @@ poolTest('handle', async pool => {
     assertEqual([handle.status, handle.attempts, handle.object, handle.cancel()], ['succeeded', 1, null, false]);
 });
 
+poolTest('a worker that waits leaves the processor alone', async pool => {
+    const before = await pool.call('cpuTime');
+    await new Promise(resolve => setTimeout(resolve, 500));
+    const used = await pool.call('cpuTime') - before;
+    assert(used < 0.2, `${used} s of 0.5`);
+}, {workers: 1});
+
 // ---- Failures
 
 poolTest('errors', async pool => {
