@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <math.h>
+#include <stdatomic.h>
 
 #include "osiiso-backend-private.h"
 #include "osiiso-enum-types.h"
@@ -69,7 +70,9 @@ typedef struct
   double              timeout;
   OsiisoMode          mode;
   OsiisoTimeoutPolicy on_timeout;
-  OsiisoTaskList     *tasks;           /* (nullable) (owned), once somebody asked for it */
+  /* (nullable) (owned), once somebody asked for it. Whoever disposes of the queue takes
+   * it, perhaps in another thread than the owner's, and it is let go in the owner's. */
+  _Atomic (OsiisoTaskList *) tasks;
   gboolean            closed_notified; /* as it was told last */
 } OsiisoQueuePrivate;
 
@@ -194,9 +197,10 @@ osiiso_queue_update_tasks (OsiisoQueue *self,
                            GArray      *changes)
 {
   OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+  OsiisoTaskList *tasks = atomic_load (&priv->tasks);
 
-  if (priv->tasks != NULL)
-    osiiso_task_list_update (priv->tasks, changes);
+  if (tasks != NULL)
+    osiiso_task_list_update (tasks, changes);
   else
     g_array_unref (changes);
 }
@@ -352,6 +356,7 @@ osiiso_queue_dispose (GObject *object)
 {
   OsiisoQueue *self = OSIISO_QUEUE (object);
   OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+  OsiisoTaskList *tasks;
 
   osiiso_outbox_detach (&priv->scheduler->outbox);
   osiiso_scheduler_set_listener (priv->scheduler, NULL, FALSE);
@@ -362,8 +367,9 @@ osiiso_queue_dispose (GObject *object)
       osiiso_scheduler_set_backend (priv->scheduler, NULL);
       g_clear_object (&priv->backend);
     }
-  if (priv->tasks != NULL)
-    osiiso_task_list_close (g_steal_pointer (&priv->tasks));
+  tasks = atomic_exchange (&priv->tasks, NULL);
+  if (tasks != NULL)
+    osiiso_task_list_close (tasks);
   osiiso_runner_close (priv->scheduler);
   osiiso_scheduler_drop_initializer (priv->scheduler);
   atomic_store (&priv->scheduler->keep_results, FALSE);
@@ -1360,13 +1366,18 @@ GListModel *
 osiiso_queue_get_tasks (OsiisoQueue *self)
 {
   OsiisoQueuePrivate *priv;
+  OsiisoTaskList *tasks;
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
 
   priv = osiiso_queue_get_instance_private (self);
-  if (priv->tasks == NULL)
-    priv->tasks = osiiso_task_list_new (priv->scheduler);
-  return G_LIST_MODEL (priv->tasks);
+  tasks = atomic_load (&priv->tasks);
+  if (tasks == NULL)
+    {
+      tasks = osiiso_task_list_new (priv->scheduler);
+      atomic_store (&priv->tasks, tasks);
+    }
+  return G_LIST_MODEL (tasks);
 }
 
 /**

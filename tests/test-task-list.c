@@ -396,6 +396,37 @@ test_own_context (void)
   g_main_context_unref (context);
 }
 
+static gpointer
+unref_queue (gpointer queue)
+{
+  g_object_run_dispose (queue);
+  g_object_unref (queue);
+  return NULL;
+}
+
+static void
+test_dropped_elsewhere (void)
+{
+  g_test_summary ("A queue may be dropped in another thread while its list changes");
+
+  for (guint i = 0; i < 300; i++)
+    {
+      OsiisoQueue *queue = test_queue_new ("thread-pool");
+      g_autoptr (GListModel) tasks = g_object_ref (osiiso_queue_get_tasks (queue));
+      GThread *thread;
+
+      for (guint n = 0; n < 3; n++)
+        test_submit_and_drop (queue, test_task_none, NULL, NULL);
+      thread = g_thread_new ("drop", unref_queue, queue);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      g_thread_join (thread);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      g_assert_cmpuint (g_list_model_get_n_items (tasks), ==, 0);
+    }
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -411,6 +442,7 @@ main (int   argc,
   test_add_for_backends ("/task-list/outlives-queue", test_outlives_queue);
   g_test_add_func ("/task-list/storm", test_storm);
   g_test_add_func ("/task-list/own-context", test_own_context);
+  g_test_add_func ("/task-list/dropped-elsewhere", test_dropped_elsewhere);
 
   return g_test_run ();
 }
