@@ -61,7 +61,9 @@ typedef struct
 {
   OsiisoScheduler *scheduler; /* not owned, it embeds this */
   GMainContext    *context;
-  GThread         *thread;    /* made the queue; compared only */
+  GThread         *thread;    /* (owned): made the queue; compared only. As long as it is
+                               * held here no thread that comes later can have its
+                               * address, even when that thread has ended */
   GSource         *source;
 
   pthread_mutex_t  lock;

@@ -628,6 +628,56 @@ test_dropped_in_wait (void)
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
 }
 
+typedef struct
+{
+  GMainContext *context;
+  OsiisoQueue  *queue;
+  OsiisoHandle *handle;
+} Made;
+
+static gpointer
+make_and_end (gpointer data)
+{
+  Made *made = data;
+
+  g_main_context_push_thread_default (made->context);
+  made->queue = test_queue_new ("main-loop");
+  made->handle = test_submit (made->queue, test_task_none, NULL, NULL);
+  g_main_context_pop_thread_default (made->context);
+  return NULL;
+}
+
+static gpointer
+look_thread (gpointer handle)
+{
+  g_autoptr (GError) error = NULL;
+
+  /* In the thread that made the queue the wait would be refused. */
+  g_assert_false (osiiso_handle_wait (handle, 0, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  return NULL;
+}
+
+static void
+test_maker_gone (void)
+{
+  Made made = { .context = g_main_context_new () };
+
+  g_test_summary ("No thread is taken for the one that made the queue, and has ended");
+
+  g_thread_join (g_thread_new ("maker", make_and_end, &made));
+  for (guint i = 0; i < 50; i++)
+    g_thread_join (g_thread_new ("look", look_thread, made.handle));
+  while (!osiiso_handle_is_done (made.handle))
+    g_main_context_iteration (made.context, TRUE);
+  g_object_unref (made.handle);
+  g_object_run_dispose (G_OBJECT (made.queue));
+  g_object_unref (made.queue);
+  while (g_main_context_iteration (made.context, FALSE))
+    ;
+  g_main_context_unref (made.context);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -651,6 +701,7 @@ main (int   argc,
 #ifdef HAVE_HEAP_SIZE
   g_test_add_func ("/queue-lifetime/idle-often", test_idle_often);
 #endif
+  g_test_add_func ("/queue-lifetime/maker-gone", test_maker_gone);
 
   return g_test_run ();
 }
