@@ -1233,7 +1233,8 @@ write_off_thread (OsiisoAttempt *self)
   g_autoptr (OsiisoAttempt) last = osiiso_attempt_new (self->scheduler, self->record, self->number,
                                                        OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_STUCK);
 
-  osiiso_scheduler_write_off (self->scheduler);
+  if (atomic_load (&self->state) & OSIISO_ATTEMPT_SERVED)
+    osiiso_scheduler_write_off (self->scheduler);
   tell_backend (last, OSIISO_INTERRUPT_REASON_CANCELLED);
 }
 
@@ -1337,6 +1338,26 @@ osiiso_attempt_finish_token (OsiisoAttempt *self)
          !(atomic_load (&self->state) & OSIISO_ATTEMPT_INTERRUPTED);
 }
 
+/* What a thread was in before the function that it calls for a backend. */
+typedef struct
+{
+  OsiisoAttempt   *attempt;
+  OsiisoAttempt   *outer_attempt;
+  OsiisoTaskFrame *outer_frame;
+} Run;
+
+/* The function has ended the thread, of which nothing returns any more. */
+static void
+run_exits (void *data)
+{
+  Run *run = data;
+
+  osiiso_attempt_set_current (run->outer_attempt);
+  osiiso_task_frame_unwind (run->outer_frame);
+  osiiso_token_thread_exits ();
+  osiiso_attempt_thread_exits (run->attempt);
+}
+
 /**
  * osiiso_attempt_run:
  * @self: an attempt
@@ -1350,11 +1371,19 @@ osiiso_attempt_finish_token (OsiisoAttempt *self)
  * succeeds without a value. One that is only reserved begins first, see
  * [method@Osiiso.Attempt.begin].
  *
+ * When the function ends the thread, as with `pthread_exit()`, the call does not return.
+ * The task goes on without the thread, see [struct@Osiiso.Attempt], and the interrupt
+ * slot has been called for an attempt that is stuck, as far as it had not before. A
+ * cleanup handler of the caller may drop the reference on the attempt, and count the
+ * thread out.
+ *
  * Since: 1.0
  */
 void
 osiiso_attempt_run (OsiisoAttempt *self)
 {
+  Run run = { self, current_attempt, current_frame };
+  gboolean ended;
   guint32 state;
 
   g_return_if_fail (self != NULL);
@@ -1374,6 +1403,9 @@ osiiso_attempt_run (OsiisoAttempt *self)
 
   if ((atomic_load (&self->state) & OSIISO_ATTEMPT_RESERVED) && !osiiso_attempt_begin (self))
     return;
-  if (osiiso_attempt_perform (&self))
-    end (self);
+  pthread_cleanup_push (run_exits, &run);
+  ended = osiiso_attempt_perform (&run.attempt);
+  pthread_cleanup_pop (FALSE);
+  if (ended)
+    end (run.attempt);
 }

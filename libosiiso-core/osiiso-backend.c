@@ -388,6 +388,12 @@ osiiso_backend_take_ahead (OsiisoBackend *self)
   return take (self, TAKE_AHEAD);
 }
 
+static void
+drop_scheduler (void *scheduler)
+{
+  osiiso_scheduler_unref (scheduler);
+}
+
 /**
  * osiiso_backend_init_worker:
  * @self: a backend
@@ -406,6 +412,10 @@ osiiso_backend_take_ahead (OsiisoBackend *self)
  * place of those that left; a thread that leaves after that has to be replaced at
  * once. A backend without threads of its own tries again when it is woken.
  *
+ * When the initializer ends the thread, as with `pthread_exit()`, it has failed and the
+ * call does not return; a cleanup handler may count the thread out, as if it had
+ * returned %FALSE.
+ *
  * Any thread that belongs to the backend.
  *
  * Returns: %TRUE if this thread may take attempts
@@ -423,15 +433,10 @@ osiiso_backend_init_worker (OsiisoBackend *self)
   scheduler = dup_scheduler (self);
   if (scheduler == NULL)
     return FALSE;
+  pthread_cleanup_push (drop_scheduler, scheduler);
   ok = osiiso_scheduler_init_worker (scheduler);
-  osiiso_scheduler_unref (scheduler);
+  pthread_cleanup_pop (TRUE);
   return ok;
-}
-
-static void
-drop_scheduler (void *scheduler)
-{
-  osiiso_scheduler_unref (scheduler);
 }
 
 /**

@@ -154,23 +154,52 @@ begin_init (OsiisoScheduler *self,
   return ok;
 }
 
+/* A call of the initializer. */
+typedef struct
+{
+  OsiisoInitializer *initializer; /* (owned) */
+  OsiisoScheduler   *scheduler;
+  guint              start;
+  OsiisoTaskFrame   *outer;
+} Call;
+
+/* The function has ended the thread, of which nothing returns any more. */
+static void
+call_exits (void *data)
+{
+  Call *self = data;
+  g_autoptr (GError) error = g_error_new_literal (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_ABANDONED,
+                                                  "worker initializer failed: it ended its thread");
+
+  osiiso_task_frame_unwind (self->outer);
+  failed (self->scheduler, self->start, error);
+  initializer_unref (self->initializer, self->scheduler);
+}
+
+static gboolean
+call_or_fail (Call *self)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean ok;
+
+  pthread_cleanup_push (call_exits, self);
+  ok = call (self->initializer, self->scheduler, &error);
+  pthread_cleanup_pop (FALSE);
+  if (!ok)
+    failed (self->scheduler, self->start, error);
+  return ok;
+}
+
 gboolean
 osiiso_scheduler_init_worker (OsiisoScheduler *self)
 {
-  OsiisoInitializer *initializer = dup_initializer (self);
-  g_autoptr (GError) error = NULL;
-  guint start;
+  Call data = { dup_initializer (self), self, 0, osiiso_task_frame_get_current () };
   gboolean ok;
 
-  if (initializer == NULL)
+  if (data.initializer == NULL)
     return TRUE;
-  ok = begin_init (self, &start);
-  if (ok && !call (initializer, self, &error))
-    {
-      failed (self, start, error);
-      ok = FALSE;
-    }
-  initializer_unref (initializer, self);
+  ok = begin_init (self, &data.start) && call_or_fail (&data);
+  initializer_unref (data.initializer, self);
   return ok;
 }
 
@@ -284,7 +313,9 @@ check_supported (OsiisoScheduler *scheduler,
  * [method@Osiiso.RunSummary.check] tells it. What runs in other threads runs on,
  * without retries. The run ends, an infinite one too, and until then, or until the
  * next start where there is no run, tasks are refused with
- * %OSIISO_QUEUE_ERROR_CLOSED. The next start or run tries again in a new thread.
+ * %OSIISO_QUEUE_ERROR_CLOSED. The next start or run tries again in a new thread. It
+ * fails as well, with %OSIISO_QUEUE_ERROR_ABANDONED, when it does not return but ends
+ * its thread, as `pthread_exit()` does.
  *
  * Any thread, before the queue is started. Fails with %OSIISO_QUEUE_ERROR_BUSY when
  * it has been started, and not reset since a shutdown, with

@@ -665,10 +665,12 @@ thread_exits (void *data)
   current_serving = serving->outer;
   osiiso_attempt_set_current (serving->outer_attempt);
   osiiso_task_frame_unwind (serving->outer_frame);
+  osiiso_token_thread_exits ();
   if (serving->attempt != NULL)
     osiiso_attempt_thread_exits (serving->attempt);
   g_clear_pointer (&serving->attempt, osiiso_attempt_unref);
   osiiso_record_pool_return_chain (&serving->freed);
+  osiiso_runner_leave_thread (serving->scheduler);
 }
 
 OsiisoServeEnd

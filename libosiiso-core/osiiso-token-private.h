@@ -46,6 +46,9 @@ void          osiiso_runner_end_use   (OsiisoScheduler *scheduler);
 /* Calls the runner for the attempt of a token; see osiiso_attempt_perform(). */
 void osiiso_token_run       (OsiisoAttempt  **location);
 
+/* The thread ends in the functions that it is in. */
+void osiiso_token_thread_exits (void);
+
 /* A token has ended, in this thread. */
 void osiiso_token_ended     (OsiisoScheduler *scheduler,
                              OsiisoRecord    *record);

@@ -61,6 +61,23 @@ osiiso_runner_end_use (OsiisoScheduler *scheduler)
   release (scheduler, self->thread_end_destroy, self->thread_end_data);
 }
 
+/* A runner that the thread is in. */
+typedef struct _Use Use;
+struct _Use
+{
+  Use             *outer;
+  OsiisoScheduler *scheduler;
+};
+
+static _Thread_local Use *current_use;
+
+void
+osiiso_token_thread_exits (void)
+{
+  for (; current_use != NULL; current_use = current_use->outer)
+    osiiso_runner_end_use (current_use->scheduler);
+}
+
 void
 osiiso_runner_leave_thread (OsiisoScheduler *scheduler)
 {
@@ -88,11 +105,14 @@ deliver (OsiisoAttempt **location)
   OsiisoScheduler *scheduler = self->scheduler;
   OsiisoRunner *runner = osiiso_runner_begin_use (scheduler);
   const guint64 id = osiiso_record_get_id (self->record);
+  Use use = { current_use, scheduler };
   guint64 acknowledged;
 
   if (runner == NULL)
     return FALSE;
+  current_use = &use;
   acknowledged = runner->func (token_of (self->record), id, self->number, runner->data);
+  current_use = use.outer;
   osiiso_runner_end_use (scheduler);
   return acknowledged == id || *location != self || osiiso_attempt_get_task_id (self) != id ||
          !osiiso_attempt_is_open (self);

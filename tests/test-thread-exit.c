@@ -240,6 +240,308 @@ test_shutdown (void)
     }
 }
 
+/* An initializer that ends its thread as often as it is told to. */
+static gboolean
+init_exits (gpointer  n_left,
+            GError  **error)
+{
+  if (g_atomic_int_add ((int *) n_left, -1) > 0)
+    pthread_exit (NULL);
+  return TRUE;
+}
+
+static void
+test_initializer (void)
+{
+  OsiisoQueue *queue = new_queue (2);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  int n_left = 1000;
+
+  g_test_summary ("An initializer that ends its thread has failed, and the next start tries again");
+
+  g_assert_true (osiiso_queue_set_initializer (queue, init_exits, &n_left, NULL, NULL));
+  for (guint round = 0; round < 20; round++)
+    {
+      g_autoptr (OsiisoHandle) failed = test_submit (queue, test_task_none, NULL, NULL);
+      g_autoptr (GError) error = NULL;
+
+      test_run_all (queue);
+      assert_abandoned (failed);
+      error = osiiso_handle_dup_error (failed);
+      g_assert_cmpstr (error->message, ==, "worker initializer failed: it ended its thread");
+    }
+  g_atomic_int_set (&n_left, 0);
+  handle = test_submit (queue, test_task_none, NULL, NULL);
+  test_run_all (queue);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+  assert_strength (queue);
+  finish (queue);
+}
+
+static void
+test_initializer_shutdown (void)
+{
+  g_test_summary ("A queue that is shut down meanwhile gets to its end");
+
+  for (guint round = 0; round < 100; round++)
+    {
+      OsiisoQueue *queue = new_queue (2);
+      int n_left = round % 3;
+
+      g_assert_true (osiiso_queue_set_initializer (queue, init_exits, &n_left, NULL, NULL));
+      g_assert_true (osiiso_queue_start (queue, NULL));
+      finish (queue);
+    }
+}
+
+/* A token whose runner ends the thread. */
+typedef struct
+{
+  int n_ended;    /* threads */
+  int n_released;
+} Runner;
+
+static guint64
+run_exits (guint64  token,
+           guint64  id,
+           guint    attempt,
+           gpointer user_data)
+{
+  pthread_exit (NULL);
+}
+
+static void
+runner_ends (gpointer user_data)
+{
+  g_atomic_int_inc (&((Runner *) user_data)->n_ended);
+}
+
+static void
+runner_released (gpointer user_data)
+{
+  g_atomic_int_inc (&((Runner *) user_data)->n_released);
+}
+
+static void
+test_token (void)
+{
+  OsiisoQueue *queue = new_queue (1);
+  Runner runner = { 0, 0 };
+  g_autoptr (OsiisoHandle) handle = NULL;
+
+  g_test_summary ("So may a runner of tokens, which is let go all the same");
+
+  g_assert_true (osiiso_queue_set_runner (queue, run_exits, &runner, runner_released, NULL));
+  g_assert_true (osiiso_queue_set_thread_end_func (queue, runner_ends, &runner, NULL, NULL));
+  handle = osiiso_queue_lookup (queue, osiiso_queue_submit_token (queue, 1, NULL, NULL));
+  test_run_all (queue);
+  assert_abandoned (handle);
+  test_iterate_until (&runner.n_ended);
+  finish (queue);
+  test_iterate_until (&runner.n_released);
+}
+
+/* A backend with threads that take attempts one by one. */
+typedef struct
+{
+  OsiisoBackend   parent_instance;
+  pthread_mutex_t lock;
+  guint           n_threads;
+  guint           n_stuck;
+  gboolean        closing;
+  gboolean        told;
+} TestTaker;
+
+typedef OsiisoBackendClass TestTakerClass;
+
+GType test_taker_get_type (void);
+G_DEFINE_TYPE (TestTaker, test_taker, OSIISO_TYPE_BACKEND)
+
+static gboolean
+taker_is_over_locked (TestTaker *self)
+{
+  gboolean over = self->closing && !self->told && self->n_threads == self->n_stuck;
+
+  self->told |= over;
+  return over;
+}
+
+static void
+taker_leaves (TestTaker *self,
+              gboolean   stuck)
+{
+  gboolean over;
+
+  pthread_mutex_lock (&self->lock);
+  self->n_threads--;
+  self->n_stuck -= stuck ? 1 : 0;
+  over = taker_is_over_locked (self);
+  pthread_mutex_unlock (&self->lock);
+  if (over)
+    osiiso_backend_closed (&self->parent_instance);
+  g_object_unref (self);
+}
+
+typedef struct
+{
+  TestTaker     *self;
+  OsiisoAttempt *attempt;
+} Taken;
+
+static void
+taker_exits (void *data)
+{
+  Taken *taken = data;
+
+  osiiso_attempt_unref (taken->attempt);
+  taker_leaves (taken->self, TRUE);
+}
+
+static gboolean
+taker_run (TestTaker     *self,
+           OsiisoAttempt *attempt)
+{
+  Taken taken = { self, attempt };
+  gboolean stuck;
+
+  pthread_cleanup_push (taker_exits, &taken);
+  osiiso_attempt_run (attempt);
+  pthread_cleanup_pop (FALSE);
+  stuck = osiiso_attempt_is_stuck (attempt);
+  osiiso_attempt_unref (attempt);
+  return stuck;
+}
+
+static gpointer
+taker_thread (gpointer data)
+{
+  TestTaker *self = data;
+  OsiisoAttempt *attempt;
+  gboolean stuck = FALSE;
+
+  while (!stuck && (attempt = osiiso_backend_take_wait (&self->parent_instance)) != NULL)
+    stuck = taker_run (self, attempt);
+  taker_leaves (self, stuck);
+  return NULL;
+}
+
+static void
+taker_add_thread_locked (TestTaker *self)
+{
+  self->n_threads++;
+  g_thread_unref (g_thread_new ("taker", taker_thread, g_object_ref (self)));
+}
+
+static gboolean
+taker_open (OsiisoBackend *backend,
+            GError       **error)
+{
+  TestTaker *self = (TestTaker *) backend;
+
+  pthread_mutex_lock (&self->lock);
+  self->closing = self->told = FALSE;
+  for (guint i = 0; i < osiiso_backend_get_workers (backend); i++)
+    taker_add_thread_locked (self);
+  pthread_mutex_unlock (&self->lock);
+  return TRUE;
+}
+
+static void
+taker_interrupt (OsiisoBackend        *backend,
+                 OsiisoAttempt        *attempt,
+                 OsiisoInterruptReason reason)
+{
+  TestTaker *self = (TestTaker *) backend;
+  gboolean over;
+
+  if (!osiiso_attempt_is_stuck (attempt))
+    return;
+  pthread_mutex_lock (&self->lock);
+  self->n_stuck++;
+  if (!self->closing)
+    taker_add_thread_locked (self);
+  over = taker_is_over_locked (self);
+  pthread_mutex_unlock (&self->lock);
+  if (over)
+    osiiso_backend_closed (backend);
+}
+
+static void
+taker_close (OsiisoBackend *backend,
+             gboolean       force)
+{
+  TestTaker *self = (TestTaker *) backend;
+  gboolean over;
+
+  pthread_mutex_lock (&self->lock);
+  self->closing = TRUE;
+  over = taker_is_over_locked (self);
+  pthread_mutex_unlock (&self->lock);
+  if (over)
+    osiiso_backend_closed (backend);
+}
+
+static OsiisoBackendCapabilities
+taker_get_capabilities (OsiisoBackend *backend)
+{
+  return OSIISO_BACKEND_CAPABILITIES_FUNCTIONS;
+}
+
+static void
+test_taker_class_init (TestTakerClass *klass)
+{
+  klass->get_capabilities = taker_get_capabilities;
+  klass->open = taker_open;
+  klass->interrupt = taker_interrupt;
+  klass->close = taker_close;
+}
+
+static void
+test_taker_init (TestTaker *self)
+{
+  pthread_mutex_init (&self->lock, NULL);
+}
+
+static void
+test_take_wait (void)
+{
+  g_autoptr (OsiisoBackend) taker = g_object_new (test_taker_get_type (), NULL);
+  OsiisoQueue *queue = osiiso_queue_new_with_backend (taker);
+  Data data = { .how = EXIT_AT_ONCE };
+  Data late = { .how = EXIT_LATER };
+  Data reported = { .how = EXIT_REPORTED };
+  g_autoptr (OsiisoTaskOptions) once_more = test_options_new ("retries", 1, NULL);
+  g_autoptr (OsiisoHandle) cancelled = NULL;
+
+  g_test_summary ("All that holds for backends as well whose threads take attempts one by one");
+
+  alarm (60);
+  osiiso_queue_set_workers (queue, 2);
+  for (guint round = 0; round < 10; round++)
+    {
+      g_autoptr (OsiisoHandle) abandoned = test_submit (queue, exit_thread, &data, NULL);
+      g_autoptr (OsiisoHandle) retried = test_submit (queue, exit_thread, &data, once_more);
+      g_autoptr (OsiisoHandle) done = test_submit (queue, exit_thread, &reported, NULL);
+
+      test_run_all (queue);
+      assert_abandoned (abandoned);
+      g_assert_cmpint (osiiso_handle_get_status (retried), ==, OSIISO_STATUS_SUCCEEDED);
+      g_assert_cmpint (osiiso_handle_get_status (done), ==, OSIISO_STATUS_SUCCEEDED);
+    }
+  test_gate_init (&late.gate);
+  cancelled = test_submit (queue, exit_thread, &late, NULL);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_gate_await (&late.gate, 1);
+  g_assert_true (osiiso_handle_cancel (cancelled));
+  assert_strength (queue);
+  test_gate_open (&late.gate);
+  test_iterate_until (&late.left);
+  finish (queue);
+  while (G_OBJECT (taker)->ref_count > 1)
+    g_thread_yield ();
+  test_gate_clear (&late.gate);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -253,6 +555,10 @@ main (int   argc,
   g_test_add_func ("/thread-exit/retried", test_retried);
   g_test_add_func ("/thread-exit/interrupted", test_interrupted);
   g_test_add_func ("/thread-exit/shutdown", test_shutdown);
+  g_test_add_func ("/thread-exit/initializer", test_initializer);
+  g_test_add_func ("/thread-exit/initializer-shutdown", test_initializer_shutdown);
+  g_test_add_func ("/thread-exit/token", test_token);
+  g_test_add_func ("/thread-exit/take-wait", test_take_wait);
 
   return g_test_run ();
 }

@@ -73,6 +73,68 @@ typedef struct
   guint n_changes;
 } Seen;
 
+static gboolean
+is_short_locked (OsiisoThreadPoolBackend *self)
+{
+  return !self->closing && self->n_threads - self->n_stuck - self->n_lost < self->n_wanted;
+}
+
+/* A thread ends for which the initializer has failed. Others take the place of those
+ * when workers change, which may have been meanwhile. TRUE when it was the last one. */
+static gboolean
+leave_uninitialized_locked (OsiisoThreadPoolBackend *self,
+                            const Seen              *seen)
+{
+  self->n_threads--;
+  if (seen->n_changes != self->n_changes && is_short_locked (self))
+    add_puller_locked (self, NULL);
+  return is_over_locked (self);
+}
+
+static void
+end_init_locked (OsiisoThreadPoolBackend *self,
+                 guint                    opened)
+{
+  self->n_starting--;
+  if (self->n_opened != opened)
+    self->n_lost--;
+}
+
+/* What a thread is in that calls the initializer. */
+typedef struct
+{
+  OsiisoThreadPoolBackend *self; /* (owned), by the thread */
+  const Seen              *seen;
+  guint                    opened;
+} Init;
+
+/* The thread ends there. */
+static void
+init_exits (void *data)
+{
+  const Init *init = data;
+  g_autoptr (OsiisoThreadPoolBackend) self = init->self;
+  gboolean over;
+
+  pthread_mutex_lock (&self->lock);
+  end_init_locked (self, init->opened);
+  over = leave_uninitialized_locked (self, init->seen);
+  pthread_mutex_unlock (&self->lock);
+  if (over)
+    osiiso_backend_closed (OSIISO_BACKEND (self));
+}
+
+static gboolean
+call_initializer (Init *init)
+{
+  gboolean ok;
+
+  pthread_cleanup_push (init_exits, init);
+  ok = osiiso_backend_init_worker (OSIISO_BACKEND (init->self));
+  pthread_cleanup_pop (FALSE);
+  return ok;
+}
+
 /* FALSE when the thread must not take anything. */
 static gboolean
 init_thread (OsiisoThreadPoolBackend *self,
@@ -92,12 +154,10 @@ init_thread (OsiisoThreadPoolBackend *self,
   self->n_starting++;
   pthread_mutex_unlock (&self->lock);
 
-  ok = osiiso_backend_init_worker (OSIISO_BACKEND (self));
+  ok = call_initializer (&(Init) { self, seen, opened });
 
   pthread_mutex_lock (&self->lock);
-  self->n_starting--;
-  if (self->n_opened != opened)
-    self->n_lost--;
+  end_init_locked (self, opened);
   /* Nobody waited for it, so that the backend may be open for something else by now,
    * or the queue may be, and the backend is about to. */
   ok = ok && self->n_opened == opened && !self->closing;
@@ -105,12 +165,6 @@ init_thread (OsiisoThreadPoolBackend *self,
   if (ok)
     seen->n_opened = opened;
   return ok;
-}
-
-static gboolean
-is_short_locked (OsiisoThreadPoolBackend *self)
-{
-  return !self->closing && self->n_threads - self->n_stuck - self->n_lost < self->n_wanted;
 }
 
 /* The thread ends in a function, which the queue has told as one that is stuck. */
@@ -159,11 +213,13 @@ puller (gpointer data)
 
       pthread_mutex_lock (&self->lock);
       stay = may_stay_locked (self, end);
-      if (!stay)
-        self->n_threads--;
-      if (!ready && seen.n_changes != self->n_changes && is_short_locked (self))
-        add_puller_locked (self, NULL);
-      over = is_over_locked (self);
+      if (!ready)
+        over = leave_uninitialized_locked (self, &seen);
+      else
+        {
+          self->n_threads -= stay ? 0 : 1;
+          over = is_over_locked (self);
+        }
       pthread_mutex_unlock (&self->lock);
     }
   while (stay);
