@@ -52,6 +52,27 @@ class TestLaunch(tap.Case):
         done = launch('sh', '-c', 'kill -TERM $$; echo not yet', preexec_fn=before, restore_signals=False)
         self.assertEqual((done.returncode, done.stdout), (-signal.SIGTERM, ''))
 
+    def test_status(self):
+        """The program is a child of the parent, and what goes wrong is told there."""
+        for args, status, expected in ((('--', '/bin/sh', 'name', '-c', 'echo $0 >&2; exit 7'), 7, ''),
+                                       (('--', '/nowhere/x', 'x'), 127, 'error 2 /nowhere/x\n'),
+                                       (('--nice=-40', '--', '/bin/true', 'true'), None, None)):
+            if expected is None and os.geteuid() == 0:
+                continue
+            read, write = os.pipe()
+            with subprocess.Popen([LAUNCH, f'--status-fd={write}', '--file', *args], pass_fds=[write]) as launcher:
+                os.close(write)
+            self.assertEqual(launcher.returncode, 0)
+            with open(read, encoding='utf-8') as file:
+                line = file.readline()
+                self.assertRegex(line, '^pid [0-9]+\n$')
+                rest = file.read()
+            _, ended = os.waitpid(int(line[4:]), 0)
+            if expected is None:
+                self.assertRegex(rest, '^error [0-9]+ nice\n$')
+            else:
+                self.assertEqual((os.waitstatus_to_exitcode(ended), rest), (status, expected))
+
     def test_parent(self):
         self.assertEqual(launch(f'--ppid={os.getpid()}', '--', 'true').returncode, 0)
         # Whoever is the parent, it is not that one, which has gone meanwhile.

@@ -705,6 +705,37 @@ test_no_interpreter (Folders      *folders,
   g_assert_nonnull (strstr (error->message, "interpreter"));
 }
 
+/* With the launcher it is known only at the end, and no less clear. */
+static void
+test_late_failure (Folders      *folders,
+                   gconstpointer unused)
+{
+  g_autofree char *script = write_program (folders->first, "script", "#!/nowhere/interpreter\n", 0755);
+  OsiisoProcessSpec spec = OSIISO_PROCESS_SPEC_INIT;
+  g_autofree char *expected = g_strdup_printf ("Cannot start “%s”: the interpreter that it asks for does not exist", script);
+  Child child;
+
+  spec.argv = (const char *[]) { script, NULL };
+  spec.limits.die_with_parent = TRUE;
+  child_start (&child, &spec);
+  while (!child.over)
+    g_main_context_iteration (NULL, TRUE);
+  assert_exit_status (&child, 127);
+  g_assert_error (osiiso_process_get_failure (child.process), G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT);
+  g_assert_cmpstr (osiiso_process_get_failure (child.process)->message, ==, expected);
+  osiiso_process_free (child.process);
+
+  /* A program that was there is to blame for its own status. */
+  spec.argv = SHELL ("echo 'error 2 /x' >&4; exit 127");
+  spec.fds[2] = -1;
+  child_start (&child, &spec);
+  while (!child.over)
+    g_main_context_iteration (NULL, TRUE);
+  assert_exit_status (&child, 127);
+  g_assert_no_error (osiiso_process_get_failure (child.process));
+  osiiso_process_free (child.process);
+}
+
 static void
 test_too_big (void)
 {
@@ -959,6 +990,13 @@ test_usage (void)
   child_start (&child, &spec);
   child_await (&child);
   g_assert_cmpint (child.usage.ru_maxrss, <, 100 * 1024);
+
+  /* With the launcher it is known even if it is less. */
+  spec.limits.die_with_parent = TRUE;
+  child_start (&child, &spec);
+  child_await (&child);
+  g_assert_cmpint (child.usage.ru_maxrss, >, 0);
+  g_assert_cmpint (child.usage.ru_maxrss, <, 50 * 1024);
 }
 
 int
@@ -991,6 +1029,7 @@ main (int    argc,
   g_test_add ("/process/plain-script", Folders, NULL, folders_set_up, test_plain_script, folders_tear_down);
   g_test_add ("/process/errors", Folders, NULL, folders_set_up, test_errors, folders_tear_down);
   g_test_add ("/process/no-interpreter", Folders, NULL, folders_set_up, test_no_interpreter, folders_tear_down);
+  g_test_add ("/process/late-failure", Folders, NULL, folders_set_up, test_late_failure, folders_tear_down);
   g_test_add_func ("/process/too-big", test_too_big);
   g_test_add_func ("/process/out-of-fds", test_out_of_fds);
   g_test_add_func ("/process/out-of-processes", test_out_of_processes);

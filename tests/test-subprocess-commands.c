@@ -286,6 +286,31 @@ test_limits (void)
   queue_free (queue);
 }
 
+/* What cannot be started is told as clearly with limits as without. */
+static void
+test_no_interpreter (gconstpointer niceness)
+{
+  g_autoptr (OsiisoBackend) backend = osiiso_backend_create ("subprocess", NULL);
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *path = g_build_filename (folder, "script", NULL);
+  const char *argv[] = { path, NULL };
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GError) error = NULL;
+  OsiisoQueue *queue;
+
+  g_object_set (backend, "nice", GPOINTER_TO_INT (niceness), NULL);
+  queue = osiiso_queue_new_with_backend (backend);
+  g_assert_true (g_file_set_contents_full (path, "#!/nowhere/interpreter\n", -1, G_FILE_SET_CONTENTS_NONE, 0755, &error));
+  handle = osiiso_queue_submit_command (queue, argv, NULL, NULL, &error);
+  g_assert_no_error (error);
+  subprocess_join (queue);
+  subprocess_expect (handle, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT, "the interpreter that it asks for does not exist");
+  g_assert_null (osiiso_handle_get_error_details (handle));
+  queue_free (queue);
+  g_unlink (path);
+  g_rmdir (folder);
+}
+
 static void
 test_with_calls (void)
 {
@@ -350,6 +375,8 @@ main (int   argc,
   g_test_add_func ("/commands/cancel", test_cancel);
   g_test_add_func ("/commands/shutdown", test_shutdown);
   g_test_add_func ("/commands/limits", test_limits);
+  g_test_add_data_func ("/commands/no-interpreter/plain", GINT_TO_POINTER (0), test_no_interpreter);
+  g_test_add_data_func ("/commands/no-interpreter/limits", GINT_TO_POINTER (1), test_no_interpreter);
   g_test_add_func ("/commands/with-calls", test_with_calls);
   g_test_add_func ("/commands/descriptors", test_descriptors);
   g_test_add_func ("/commands/group", test_group);

@@ -60,6 +60,28 @@ test_crash_signal (void)
   subprocess_queue_free (queue);
 }
 
+/* The peak of memory is its own, also when this process has more. */
+static void
+test_crash_peak (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  const gsize size = 400 << 20;
+  char *memory = g_malloc (size);
+  guint64 rss = 0;
+
+  memset (memory, 1, size);
+  handle = subprocess_submit (queue, "crash", "\"\"", NULL);
+  subprocess_join (queue);
+  g_assert_true (lookup (handle, "peak-rss", "t", &rss));
+  g_assert_cmpuint (rss, >, 200 << 20);
+  g_assert_cmpuint (rss, <, 300 << 20);
+  /* So that it has been there. */
+  g_assert_cmpint (memory[g_test_rand_int_range (0, (gint32) size)], ==, 1);
+  g_free (memory);
+  subprocess_queue_free (queue);
+}
+
 /* What is no text does not cut off what is behind it. */
 static void
 test_crash_binary (void)
@@ -519,6 +541,7 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/workers/crash/signal", test_crash_signal);
+  g_test_add_func ("/workers/crash/peak", test_crash_peak);
   g_test_add_func ("/workers/crash/binary", test_crash_binary);
   g_test_add_func ("/workers/crash/exit", test_crash_exit);
   g_test_add_func ("/workers/crash/retried", test_crash_retried);

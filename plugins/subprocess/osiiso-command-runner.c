@@ -209,7 +209,11 @@ finish (OsiisoCommandRunner *self)
   close_input (self);
   g_source_destroy (self->source);
 
-  if (self->wait_status == OSIISO_PROCESS_STATUS_LOST)
+  if (osiiso_process_get_failure (self->process) != NULL)
+    {
+      error = g_error_copy (osiiso_process_get_failure (self->process));
+    }
+  else if (self->wait_status == OSIISO_PROCESS_STATUS_LOST)
     {
       g_set_error (&error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FAILED,
                    "%s: how it ended is not known: this program ignores SIGCHLD or waits for all its children",

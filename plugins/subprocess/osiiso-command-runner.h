@@ -21,8 +21,8 @@ typedef struct _OsiisoCommandRunner OsiisoCommandRunner;
 
 #define OSIISO_COMMAND_LINGER_US (100 * 1000)
 
-/* The run is over. @result is there whenever the process could be waited for;
- * @error unless it exited with 0, as of g_spawn_check_wait_status(). Called once,
+/* The run is over. @result is there whenever the program has run and could be waited
+ * for; @error unless it exited with 0, as of g_spawn_check_wait_status(). Called once,
  * from the context and never from within a function of this file; may free the
  * runner. */
 typedef void (*OsiisoCommandRunnerDone) (OsiisoCommandRunner *self,

@@ -9,11 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "osiiso-secure-private.h"
 
 #define N_FDS 4
+/* What the launcher has as well. */
+#define STATUS_FD N_FDS
+#define MAX_FDS   (N_FDS + 1)
 
 static int
 spawn_code (int saved_errno)
@@ -131,7 +135,7 @@ find_program (const OsiisoProcessSpec *spec,
   return NULL;
 }
 
-/* The command of the launcher, which starts @file. */
+/* The command of the launcher, which starts @file and tells of that. */
 static GPtrArray *
 launcher_argv (const OsiisoProcessSpec *spec,
                const char              *file)
@@ -148,10 +152,11 @@ launcher_argv (const OsiisoProcessSpec *spec,
     g_ptr_array_add (argv, g_strdup_printf ("--as=%" G_GUINT64_FORMAT, limits->address_space));
   if (limits->cpu_seconds != 0)
     g_ptr_array_add (argv, g_strdup_printf ("--cpu=%" G_GUINT64_FORMAT, limits->cpu_seconds));
+  g_ptr_array_add (argv, g_strdup_printf ("--status-fd=%d", STATUS_FD));
+  g_ptr_array_add (argv, g_strdup ("--file"));
   g_ptr_array_add (argv, g_strdup ("--"));
-  /* The program sees the file as its argv[0]. */
   g_ptr_array_add (argv, g_strdup (file));
-  for (guint i = 1; spec->argv[i] != NULL; i++)
+  for (guint i = 0; spec->argv[i] != NULL; i++)
     g_ptr_array_add (argv, g_strdup (spec->argv[i]));
   g_ptr_array_add (argv, NULL);
   return argv;
@@ -191,12 +196,12 @@ static int
 move_low_fds (int *fds,
               int *moved)
 {
-  for (int i = 0; i < N_FDS; i++)
+  for (int i = 0; i < MAX_FDS; i++)
     {
       moved[i] = -1;
-      if (fds[i] < 0 || fds[i] >= N_FDS || fds[i] == i)
+      if (fds[i] < 0 || fds[i] >= MAX_FDS || fds[i] == i)
         continue;
-      moved[i] = fcntl (fds[i], F_DUPFD_CLOEXEC, N_FDS);
+      moved[i] = fcntl (fds[i], F_DUPFD_CLOEXEC, MAX_FDS);
       if (moved[i] < 0)
         return errno;
       fds[i] = moved[i];
@@ -209,18 +214,23 @@ add_actions (posix_spawn_file_actions_t *actions,
              const OsiisoProcessSpec    *spec,
              const int                  *fds)
 {
+  int n_fds = MAX_FDS;
   int result = 0;
 
-  for (int i = 0; i < N_FDS && result == 0; i++)
+  while (n_fds > N_FDS - 1 && fds[n_fds - 1] < 0)
+    n_fds--;
+  for (int i = 0; i < n_fds && result == 0; i++)
     if (fds[i] >= 0)
       result = posix_spawn_file_actions_adddup2 (actions, fds[i], i);
   /* Before anything is opened, so that there is room for it. */
 #ifdef HAVE_SPAWN_CLOSEFROM
   if (result == 0)
-    result = posix_spawn_file_actions_addclosefrom_np (actions, fds[3] >= 0 ? N_FDS : N_FDS - 1);
+    result = posix_spawn_file_actions_addclosefrom_np (actions, n_fds);
 #else
   mark_all_cloexec ();
 #endif
+  if (result == 0 && n_fds == MAX_FDS && fds[3] < 0)
+    result = posix_spawn_file_actions_addclose (actions, 3);
   for (int i = 0; i < 3 && result == 0; i++)
     if (fds[i] < 0)
       result = posix_spawn_file_actions_addopen (actions, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
@@ -299,22 +309,137 @@ spawn_script (const OsiisoProcessSpec *spec,
   return spawn_file (spec, fds, "/bin/sh", (const char * const *) argv->pdata, pid);
 }
 
-static int
-spawn_limited (const OsiisoProcessSpec *spec,
-               const int               *fds,
-               const char              *file,
-               pid_t                   *pid,
-               char                   **launcher)
+/* One line of the launcher: "pid N" or "error ERRNO WHAT". FALSE at the end. */
+static gboolean
+read_line (int     fd,
+           GString *line)
 {
-  g_autoptr (GPtrArray) argv = NULL;
-  int result = check_program (file, spec->cwd, NULL);
+  char byte;
+  gssize n;
 
+  g_string_truncate (line, 0);
+  for (;;)
+    {
+      n = read (fd, &byte, 1);
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n != 1)
+        return FALSE;
+      if (byte == '\n')
+        return TRUE;
+      g_string_append_c (line, byte);
+    }
+}
+
+/* 0, or the error that it tells of, with what it was doing unless that was to run the
+ * program. */
+static int
+parse_failure (GString    *line,
+               const char *file, /* (nullable) */
+               char      **what)
+{
+  char *end = NULL;
+  gint64 code;
+
+  if (!g_str_has_prefix (line->str, "error "))
+    return 0;
+  code = g_ascii_strtoll (line->str + strlen ("error "), &end, 10);
+  if (*end == ' ')
+    end++;
+  if (file == NULL || strcmp (end, file) != 0)
+    *what = g_strdup (end);
+  return code > 0 ? (int) code : EINVAL;
+}
+
+/* Takes over the launcher, which ends when it has said who is the child. */
+static int
+await_child (pid_t          launcher,
+             int            fd,
+             OsiisoSpawned *spawned,
+             char         **what)
+{
+  g_autoptr (GString) line = g_string_new (NULL);
+  int result = ECHILD;
+
+  if (!read_line (fd, line))
+    *what = g_strdup ("the launcher has ended");
+  else if (g_str_has_prefix (line->str, "pid "))
+    result = 0;
+  else
+    result = parse_failure (line, NULL, what);
+  while (waitpid (launcher, NULL, 0) < 0 && errno == EINTR)
+    ;
   if (result != 0)
     return result;
-  argv = launcher_argv (spec, file);
-  result = spawn_file (spec, fds, argv->pdata[0], (const char * const *) argv->pdata, pid);
+  spawned->pid = (pid_t) g_ascii_strtoll (line->str + strlen ("pid "), NULL, 10);
+  spawned->is_small = TRUE;
+  return 0;
+}
+
+/* @status_fd: where the launcher is read from.
+ * @what: what went wrong, when it was not the program. */
+static int
+spawn_limited (const OsiisoProcessSpec *spec,
+               int                     *fds,
+               int                      status_fd,
+               const char              *file,
+               OsiisoSpawned           *spawned,
+               char                   **what)
+{
+  g_autoptr (GPtrArray) argv = launcher_argv (spec, file);
+  pid_t launcher;
+  int result;
+
+  result = spawn_file (spec, fds, argv->pdata[0], (const char * const *) argv->pdata, &launcher);
+  /* Its end would not be seen. */
+  close (fds[STATUS_FD]);
+  fds[STATUS_FD] = -1;
+  if (result == 0)
+    return await_child (launcher, status_fd, spawned, what);
+  *what = g_strdup (argv->pdata[0]);
+  return result;
+}
+
+/* A pipe from the launcher, whose end for that is out of the way of others. 0 or an
+ * errno. */
+static int
+open_status (int *ours,
+             int *its)
+{
+  int ends[2];
+  int result = 0;
+
+  if (pipe2 (ends, O_CLOEXEC) != 0)
+    return errno;
+  *its = fcntl (ends[1], F_DUPFD_CLOEXEC, MAX_FDS);
+  if (*its < 0)
+    result = errno;
+  close (ends[1]);
+  *ours = ends[0];
   if (result != 0)
-    *launcher = g_strdup (argv->pdata[0]);
+    close (ends[0]);
+  return result;
+}
+
+static int
+spawn_with_launcher (const OsiisoProcessSpec *spec,
+                     int                     *fds,
+                     const char              *file,
+                     OsiisoSpawned           *spawned,
+                     char                   **what)
+{
+  int status_fd = -1;
+  int result = check_program (file, spec->cwd, NULL);
+
+  if (result == 0)
+    result = open_status (&status_fd, &fds[STATUS_FD]);
+  if (result != 0)
+    return result;
+  result = spawn_limited (spec, fds, status_fd, file, spawned, what);
+  if (result == 0)
+    spawned->status_fd = status_fd;
+  else
+    close (status_fd);
   return result;
 }
 
@@ -331,12 +456,37 @@ check_folder (const char *folder)
   return faccessat (AT_FDCWD, folder, X_OK, AT_EACCESS) < 0 ? errno : 0;
 }
 
+/* ENOENT and the like can have two reasons, of which posix_spawn() tells none. */
+static void
+set_program_error (int         result,
+                   const char *program,
+                   gboolean    exists,
+                   GError    **error)
+{
+  if (result == ENOENT && exists)
+    g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT,
+                 "Cannot start “%s”: the interpreter that it asks for does not exist", program);
+  else
+    osiiso_process_set_error (error, result, program);
+}
+
+static void
+set_launcher_error (int         result,
+                    const char *program,
+                    const char *what,
+                    GError    **error)
+{
+  g_autofree char *both = g_strdup_printf ("%s (%s)", program, what);
+
+  osiiso_process_set_error (error, result, both);
+}
+
 /* posix_spawn() says which error, but not where. */
 static void
 explain (const OsiisoProcessSpec *spec,
          int                      result,
-         const char              *file,     /* (nullable): it was not found */
-         const char              *launcher, /* (nullable): it was not its fault */
+         const char              *file, /* (nullable): it was not found */
+         const char              *what, /* (nullable): it was not its fault */
          GError                 **error)
 {
   const char *program = spec->argv[0];
@@ -349,45 +499,64 @@ explain (const OsiisoProcessSpec *spec,
   if (folder_result != 0)
     g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_CHDIR, "Cannot start “%s” in “%s”: %s",
                  program, spec->cwd, g_strerror (folder_result));
-  else if (launcher != NULL)
-    osiiso_process_set_error (error, result, launcher);
-  else if (result == ENOENT && file != NULL && check_program (file, spec->cwd, NULL) == 0)
-    g_set_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT,
-                 "Cannot start “%s”: the interpreter that it asks for does not exist", program);
+  else if (what != NULL)
+    set_launcher_error (result, program, what, error);
   else
-    osiiso_process_set_error (error, result, program);
+    set_program_error (result, program, file != NULL && check_program (file, spec->cwd, NULL) == 0, error);
 }
 
-pid_t
-osiiso_process_spawn_pid (const OsiisoProcessSpec *spec,
-                          GError                 **error)
+GError *
+osiiso_process_read_failure (int         status_fd,
+                             const char *program)
 {
-  int fds[N_FDS] = { spec->fds[0], spec->fds[1], spec->fds[2], spec->fds[3] };
-  int moved[N_FDS] = { -1, -1, -1, -1 };
-  g_autofree char *launcher = NULL;
-  g_autofree char *file = NULL;
-  pid_t pid = -1;
+  g_autoptr (GString) line = g_string_new (NULL);
+  g_autofree char *what = NULL;
+  GError *error = NULL;
   int result;
 
+  /* Nobody has the other end any more, but whoever copied it in a careless fork. */
+  if (fcntl (status_fd, F_SETFL, O_NONBLOCK) < 0 || !read_line (status_fd, line))
+    return NULL;
+  result = parse_failure (line, NULL, &what);
+  /* The program was there, and what it is called has a '/' in it. */
+  if (what != NULL && strchr (what, '/') != NULL)
+    set_program_error (result, program, TRUE, &error);
+  else
+    set_launcher_error (result, program, what, &error);
+  return error;
+}
+
+gboolean
+osiiso_process_spawn_child (const OsiisoProcessSpec *spec,
+                            OsiisoSpawned           *spawned,
+                            GError                 **error)
+{
+  int fds[MAX_FDS] = { spec->fds[0], spec->fds[1], spec->fds[2], spec->fds[3], -1 };
+  int moved[MAX_FDS] = { -1, -1, -1, -1, -1 };
+  g_autofree char *what = NULL;
+  g_autofree char *file = NULL;
+  int result;
+
+  *spawned = (OsiisoSpawned) { .pid = -1, .status_fd = -1 };
   file = find_program (spec, &result);
   if (file != NULL)
     result = move_low_fds (fds, moved);
   if (result == 0 && needs_launcher (&spec->limits))
     {
-      result = spawn_limited (spec, fds, file, &pid, &launcher);
+      result = spawn_with_launcher (spec, fds, file, spawned, &what);
     }
   else if (result == 0)
     {
-      result = spawn_file (spec, fds, file, spec->argv, &pid);
+      result = spawn_file (spec, fds, file, spec->argv, &spawned->pid);
       if (result == ENOEXEC)
-        result = spawn_script (spec, fds, file, &pid);
+        result = spawn_script (spec, fds, file, &spawned->pid);
     }
-  for (int i = 0; i < N_FDS; i++)
+  for (int i = 0; i < MAX_FDS; i++)
     if (moved[i] >= 0)
       close (moved[i]);
 
   if (result == 0)
-    return pid;
-  explain (spec, result, file, launcher, error);
-  return -1;
+    return TRUE;
+  explain (spec, result, file, what, error);
+  return FALSE;
 }

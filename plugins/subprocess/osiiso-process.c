@@ -22,11 +22,15 @@ struct _OsiisoProcess
   OsiisoProcessExited exited;     /* (nullable): NULL once it was freed */
   gpointer            user_data;
   long                our_peak;   /* kB, right after exec */
+  int                 status_fd;  /* of the launcher; -1 without one */
+  char               *program;
+  GError             *failure;    /* (nullable) (owned) */
   gint64              kill_time;  /* monotonic us; only while it is being stopped */
   guint               stopping : 1;
   guint               killed   : 1;
   guint               over     : 1;
   guint               orphan   : 1; /* freed before its end */
+  guint               is_small : 1; /* its peak is not also ours */
 };
 
 typedef struct
@@ -54,6 +58,17 @@ destroy (OsiisoProcess *self)
       g_source_unref (g_steal_pointer (&self->source));
     }
   osiiso_pidfd_close (&self->pidfd);
+  if (self->status_fd >= 0)
+    close (self->status_fd);
+  self->status_fd = -1;
+}
+
+static void
+process_free (OsiisoProcess *self)
+{
+  g_clear_error (&self->failure);
+  g_free (self->program);
+  g_free (self);
 }
 
 /* Kilobytes, by which the kernel may be wrong: it counts pages for each processor
@@ -79,13 +94,15 @@ reap (OsiisoProcess *self)
     signal_group (self, SIGKILL);
   if (!osiiso_pidfd_wait (&self->pidfd, &status, &usage))
     return;
-  if (usage.ru_maxrss <= self->our_peak + memory_slack ())
+  if (!self->is_small && usage.ru_maxrss <= self->our_peak + memory_slack ())
     usage.ru_maxrss = 0;
+  if (self->status_fd >= 0)
+    self->failure = osiiso_process_read_failure (self->status_fd, self->program);
 
   self->over = TRUE;
   destroy (self);
   if (self->orphan)
-    g_free (self);
+    process_free (self);
   else
     self->exited (self, status, &usage, self->user_data);
 }
@@ -132,17 +149,28 @@ osiiso_process_spawn (const OsiisoProcessSpec *spec,
                       gpointer                 user_data,
                       GError                 **error)
 {
-  g_autofree OsiisoProcess *self = g_new0 (OsiisoProcess, 1);
+  OsiisoProcess *self;
+  OsiisoSpawned spawned;
   struct rusage usage;
 
   g_return_val_if_fail (spec->argv != NULL && spec->argv[0] != NULL, NULL);
   g_return_val_if_fail (exited != NULL, NULL);
 
+  if (!osiiso_process_spawn_child (spec, &spawned, error))
+    return NULL;
+  self = g_new0 (OsiisoProcess, 1);
   self->exited = exited;
   self->user_data = user_data;
-  self->pid = osiiso_process_spawn_pid (spec, error);
-  if (self->pid < 0 || !watch (self, spec->argv[0], error))
-    return NULL;
+  self->pid = spawned.pid;
+  self->status_fd = spawned.status_fd;
+  self->is_small = spawned.is_small;
+  self->program = g_strdup (spec->argv[0]);
+  if (!watch (self, spec->argv[0], error))
+    {
+      destroy (self);
+      process_free (self);
+      return NULL;
+    }
 
   getrusage (RUSAGE_SELF, &usage);
   self->our_peak = usage.ru_maxrss;
@@ -157,7 +185,7 @@ osiiso_process_spawn (const OsiisoProcessSpec *spec,
   else
     g_source_set_ready_time (self->source, 0);
   g_source_attach (self->source, context);
-  return g_steal_pointer (&self);
+  return self;
 }
 
 void
@@ -213,12 +241,18 @@ osiiso_process_has_exited (OsiisoProcess *self)
   return self->over;
 }
 
+const GError *
+osiiso_process_get_failure (OsiisoProcess *self)
+{
+  return self->failure;
+}
+
 void
 osiiso_process_free (OsiisoProcess *self)
 {
   if (self->over)
     {
-      g_free (self);
+      process_free (self);
       return;
     }
   self->orphan = TRUE;

@@ -19,7 +19,8 @@ G_BEGIN_DECLS
  */
 typedef struct _OsiisoProcess OsiisoProcess;
 
-/* Limits cost a second exec, by osiiso-launch; all zero means none. */
+/* Limits cost a second exec, by osiiso-launch, and a fork of that; all zero means
+ * none. */
 typedef struct
 {
   int      nice;            /* added to ours */
@@ -55,9 +56,9 @@ typedef void (*OsiisoProcessExited) (OsiisoProcess       *self,
                                      gpointer             user_data);
 
 /* (transfer full), or NULL with an error of G_SPAWN_ERROR which names the
- * program. The kernel counts our own memory in the child's peak until exec; a
- * ru_maxrss that is not larger than our peak so far therefore says nothing, and
- * is given as 0. */
+ * program. The kernel counts our own memory in the child's peak until exec; without
+ * limits a ru_maxrss that is not larger than our peak so far therefore says nothing,
+ * and is given as 0. With limits it is true. */
 OsiisoProcess *osiiso_process_spawn       (const OsiisoProcessSpec *spec,
                                            GMainContext            *context,
                                            OsiisoProcessExited      exited,
@@ -76,6 +77,10 @@ void           osiiso_process_kill        (OsiisoProcess *self);
  * after the end. */
 pid_t          osiiso_process_get_pid     (OsiisoProcess *self);
 gboolean       osiiso_process_has_exited  (OsiisoProcess *self);
+
+/* After the end: why the program has never run, of G_SPAWN_ERROR. Only with limits,
+ * because what went wrong is known later then. (transfer none) (nullable) */
+const GError  *osiiso_process_get_failure (OsiisoProcess *self);
 
 /* A process that has not ended is killed, and its end is taken note of as long
  * as the context is iterated, but not told. */

@@ -446,7 +446,9 @@ on_exited (OsiisoProcess       *process,
   self->usage = *usage;
   osiiso_worker_read_rest (self);
   osiiso_worker_arm (self, 0);
-  if (was_starting && self->start_error == NULL)
+  if (osiiso_process_get_failure (process) != NULL && self->start_error == NULL)
+    self->start_error = g_error_copy (osiiso_process_get_failure (process));
+  else if (was_starting && self->start_error == NULL)
     self->start_error = osiiso_worker_new_start_error (self);
   end_jobs (self);
   self->gone (self, self->start_error, self->data);
