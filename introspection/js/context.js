@@ -48,7 +48,7 @@ export class TaskContext {
     // Cancelled when this attempt is, or has taken too long. Made when it is asked for.
     get cancellable() {
         if (this._cancellable === null) {
-            this._cancellable = this._handle._queue._cancellableOf(this._handle, this.attempt);
+            this._cancellable = this._handle._queue._tokens.cancellableOf(this._handle, this.attempt);
             if (this._cancellable === null) {
                 // The attempt is over.
                 this._cancellable = new Gio.Cancellable();
@@ -72,7 +72,7 @@ export class TaskContext {
         checkNumber('progress', 'a number from 0 to 1', fraction, value => value >= 0 && value <= 1);
         if (text !== null && typeof text !== 'string')
             throw new TypeError(`the text of a progress must be a string or null; got ${show(text)}`);
-        this._handle._queue._progressed(this._handle, this.attempt, fraction, text);
+        this._handle._queue._tokens.progressed(this._handle, this.attempt, fraction, text);
     }
 
     // If this attempt fails, the next one begins that many seconds later.

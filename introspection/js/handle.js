@@ -101,7 +101,7 @@ export class Handle {
             return this._final;
         if (this._attempts === 0 && !this._asked)
             return 'pending';
-        const status = this._queue._coreStatus(this._id);
+        const status = this._queue._tokens.statusOf(this);
         return status === undefined ? 'running' : STATUS_NAMES[status];
     }
 
@@ -181,7 +181,7 @@ export class Handle {
     // The Osiiso.Handle for lists and bindings, made when it is asked for.
     get object() {
         this._asked = true;
-        return this._queue.object.lookup(this._id);
+        return this._queue._tokens.lookUp(this);
     }
 
     // A promise of the value. It is rejected with what the task has thrown.
@@ -216,13 +216,13 @@ export class Handle {
 
     // Whether the task was not over yet.
     cancel() {
-        return this._final === null && this._queue._cancel(this);
+        return this._final === null && this._queue._tokens.cancel(this);
     }
 
     // Whether it still waits.
     setPriority(priority) {
         checkPriority(priority);
-        if (this._final !== null || !this._queue._setPriority(this, priority))
+        if (this._final !== null || !this._queue._tokens.setPriority(this, priority))
             return false;
         this._priority = priority;
         return true;
