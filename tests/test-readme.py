@@ -29,7 +29,7 @@ FENCE = re.compile(r'^```(\w*)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'\]\(([^)#\s]+)[^)]*\)')
 # Names in code spans that can only be paths of this tree.
 PATH = re.compile(r'`(?!-)([\w.-]+(?:/[\w.-]+)*/|[\w.-]+(?:/[\w.-]+)*\.(?:c|h|in|build|md|py|txt))`')
-TOP_FOLDERS = ('.ci', 'docs', 'examples', 'introspection', 'libosiiso-core', 'plugins', 'tests',
+TOP_FOLDERS = ('.ci', 'docs', 'examples', 'introspection', 'libosiiso-core', 'packaging', 'plugins', 'tests',
                'tools')
 
 
