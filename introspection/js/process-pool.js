@@ -35,7 +35,7 @@ export function resolve(relative, base) {
     return GLib.Uri.resolve_relative(base, relative, GLib.UriFlags.NONE);
 }
 
-function checkModule(module) {
+export function checkModule(module) {
     if (typeof module !== 'string' || !module)
         throw new TypeError(`module must be the URI or the absolute path of an ES module; got ${module}`);
     if (module.startsWith('.') || !(module.startsWith('/') || /^[a-z][a-z0-9+.-]+:/i.test(module))) {
@@ -193,11 +193,14 @@ export class CallHandle {
 
 // The calls of one queue, whose backend is 'subprocess'.
 export class Calls {
-    constructor(queue) {
+    // listens: false when somebody else calls _ended ().
+    constructor(queue, listens = true) {
         this.queue = queue;
         this._pending = new Map();
         this._functions = new Map();
         this._nTokens = 0;
+        if (!listens)
+            return;
         queue.set_completions_func(Osiiso.CompletionFlags.ACKNOWLEDGED, tokens => {
             // A call that GJS refuses is repeated.
             queue.acknowledge_told();
@@ -219,13 +222,17 @@ export class Calls {
     }
 
     submit(uri, name, args = [], options = undefined) {
+        const taskOptions = options === undefined ? null : makeTaskOptions(options);
+        return this.begin(uri, name, args, taskOptions, new CallHandle(this, options?.name ?? name, options?.onProgress));
+    }
+
+    // The same with what hears of the end in place of a CallHandle.
+    begin(uri, name, args, taskOptions, handle) {
         if (!Array.isArray(args))
             throw new TypeError(`the arguments of ${name} must be an array; got ${args}`);
         const call = this._functionOf(uri, name);
-        const taskOptions = options === undefined ? null : makeTaskOptions(options);
         const text = encodeArguments(args);
         const token = ++this._nTokens;
-        const handle = new CallHandle(this, options?.name ?? name, options?.onProgress);
 
         // The end is told later, in the main loop.
         handle._id = this.queue.submit_token_call(token, call, text, taskOptions);

@@ -5,6 +5,7 @@ import {QueueFullError, wrapError} from './errors.js';
 import {Group} from './group.js';
 import {Handle} from './handle.js';
 import {DEFAULT_OPTIONS, TaskOptions, checkQueueOption, parseQueueOptions, parseRunOptions, show} from './options.js';
+import {makeBackend} from './process-pool.js';
 import {Osiiso} from './raw.js';
 import {RunSummary} from './summary.js';
 import {NO_ITEM, Tokens} from './tokens.js';
@@ -17,6 +18,13 @@ function parseTaskOptions(given, base = null) {
     if (given instanceof TaskOptions && base === null)
         return given;
     return new TaskOptions(given, base);
+}
+
+function makeCore(backend) {
+    // Its workers are programs in JavaScript, unless somebody says otherwise.
+    if (backend === 'subprocess')
+        return Osiiso.Queue.new_with_backend(makeBackend());
+    return typeof backend === 'string' ? Osiiso.Queue.new(backend) : Osiiso.Queue.new_with_backend(backend);
 }
 
 export class Queue {
@@ -34,7 +42,7 @@ export class Queue {
         this._active = false;      // started, and not at rest again
 
         try {
-            this._core = typeof backend === 'string' ? Osiiso.Queue.new(backend) : Osiiso.Queue.new_with_backend(backend);
+            this._core = makeCore(backend);
             // What is kept is kept here.
             this._core.keep_results = false;
             this._keepResults = parsed.keepResults ?? true;
@@ -159,6 +167,25 @@ export class Queue {
         if (functions.length > 0)
             this._submitAll(group, functions.map((fn, i) => new Handle(this, fn, parsed, group, i, NO_ITEM)), parsed);
         return group;
+    }
+
+    // Calls the export of a module in another process, with the backend 'subprocess'.
+    // Besides the options of a task there is onProgress (fraction, text).
+    call(uri, name, args = [], options = {}) {
+        const {onProgress, ...others} = options;
+        const parsed = parseTaskOptions(others);
+        if (onProgress !== undefined && typeof onProgress !== 'function')
+            throw new TypeError(`onProgress must be a function; got ${show(onProgress)}`);
+        if (parsed.retryOn)
+            throw new TypeError('a call cannot have the option retryOn');
+        const group = typeof parsed.group === 'object' ? parsed.group : null;
+        const handle = new Handle(this, null, parsed, group, group?.length ?? 0, NO_ITEM);
+        handle._name = parsed.name ?? name;
+        this._tokens.submitCall(handle, {uri, name, args, onProgress});
+        group?._handles.push(handle);
+        if (parsed.signal)
+            this._watch(handle, parsed.signal);
+        return handle;
     }
 
     // A function each call of which is submitted.

@@ -4,9 +4,10 @@
 // The library knows a task by its token; functions, values and errors stay here. Of a
 // success it is this side that tells the library; of all other ends the library tells
 // this side, many at a time, until it is acknowledged.
+import {beginCall, makeCalls} from './calls.js';
 import {TaskContext} from './context.js';
 import {countWrapper, objectFor} from './core-options.js';
-import {CancelledError, OsiisoError, TimeoutError, wrapError} from './errors.js';
+import {CancelledError, OsiisoError, QueueError, TimeoutError, wrapError} from './errors.js';
 import {messageOf} from './handle.js';
 import {ERROR_DOMAIN, FAILURE, FINAL_FAILURE} from './options.js';
 import {GLib, Gio, Osiiso} from './raw.js';
@@ -39,16 +40,16 @@ export class Tokens {
     constructor(core, queue) {
         this.core = core;
         this.refusal = null;          // why there can be no functions
-        this.calls = null;            // those of worker programs, see calls.js
+        this._calls = null;           // those of worker programs, see calls.js
         this._queue = queue;
         this._tasks = new Map();      // handles of tasks that are not over, by token
         this._next = 1;
         this._operations = new Map(); // promises of what the library tells, by token
         this._nextOperation = FIRST_OPERATION;
 
+        this._hasFunctions = Boolean(core.backend.get_capabilities() & Osiiso.BackendCapabilities.FUNCTIONS);
         core.set_completions_func(
-            Osiiso.CompletionFlags.ACKNOWLEDGED |
-            (core.backend.get_capabilities() & Osiiso.BackendCapabilities.FUNCTIONS ? Osiiso.CompletionFlags.SKIP_SUCCEEDED : 0),
+            Osiiso.CompletionFlags.ACKNOWLEDGED | (this._hasFunctions ? Osiiso.CompletionFlags.SKIP_SUCCEEDED : 0),
             (tokens, statuses) => {
                 // A call that GJS refuses is repeated.
                 core.acknowledge_told();
@@ -73,7 +74,7 @@ export class Tokens {
     submit(handle) {
         if (this.refusal !== null)
             throw this.refusal;
-        this.add(handle);
+        this._add(handle);
         try {
             handle._id = this.core.submit_token(handle._token, objectFor(handle._options));
         } catch (error) {
@@ -88,7 +89,7 @@ export class Tokens {
             throw this.refusal;
         const first = this._next;
         for (const handle of handles)
-            this.add(handle);
+            this._add(handle);
         try {
             const ids = this.core.submit_tokens(first, handles.length, objectFor(options));
             handles.forEach((handle, i) => {
@@ -101,13 +102,25 @@ export class Tokens {
         }
     }
 
-    add(handle) {
-        handle._token = this._next++;
-        this._tasks.set(handle._token, handle);
+    // The call of an export, in a worker program.
+    submitCall(handle, call) {
+        if (this._hasFunctions) {
+            throw new QueueError("exports of modules are called by the backend 'subprocess' only",
+                Osiiso.QueueError.NOT_SUPPORTED);
+        }
+        this._calls ??= makeCalls(this.core);
+        this._add(handle);
+        try {
+            beginCall(this._calls, this, handle, {...call, taskOptions: objectFor(handle._options)});
+        } catch (error) {
+            this._tasks.delete(handle._token);
+            throw wrapError(error);
+        }
     }
 
-    remove(handle) {
-        this._tasks.delete(handle._token);
+    _add(handle) {
+        handle._token = this._next++;
+        this._tasks.set(handle._token, handle);
     }
 
     // Calls a method of the library that tells by a token when it is over: callbacks
@@ -228,11 +241,11 @@ export class Tokens {
     // ---- Tasks that are over
 
     _told(tokens, statuses) {
-        this.calls?._ended(tokens.length);
+        this._calls?._ended(tokens.length);
         for (let i = 0; i < tokens.length; i++) {
             if (tokens[i] >= FIRST_OPERATION)
                 this._operationEnded(tokens[i]);
-            else if (this.calls === null)
+            else if (this._calls === null)
                 this._taskEnded(this._tasks.get(tokens[i]), statuses[i]);
         }
     }
