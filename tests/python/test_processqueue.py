@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """ProcessQueue: what it has besides that which all queues do."""
 import gc
+import multiprocessing
+import multiprocessing.spawn
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from functools import partial
@@ -44,7 +47,6 @@ def test_two_workers_at_a_time(tmp_path):
 def test_constructor():
     with pytest.raises(ValueError, match='poll must be > 0'):
         osiiso.ProcessQueue(poll=0)
-    import multiprocessing
     with osiiso.ProcessQueue(poll=0.05, context=multiprocessing.get_context('spawn'), workers=1) as queue:
         assert queue.submit(abs, -1).wait(20).value == 1
 
@@ -471,3 +473,41 @@ def test_hooks_see_the_attempt_that_they_hear_of():
         handle = queue.submit(work.fail_plain, retries=1)
         assert handle.wait().attempts == handle.attempts == 2
     assert seen == [(1, 'running'), (2, 'running')]
+
+
+def test_a_value_that_cannot_be_made_here(queue):
+    handle = queue.submit(work.give_strange)
+    assert handle.wait(20).status == 'succeeded'
+    for _ in range(2):
+        with pytest.raises(AttributeError, match='strange'):
+            handle.value()
+
+
+@pytest.mark.parametrize('method', ['spawn', 'forkserver'])
+def test_context_whose_workers_are_started_from_scratch(method):
+    with osiiso.ProcessQueue(workers=1, context=multiprocessing.get_context(method)) as queue:
+        assert queue.submit(work.pid).wait().value != os.getpid()
+
+
+def test_context_with_an_executable(tmp_path):
+    python = tmp_path / 'python'
+    python.write_text(f'#!/bin/sh\nOSIISO_TEST_EXECUTABLE="$0" exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    context = multiprocessing.get_context('spawn')
+    before = multiprocessing.spawn.get_executable()
+    context.set_executable(str(python))
+    try:
+        with osiiso.ProcessQueue(workers=1, context=context) as queue:
+            assert queue.submit(os.getenv, 'OSIISO_TEST_EXECUTABLE').wait().value == str(python)
+    finally:
+        context.set_executable(before)
+
+
+def test_contexts_that_are_refused():
+    with pytest.raises(ValueError, match="'spawn' or 'forkserver'.*got one for 'fork'"):
+        osiiso.ProcessQueue(context=multiprocessing.get_context('fork'))
+    with pytest.raises(ValueError, match="got one for 'fork'"):
+        osiiso.pmap(abs, [1], context=multiprocessing.get_context('fork'))
+    for wrong in ('spawn', 5, object()):
+        with pytest.raises(TypeError, match='context must be None or a context of multiprocessing; got '):
+            osiiso.ProcessQueue(context=wrong)

@@ -199,3 +199,16 @@ def compute(n):
     for i in range(n):
         total += i
     return total
+
+
+def refuse_to_be_made():
+    raise AttributeError('too strange')
+
+
+class Strange:
+    def __reduce__(self):
+        return refuse_to_be_made, ()
+
+
+def give_strange():
+    return Strange()

@@ -210,6 +210,7 @@ class BaseQueue(Generic[H, G]):
         handle._created = time.perf_counter()
         handle._final = None
         handle._listeners = None
+        handle._result = None
         self._admit(handle)
         return handle
 
@@ -349,6 +350,7 @@ class BaseQueue(Generic[H, G]):
             handle._created = now
             handle._final = None
             handle._listeners = None
+            handle._result = None
             append(handle)
         return handles
 

@@ -79,7 +79,8 @@ class TaskGroup(_Group[TaskHandle]):
         return as_completed(self._handles)
 
     async def _wait_all(self) -> None:
-        for handle in self._handles:
+        # Whoever waits for the last one is not woken for each of the others.
+        for handle in reversed(self._handles):
             if handle._final is None:
                 await handle._wait()
 
@@ -107,7 +108,8 @@ class SyncTaskGroup(_Group[SyncTaskHandle]):
 
     def _wait_all(self, timeout: float | None) -> None:
         deadline = None if timeout is None else time.monotonic() + timeout
-        for handle in self._handles:
+        # Whoever waits for the last one is not woken for each of the others.
+        for handle in reversed(self._handles):
             if handle._final is None:
                 handle.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
 

@@ -88,7 +88,7 @@ class _Listeners:
 
 _DEFAULTS: dict[str, Any] = {
     '_state': None, '_attempts': 0, '_failure': None, '_value': None, '_error': None, '_message': '',
-    '_started': None, '_finished': 0.0, '_waits_for': None, '_result': None, '_id': None, '_scheduled_for': None,
+    '_started': None, '_finished': 0.0, '_waits_for': None, '_id': None, '_scheduled_for': None,
     '_token': 0, '_task': 0,
 }
 
@@ -100,7 +100,7 @@ class BaseHandle:
     yet is in _DEFAULTS.
     """
 
-    __slots__ = ('_queue', '_fn', '_call', '_options', '_created', '_final', '_listeners', *_DEFAULTS, '__weakref__')
+    __slots__ = ('_queue', '_fn', '_call', '_options', '_created', '_final', '_listeners', '_result', *_DEFAULTS, '__weakref__')
 
     _pending_error: type[Exception] = RuntimeError
     _cancelled_error: type[BaseException] = concurrent.futures.CancelledError
@@ -137,6 +137,7 @@ class BaseHandle:
         self._created = created
         self._final = None
         self._listeners = None
+        self._result = None
 
     if not TYPE_CHECKING:
         def __getattr__(self, name: str) -> Any:

@@ -49,28 +49,35 @@ class RemoteTraceback(Exception):
 class _Handle(SyncTaskHandle):
     """A handle whose value is unpickled when somebody asks for it."""
 
-    __slots__ = ('_raw', '_pickle_error', '_begun')
+    __slots__ = ('_raw', '_made', '_pickle_error', '_begun')
 
     _raw: bytes | None
+    _made: Any
     _pickle_error: BaseException | None
     _begun: int                          # as far as it was told
 
-    if not TYPE_CHECKING:
-        def __getattr__(self, name: str) -> Any:
-            return self._load() if name == '_value' else super().__getattr__(name)
-
-    def _load(self) -> Any:
-        """The value; the first time that somebody asks for it."""
+    @property
+    def _value(self) -> Any:
         raw = self._raw
         if raw is not None:
             value = pickle.loads(raw)
             with _attach_lock:
                 # Everybody gets the same one.
                 if self._raw is not None:
-                    self._value = value
+                    self._made = value
                     self._raw = None
-            return self._value
-        return None
+        return self._made
+
+    @_value.setter
+    def _value(self, value: Any) -> None:
+        self._made = value
+
+    if not TYPE_CHECKING:
+        def __getattr__(self, name: str) -> Any:
+            if name == '_value':
+                # An AttributeError of the value itself, which has to get out.
+                return pickle.loads(self._raw)
+            return super().__getattr__(name)
 
     @property
     def status(self) -> Status:
@@ -94,7 +101,7 @@ class _Handle(SyncTaskHandle):
         return self._attempts
 
 
-_DEFAULTS.update(_raw=None, _pickle_error=None, _begun=0)
+_DEFAULTS.update(_raw=None, _made=None, _pickle_error=None, _begun=0)
 _Handle.__name__ = _Handle.__qualname__ = 'SyncTaskHandle'
 
 
@@ -106,8 +113,13 @@ class ProcessQueue(SyncQueue):
 
     def __init__(self, *, initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = (),
                  context: Any = None, poll: float | None = None, **options: Any) -> None:
-        """``context`` is for a start method of multiprocessing, which there is no choice
-        of: workers are always made from scratch, as with 'spawn'."""
+        """``context`` is one of multiprocessing, for how workers are started.
+
+        They are always started from scratch, so it has to be one for 'spawn', whose
+        executable is used, or for 'forkserver'. A worker is never forked off this
+        process, which has threads: ValueError for 'fork'.
+        """
+        self._executable = _executable_of(context)
         if poll is not None and not poll > 0:
             raise ValueError('poll must be > 0')
         if worker.preparing:
@@ -173,7 +185,7 @@ class ProcessQueue(SyncQueue):
         set_up: Any = (worker.prepare, (_preparation(), self._initializer, self._on_retry is not None), {})
         backend = self._queue.get_backend()
         boot = _BOOT.format(folder=os.path.dirname(os.path.dirname(os.path.abspath(worker.__file__))))
-        backend.set_property('worker-argv', [sys.executable, *subprocess._args_from_interpreter_flags(), '-c', boot])  # type: ignore[attr-defined]
+        backend.set_property('worker-argv', [self._executable, *subprocess._args_from_interpreter_flags(), '-c', boot])  # type: ignore[attr-defined]
         backend.set_property('setup', GLib.Bytes.new(pickle.dumps(set_up, _PROTOCOL)))
 
     def _check_callable(self, fn: Any, options: TaskOptions) -> None:
@@ -224,7 +236,9 @@ class ProcessQueue(SyncQueue):
         dumps = pickle.dumps
         try:
             function = self._function_of(fn)
-            payloads = [dumps(arguments_of(handle._call), _PROTOCOL) for handle in handles if handle._fn is fn]
+            # What is no tuple, nor more than that, can go by itself.
+            payloads = [dumps(call if type(call) is int or type(call) is str else arguments_of(call), _PROTOCOL)
+                        for call in [handle._call for handle in handles if handle._fn is fn]]
         except Exception:
             return False
         if len(payloads) != len(handles):
@@ -354,25 +368,23 @@ class ProcessQueue(SyncQueue):
             return
         data = told.get_data()
         table = self._table
+        pop, get = table.pop, table.get
         place = len(tokens) * _calls.TOLD.size
         ends = _calls.TOLD.iter_unpack(memoryview(data)[:place])
         n_done = 0
         append = self._results.append
         is_quick = self._on_complete is None and not self._has_hooks
         for token, task, started, finished, length, status, attempts, encoding, _ in ends:
-            handle: Any = table.get(token)
             start = place
             place += length
-            if handle is None:
-                continue
-            handle._task = task
-            handle._attempts = attempts
-            if started:
+            if is_quick and status == _SUCCEEDED:
+                handle: Any = pop(token, None)
+                if handle is None:
+                    continue
+                handle._attempts = attempts
                 handle._started = started / 1e6
-            if status == _SUCCEEDED and is_quick:
-                del table[token]
-                if length:
-                    handle._raw = data[start:place]
+                handle._made = None
+                handle._raw = data[start:place] if length else None
                 handle._finished = finished / 1e6
                 handle._final = 'succeeded'
                 handle._call = None
@@ -381,6 +393,13 @@ class ProcessQueue(SyncQueue):
                 append(handle)
                 n_done += 1
                 continue
+            handle = get(token)
+            if handle is None:
+                continue
+            handle._task = task
+            handle._attempts = attempts
+            if started:
+                handle._started = started / 1e6
             error: BaseException | None = None
             if status == _SUCCEEDED:
                 if length:
@@ -506,6 +525,21 @@ def _preparation() -> dict[str, Any]:
         name = None
     sys_path = [os.path.abspath(entry) if entry == '' else entry for entry in sys.path]
     return {'sys_path': sys_path, 'sys_argv': list(sys.argv), 'dir': os.getcwd(), 'main_name': name, 'main_path': path}
+
+
+def _executable_of(context: Any) -> str:
+    """The interpreter that a context of multiprocessing starts."""
+    if context is None:
+        return sys.executable
+    get_start_method = getattr(context, 'get_start_method', None)
+    if not callable(get_start_method):
+        raise TypeError(f'context must be None or a context of multiprocessing; got {context!r}')
+    method = get_start_method()
+    if method not in ('spawn', 'forkserver'):
+        raise ValueError("context must be one for 'spawn' or 'forkserver', because workers are started from scratch; "
+                         f'got one for {method!r}')
+    from multiprocessing import spawn
+    return os.fsdecode(spawn.get_executable())
 
 
 def _begin_telling(queue: ProcessQueue) -> None:

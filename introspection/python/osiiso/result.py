@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 import time
 from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -38,7 +39,7 @@ class TaskResult:
 
 
 def _view(field: str) -> property:
-    return property(lambda self: getattr(self._handle, field))
+    return property(operator.attrgetter(f'_handle.{field}'))
 
 
 class _ResultView(TaskResult):

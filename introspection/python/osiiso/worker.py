@@ -16,6 +16,7 @@ import sys
 import time
 
 _HEADER = struct.Struct('<IIBBH')
+_pack = _HEADER.pack
 _ERROR = struct.Struct('<iI')
 _ABOUT = struct.Struct('<II')
 _WAIT = struct.Struct('<d')
@@ -35,6 +36,8 @@ _QUEUE_DOMAIN = 'osiiso-queue-error-quark'
 _NOT_SUPPORTED = 6
 _IO_DOMAIN = 'g-io-error-quark'
 _IO_CANCELLED, _IO_TOO_LARGE = 19, 46
+# What most functions return, and nobody can wait for.
+_PLAIN = frozenset((int, str, bytes, float, bool, type(None), tuple, list, dict, set))
 # Between the message of an exception and the exception.
 _MARK = '\n\x01'
 
@@ -225,12 +228,17 @@ class Worker:
         if length >= 65536 or length > self.max_body:
             self.send(_RESULT, number, encoding, b'', payload)
             return
-        data = _HEADER.pack(length, number, _RESULT, encoding, 0) + payload
+        data = _pack(length, number, _RESULT, encoding, 0) + payload
         with self.lock:
             if current._held is not None:
                 data = current._take_held() + data
             current._id = 0
-            self.write(data)
+            try:
+                done = os.write(self.fd, data)
+            except (BrokenPipeError, ConnectionResetError):
+                raise _Closed from None
+            if done < len(data):
+                self.write(data[done:])
 
     def send_error(self, number, domain, code, message, details=b''):
         text = message.encode('utf-8', 'replace').replace(b'\0', b'?')
@@ -390,13 +398,14 @@ class Worker:
 
     def call(self, function, args, kwargs):
         value = function(*args, **kwargs)
-        if hasattr(type(value), '__await__'):
-            import asyncio
+        return self.wait(value) if hasattr(type(value), '__await__') else value
 
-            async def wait(awaitable):
-                return await awaitable
-            value = asyncio.run(wait(value))
-        return value
+    def wait(self, awaitable):
+        import asyncio
+
+        async def wait():
+            return await awaitable
+        return asyncio.run(wait())
 
     def run(self, number, encoding, name, payload):
         current._id = number
@@ -409,7 +418,15 @@ class Worker:
                 self.finish_set_up()
             function = self.functions.get(name) or self.find(name)
             if encoding == _BYTES:
-                args, kwargs = _unpickle(payload)
+                try:
+                    args = pickle.loads(payload)
+                except Exception as error:
+                    raise RuntimeError(f'could not unpickle task in worker: {_describe(error)}') from error
+                kwargs = None
+                if type(args) is not tuple:
+                    args = (args,)
+                else:
+                    args, kwargs = args
             elif encoding == _NONE:
                 args, kwargs = (), {}
             elif encoding == _JSON:
@@ -421,7 +438,9 @@ class Worker:
                 self.send_error(number, _QUEUE_DOMAIN, _NOT_SUPPORTED,
                                 'functions in Python take pickled arguments or JSON, not a GVariant')
                 return
-            value = self.call(function, args, kwargs)
+            value = function(*args, **kwargs) if kwargs else function(*args)
+            if type(value) not in _PLAIN and hasattr(type(value), '__await__'):
+                value = self.wait(value)
             if encoding == _JSON:
                 result = json.dumps(value).encode()
             elif value is None:
@@ -477,19 +496,20 @@ class Worker:
         words = b'recall task'
         name = b'osiiso.worker'
         self.send(_HELLO, _PROTOCOL, _NONE, name, words)
+        names, turn, run, clock = self.names, self.turn, self.run, time.monotonic
         while True:
             if not self.frames:
                 self.read(True)
                 continue
-            if time.monotonic() - self.looked >= _LOOK_AGAIN:
+            if clock() - self.looked >= _LOOK_AGAIN:
                 self.read(False)
                 if not self.frames:
                     continue
             kind, number, encoding, name, payload = self.frames.pop()
-            text = self.names.get(name)
+            text = names.get(name)
             if text is None:
                 try:
-                    text = self.names[name] = name.decode()
+                    text = names[name] = name.decode()
                 except UnicodeDecodeError:
                     raise ProtocolError('frame whose name is not UTF-8') from None
             if kind == _CALL:
@@ -497,8 +517,8 @@ class Worker:
                 self.busy = True
                 if self.watcher_sleeps:
                     self.wake_watcher()
-                self.run(number, encoding, text, payload)
-                with self.turn:
+                run(number, encoding, text, payload)
+                with turn:
                     self.busy = False
             elif text:
                 self.functions.pop(text, None)
