@@ -511,3 +511,17 @@ def test_contexts_that_are_refused():
     for wrong in ('spawn', 5, object()):
         with pytest.raises(TypeError, match='context must be None or a context of multiprocessing; got '):
             osiiso.ProcessQueue(context=wrong)
+
+
+def test_an_attempt_that_was_given_back_is_told_once():
+    """The core tells of it again when another worker begins it."""
+    told = []
+
+    def begun(handle):
+        told.append(handle.attempts)
+        if len(told) < 9:
+            queue._attempt_begins(queue._queue.lookup(handle._task))
+
+    with osiiso.ProcessQueue(workers=1, on_start=begun) as queue:
+        queue.submit(work.fail_plain, retries=2).wait()
+    assert told == [1, 2, 3]

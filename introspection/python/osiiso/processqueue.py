@@ -49,12 +49,13 @@ class RemoteTraceback(Exception):
 class _Handle(SyncTaskHandle):
     """A handle whose value is unpickled when somebody asks for it."""
 
-    __slots__ = ('_raw', '_made', '_pickle_error', '_begun')
+    __slots__ = ('_raw', '_made', '_pickle_error', '_begun', '_ended')
 
     _raw: bytes | None
     _made: Any
     _pickle_error: BaseException | None
-    _begun: int                          # as far as it was told
+    _begun: int                          # attempts, as far as was told
+    _ended: int                          # those of them that are followed by a retry
 
     @property
     def _value(self) -> Any:
@@ -101,7 +102,7 @@ class _Handle(SyncTaskHandle):
         return self._attempts
 
 
-_DEFAULTS.update(_raw=None, _made=None, _pickle_error=None, _begun=0)
+_DEFAULTS.update(_raw=None, _made=None, _pickle_error=None, _begun=0, _ended=0)
 _Handle.__name__ = _Handle.__qualname__ = 'SyncTaskHandle'
 
 
@@ -155,7 +156,6 @@ class ProcessQueue(SyncQueue):
         self._queue.set_completions_func(Osiiso.CompletionFlags(0), ended)
         if self._has_hooks:
             self._queue.connect('on-start', started)
-        if self._on_retry is not None:
             self._queue.connect('on-retry', retries)
         self._prepare_workers()
         _begin_telling(self)
@@ -451,7 +451,8 @@ class ProcessQueue(SyncQueue):
     def _attempt_begins(self, core: Any) -> None:
         with self._submit_lock:
             handle: Any = self._by_task.get(core.get_task_id())
-        if handle is None:
+        if handle is None or handle._begun > handle._ended:
+            # Or it had been given to a worker that did not get to it; it is still the same attempt.
             return
         handle._begun += 1
         if self._on_start is not None:
@@ -460,7 +461,10 @@ class ProcessQueue(SyncQueue):
     def _attempt_ended(self, core: Any, error: Any) -> None:
         with self._submit_lock:
             handle: Any = self._by_task.get(core.get_task_id())
-        if handle is not None and self._on_retry is not None:
+        if handle is None:
+            return
+        handle._ended += 1
+        if self._on_retry is not None:
             failure = handle._pickle_error or self._error_of(handle, error, None)
             self._hook_in('retrying', self._on_retry, handle, failure)
 
