@@ -32,6 +32,15 @@ export class CancelledError extends OsiisoError {}
 // The task, or what it was waited for, took too long.
 export class TimeoutError extends OsiisoError {}
 
+// The process that ran the task has died; details tell of it: pid, signal or
+// 'exit-status', stderr and others.
+export class CrashedError extends QueueError {
+    constructor(cause, details) {
+        super(cause.message, cause.code, {cause});
+        this.details = details;
+    }
+}
+
 // Tasks have failed; results are those of them.
 export class ExecutionError extends OsiisoError {
     constructor(message, results) {

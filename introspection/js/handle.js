@@ -70,7 +70,6 @@ export class Handle {
         this._progress = 0;
         this._statusText = null;
         this._name = undefined;
-        this._call = null;         // the call of a worker program, of which only the library knows how far it is
     }
 
     get taskId() {
@@ -100,7 +99,7 @@ export class Handle {
     get status() {
         if (this._final !== null)
             return this._final;
-        if (this._attempts === 0 && !this._asked && this._call === null)
+        if (this._attempts === 0 && !this._asked)
             return 'pending';
         const status = this._queue._tokens.statusOf(this);
         return status === undefined ? 'running' : STATUS_NAMES[status];
@@ -113,8 +112,6 @@ export class Handle {
 
     // Which attempt goes on, or was the last one; 0 before the first.
     get attempts() {
-        if (this._final === null && this._call !== null)
-            return this._call.attempts;
         return this._attempts;
     }
 
@@ -150,11 +147,11 @@ export class Handle {
     }
 
     get progress() {
-        return this._final === null && this._call !== null ? this._call.progress : this._progress;
+        return this._progress;
     }
 
     get statusText() {
-        return this._final === null && this._call !== null ? this._call.statusText : this._statusText;
+        return this._statusText;
     }
 
     get created() {
@@ -244,7 +241,7 @@ export class Handle {
         this._context = this._failure = null;
         if (this._name === undefined && this._options.name === undefined)
             this._name = this._fn?.name || undefined;
-        this._fn = this._item = this._call = null;
+        this._fn = this._item = null;
         if (this._promise === null)
             return;
         if (final === 'succeeded') {

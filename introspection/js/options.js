@@ -164,6 +164,7 @@ const TASK_OPTIONS = {
     metadata: any,
     cancellable,
     signal: abortSignal,
+    onProgress: func,
 };
 
 const QUEUE_OPTIONS = {

@@ -15,7 +15,10 @@ export {BoundTask} from './bound.js';
 export {TaskContext} from './context.js';
 export {TaskOptions} from './options.js';
 export {
-    OsiisoError, QueueError, ClosedError, QueueFullError, CancelledError, TimeoutError, TaskError, ExecutionError,
+    OsiisoError, QueueError, ClosedError, QueueFullError, CancelledError, CrashedError, TimeoutError,
+    TaskError, ExecutionError,
 } from './errors.js';
-export {CallHandle, ProcessPool, resolve} from './process-pool.js';
+export {CallHandle} from './calls.js';
+export {ProcessPool, resolve} from './process-pool.js';
+export {makeWorkers} from './workers.js';
 export {Osiiso} from './raw.js';

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A queue of functions in JavaScript.
 import {BoundTask} from './bound.js';
-import {QueueFullError, wrapError} from './errors.js';
+import {QueueError, QueueFullError, wrapError} from './errors.js';
 import {Group} from './group.js';
 import {Handle} from './handle.js';
 import {DEFAULT_OPTIONS, TaskOptions, checkQueueOption, parseQueueOptions, parseRunOptions, show} from './options.js';
-import {makeBackend} from './process-pool.js';
 import {Osiiso} from './raw.js';
 import {RunSummary} from './summary.js';
 import {NO_ITEM, Tokens} from './tokens.js';
+import {makeWorkers} from './workers.js';
 
 const SIGNALS = ['on-start', 'on-complete', 'on-retry'];
 
@@ -23,7 +23,7 @@ function parseTaskOptions(given, base = null) {
 function makeCore(backend) {
     // Its workers are programs in JavaScript, unless somebody says otherwise.
     if (backend === 'subprocess')
-        return Osiiso.Queue.new_with_backend(makeBackend());
+        return Osiiso.Queue.new_with_backend(makeWorkers());
     return typeof backend === 'string' ? Osiiso.Queue.new(backend) : Osiiso.Queue.new_with_backend(backend);
 }
 
@@ -169,28 +169,50 @@ export class Queue {
         return group;
     }
 
-    // Calls the export of a module in another process, with the backend 'subprocess'.
-    // Besides the options of a task there is onProgress (fraction, text).
-    call(uri, name, args = [], options = {}) {
-        const {onProgress, ...others} = options;
-        const parsed = parseTaskOptions(others);
-        if (onProgress !== undefined && typeof onProgress !== 'function')
-            throw new TypeError(`onProgress must be a function; got ${show(onProgress)}`);
-        if (parsed.retryOn)
-            throw new TypeError('a call cannot have the option retryOn');
-        const group = typeof parsed.group === 'object' ? parsed.group : null;
-        const handle = new Handle(this, null, parsed, group, group?.length ?? 0, NO_ITEM);
-        handle._name = parsed.name ?? name;
-        this._tokens.submitCall(handle, {uri, name, args, onProgress});
-        group?._handles.push(handle);
-        if (parsed.signal)
-            this._watch(handle, parsed.signal);
-        return handle;
-    }
-
     // A function each call of which is submitted.
     task(fn, options = undefined) {
         return new BoundTask(this, this._check(fn), parseTaskOptions(options));
+    }
+
+    // A call of an export of an ES module in another process, with a backend 'subprocess'.
+    call(uri, name, args = [], options = undefined) {
+        const parsed = parseTaskOptions(options);
+        const calls = this._checkCalls();
+        const group = typeof parsed.group === 'object' ? parsed.group : null;
+        const handle = calls.makeHandle(name, args, parsed, group, group?._handles.length ?? 0);
+        calls.submit(uri, handle);
+        this._addCall(handle);
+        return handle;
+    }
+
+    // A group of calls, one for each item.
+    mapCalls(uri, name, items, options = undefined) {
+        if (typeof items?.[Symbol.iterator] !== 'function')
+            throw new TypeError(`the items of a map must be iterable; got ${show(items)}`);
+        let parsed = parseTaskOptions(options);
+        const calls = this._checkCalls();
+        const group = this._groupFor(parsed);
+        if (parsed.group !== group)
+            parsed = new TaskOptions({group}, parsed);
+        const first = group._handles.length;
+        const handles = Array.from(items, (item, i) => calls.makeHandle(name, [item], parsed, group, first + i));
+        calls.submitAll(uri, name, handles, parsed);
+        handles.forEach(handle => this._addCall(handle));
+        return group;
+    }
+
+    _checkCalls() {
+        if (this._tokens.calls === null) {
+            throw new QueueError("this queue runs functions of this process; calls are for the backend 'subprocess'",
+                Osiiso.QueueError.NOT_SUPPORTED);
+        }
+        return this._tokens.calls;
+    }
+
+    _addCall(handle) {
+        handle._group?._handles.push(handle);
+        if (handle._options.signal)
+            this._watch(handle, handle._options.signal);
     }
 
     _check(fn) {
@@ -355,6 +377,8 @@ export class Queue {
             throw new TypeError(`a queue has no signal ${show(signal)}; expected one of ${SIGNALS.join(', ')}`);
         if (typeof callback !== 'function')
             throw new TypeError(`the handler of ${signal} must be a function; got ${show(callback)}`);
+        if (signal !== 'on-complete')
+            this._tokens.calls?.listen();
         const id = this._nextListener++;
         this._listeners[signal] = [...this._listeners[signal], {id, callback}];
         return id;

@@ -4,10 +4,10 @@
 // The library knows a task by its token; functions, values and errors stay here. Of a
 // success it is this side that tells the library; of all other ends the library tells
 // this side, many at a time, until it is acknowledged.
-import {beginCall, makeCalls} from './calls.js';
+import {Calls} from './calls.js';
 import {TaskContext} from './context.js';
 import {countWrapper, objectFor} from './core-options.js';
-import {CancelledError, OsiisoError, QueueError, TimeoutError, wrapError} from './errors.js';
+import {CancelledError, OsiisoError, TimeoutError, wrapError} from './errors.js';
 import {messageOf} from './handle.js';
 import {ERROR_DOMAIN, FAILURE, FINAL_FAILURE} from './options.js';
 import {GLib, Gio, Osiiso} from './raw.js';
@@ -40,21 +40,24 @@ export class Tokens {
     constructor(core, queue) {
         this.core = core;
         this.refusal = null;          // why there can be no functions
-        this._calls = null;           // those of worker programs, see calls.js
+        this.calls = null;            // those of worker programs, see calls.js
         this._queue = queue;
         this._tasks = new Map();      // handles of tasks that are not over, by token
         this._next = 1;
         this._operations = new Map(); // promises of what the library tells, by token
         this._nextOperation = FIRST_OPERATION;
 
-        this._hasFunctions = Boolean(core.backend.get_capabilities() & Osiiso.BackendCapabilities.FUNCTIONS);
-        core.set_completions_func(
-            Osiiso.CompletionFlags.ACKNOWLEDGED | (this._hasFunctions ? Osiiso.CompletionFlags.SKIP_SUCCEEDED : 0),
-            (tokens, statuses) => {
-                // A call that GJS refuses is repeated.
-                core.acknowledge_told();
-                this._told(tokens, statuses);
-            });
+        const {CALLS, FUNCTIONS} = Osiiso.BackendCapabilities;
+        let flags = Osiiso.CompletionFlags.ACKNOWLEDGED;
+        if ((core.backend.get_capabilities() & (CALLS | FUNCTIONS)) === CALLS)
+            this.calls = new Calls(this, queue);
+        else
+            flags |= Osiiso.CompletionFlags.SKIP_SUCCEEDED;
+        core.set_completions_func(flags, (tokens, statuses) => {
+            // A call that GJS refuses is repeated.
+            core.acknowledge_told();
+            this._told(tokens, statuses);
+        });
         try {
             core.set_runner((token, taskId, attempt) => {
                 try {
@@ -74,7 +77,7 @@ export class Tokens {
     submit(handle) {
         if (this.refusal !== null)
             throw this.refusal;
-        this._add(handle);
+        this.add(handle);
         try {
             handle._id = this.core.submit_token(handle._token, objectFor(handle._options));
         } catch (error) {
@@ -89,7 +92,7 @@ export class Tokens {
             throw this.refusal;
         const first = this._next;
         for (const handle of handles)
-            this._add(handle);
+            this.add(handle);
         try {
             const ids = this.core.submit_tokens(first, handles.length, objectFor(options));
             handles.forEach((handle, i) => {
@@ -102,25 +105,17 @@ export class Tokens {
         }
     }
 
-    // The call of an export, in a worker program.
-    submitCall(handle, call) {
-        if (this._hasFunctions) {
-            throw new QueueError("exports of modules are called by the backend 'subprocess' only",
-                Osiiso.QueueError.NOT_SUPPORTED);
-        }
-        this._calls ??= makeCalls(this.core);
-        this._add(handle);
-        try {
-            beginCall(this._calls, this, handle, {...call, taskOptions: objectFor(handle._options)});
-        } catch (error) {
-            this._tasks.delete(handle._token);
-            throw wrapError(error);
-        }
-    }
-
-    _add(handle) {
+    add(handle) {
         handle._token = this._next++;
         this._tasks.set(handle._token, handle);
+    }
+
+    get(token) {
+        return this._tasks.get(token);
+    }
+
+    remove(handle) {
+        this._tasks.delete(handle._token);
     }
 
     // Calls a method of the library that tells by a token when it is over: callbacks
@@ -241,11 +236,11 @@ export class Tokens {
     // ---- Tasks that are over
 
     _told(tokens, statuses) {
-        this._calls?._ended(tokens.length);
+        this.calls?.told(tokens);
         for (let i = 0; i < tokens.length; i++) {
             if (tokens[i] >= FIRST_OPERATION)
                 this._operationEnded(tokens[i]);
-            else if (this._calls === null)
+            else if (this.calls === null)
                 this._taskEnded(this._tasks.get(tokens[i]), statuses[i]);
         }
     }
@@ -320,5 +315,12 @@ export class Tokens {
             return;
         handle._progress = fraction;
         handle._statusText = text;
+        if (handle._options.onProgress) {
+            try {
+                handle._options.onProgress(fraction, text);
+            } catch (error) {
+                logError(error, `onProgress of ${handle.name}`);
+            }
+        }
     }
 }
