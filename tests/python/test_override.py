@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The override of gi.repository.Osiiso."""
-import asyncio
-import gc
-import subprocess
-import sys
+import concurrent.futures
+import queue as stdlib_queue
 import threading
 import time
+import traceback
 
 import gi
 import pytest
@@ -106,71 +105,155 @@ def test_context_manager():
     assert handle.get_status() == Osiiso.Status.CANCELLED
 
 
-def test_await(queue):
-    async def main():
-        queue.start()
-        gate = threading.Event()
-        waiting = queue.submit(gate.wait)
-        assert await queue.submit(abs, -3) == 3
-        gate.set()
-        assert await waiting is True
-        with pytest.raises(ValueError):
-            await queue.submit(int, 'x')
-        group = queue.map(4, lambda attempt, *_: attempt.return_int(attempt.get_index()))
-        assert sorted([handle.result() async for handle in group]) == [0, 1, 2, 3]
-
-    asyncio.run(main())
 
 
-def test_nothing_is_left(queue):
-    def memory():
-        gc.collect()
-        return int(open('/proc/self/statm').read().split()[1]) * 4
-
-    def work(n):
-        for _ in range(n):
-            queue.submit(abs, -1)
-        queue.run()
-        while GLib.MainContext.default().iteration(False):
-            pass
-        queue.clear_results()
-
-    from gi.overrides import Osiiso as module
-    queue.set_keep_results(False)
-    for _ in range(4):
-        work(5000)
-    kept = len(module._layers_of_tasks)
-    before = memory()
-    for _ in range(4):
-        work(5000)
-    # A callback for each leaves two megabytes on Debian 12.
-    assert memory() - before < 1000
-    assert len(module._layers_of_tasks) <= kept < 100
+def test_push(queue):
+    seen = []
+    assert queue.push(seen.append, 1) and queue.try_push(seen.append, 2, priority=0)
+    handle = queue.try_submit(pow, 2, 3)
+    summary = queue.run()
+    assert handle.result() == 8
+    assert sorted(seen) == [1, 2] and summary.props.succeeded == 3
 
 
-@pytest.mark.parametrize('wait', ['queue.run()', 'queue.join()', 'handle.wait()', 'handle.result()', 'queue.shutdown()',
-                                  'group.wait()'])
-def test_interrupts(wait):
-    code = f'''
-import signal, threading, time, os
-import gi
-gi.require_version('Osiiso', '1')
-from gi.repository import Osiiso
-queue = Osiiso.Queue(backend_name='thread-pool', workers=1)
-gate = threading.Event()
-handle = queue.submit(gate.wait)
-group = queue.map(1, lambda attempt, *_: None)
-queue.start()
-start = []
-def interrupt():
-    start.append(time.monotonic())
-    os.kill(os.getpid(), signal.SIGINT)
-threading.Timer(.1, interrupt).start()
-try:
-    {wait}
-except KeyboardInterrupt:
-    print(time.monotonic() - start[0] < 1)
-gate.set()
-'''
-    done = subprocess.run([sys.executable, '-X', 'faulthandler', '-c', code], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout, done.stderr) == (0, 'True\n', '')
+def test_map(queue):
+    group = queue.map(pow, [(2, 3), {'base': 2, 'exp': 5}], group_id='powers', retries=1)
+    assert [handle.result() for handle in group] == [8, 32] and group.get_group_id() == 'powers'
+    assert [handle.result() for handle in queue.map(len, ['abc', [1]])] == [3, 1]
+    assert len(queue.map(len, [])) == 0
+    with pytest.raises(TypeError):
+        queue.map(len, ['a'], ['b'])
+    with pytest.raises(TypeError):
+        queue.map(len, ['a'], colour=1)
+
+
+def test_submitting_into_a_group(queue):
+    group = queue.new_group('mixed')
+    handles = [group.submit(pow, 2, 2), group.submit(abs, -1, name='abs'),
+               group.submit(lambda attempt, *_: attempt.return_int(3), options=None)]
+    assert [handle.result() for handle in handles] == [handle.result() for handle in group] == [4, 1, 3]
+    assert group[:2] == handles[:2] and handles[1].get_name() == 'abs'
+
+
+def test_only_callables(queue):
+    for call in (queue.submit, queue.push, queue.try_submit, queue.try_push, queue.new_group(None).submit):
+        with pytest.raises(TypeError, match='callable; got 3'):
+            call(3)
+
+
+def test_options_once(queue):
+    with pytest.raises(TypeError, match='retries'):
+        queue.submit(abs, 1, options=Osiiso.TaskOptions(), retries=1)
+
+
+def test_results_of_the_summary(queue):
+    error = OSError('gone')
+
+    def fail():
+        raise error
+
+    queue.submit(fail)
+    summary = queue.run()
+    failed = summary.errors().get_item(0)
+    assert failed.exception() is error and failed.get_message() == 'OSError: gone'
+
+
+def test_the_traceback_begins_in_the_function(queue):
+    def fail():
+        raise ValueError
+
+    for options in ({}, {'options': None}):
+        handle = queue.submit(lambda *_: fail(), **options)
+        handle.wait()
+        frames = traceback.extract_tb(handle.exception().__traceback__)
+        assert [frame.name for frame in frames] == ['<lambda>', 'fail']
+
+
+def test_python_knows_the_errors(queue):
+    gate = threading.Event()
+    handle = queue.submit(gate.wait)
+    queue.start()
+    with pytest.raises(TimeoutError) as raised:
+        handle.wait(.01)
+    assert isinstance(raised.value, GLib.Error)
+    with pytest.raises(concurrent.futures.CancelledError):
+        handle.wait(-1, cancelled())
+    with pytest.raises(ValueError, match='nan'):
+        handle.wait(float('nan'))
+    handle.cancel()
+    with pytest.raises(concurrent.futures.CancelledError) as raised:
+        handle.result()
+    assert raised.value.matches(Gio.io_error_quark(), Gio.IOErrorEnum.CANCELLED)
+    gate.set()
+    bounded = Osiiso.Queue(backend_name='thread-pool', size=1)
+    bounded.submit(abs, 1)
+    with pytest.raises(stdlib_queue.Full):
+        bounded.try_submit(abs, 2)
+    bounded.shutdown(True)
+
+
+def cancelled():
+    cancellable = Gio.Cancellable()
+    cancellable.cancel()
+    return cancellable
+
+
+@pytest.mark.parametrize('wait', [lambda queue, c: queue.run(c), lambda queue, c: queue.join(c),
+                                  lambda queue, c: queue.run_full(0, 0, c), lambda queue, c: queue.shutdown(False, c)])
+def test_a_cancellable_ends_a_wait(queue, wait):
+    gate = threading.Event()
+    handle = queue.submit(gate.wait)
+    cancellable = Gio.Cancellable()
+    queue.submit(cancellable.cancel)
+    with pytest.raises(concurrent.futures.CancelledError):
+        wait(queue, cancellable)
+    assert not handle.is_done()
+    gate.set()
+    assert handle.result() is True
+
+
+def test_a_wait_that_could_never_end(queue):
+    queue.set_workers(1)
+    first = queue.submit(lambda: queue.submit(abs, 1).wait())
+    second = queue.submit(lambda: queue.join())
+    for handle in (first, second):
+        with pytest.raises(GLib.Error) as raised:
+            handle.result()
+        assert raised.value.matches(Osiiso.queue_error_quark(), Osiiso.QueueError.WOULD_DEADLOCK)
+
+
+def test_thread_locals_stay(queue):
+    queue.set_workers(1)
+    local = threading.local()
+
+    def count():
+        local.n = getattr(local, 'n', 0) + 1
+        return local.n
+
+    assert [handle.result() for handle in [queue.submit(count) for _ in range(5)]] == [1, 2, 3, 4, 5]
+
+
+def test_signals_in_a_wait(queue):
+    names = []
+    queue.connect('on-complete', lambda queue, handle: names.append(handle.get_name()))
+    queue.submit(abs, 1, name='one')
+    queue.run()
+    queue.submit(abs, 1, name='two')
+    queue.join()
+    queue.submit(abs, 1, name='three')
+    queue.shutdown()
+    assert names == ['one', 'two', 'three']
+
+
+def test_the_main_loop(queue):
+    with Osiiso.Queue.new('main-loop') as here:
+        handle = here.submit(threading.get_ident)
+        here.run()
+        assert handle.result() == threading.get_ident()
+
+
+def test_len(queue):
+    assert len(queue) == 0 and queue
+    queue.submit(abs, 1)
+    queue.submit(abs, 1, delay=100)
+    assert len(queue) == 2

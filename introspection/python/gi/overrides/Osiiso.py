@@ -4,175 +4,138 @@
 Queue.submit() takes a callable with its arguments, and the options of the task as
 keywords. What it returns is the value of the task, and what it raises its failure,
 both to be had from the handle as they were. Everything that the library offers
-besides is still there: a function that wants to see its attempt is submitted with
-Queue.push() or Queue.map(), or with submit(options=...).
+besides is still there: a function that wants its attempt, to report on it, is
+submitted with submit(options=...), or with map() and a number.
 """
-import asyncio
-import contextlib
+import atexit
 import threading
-import time
 import weakref
 
-from gi import _ossighelper
 from gi.module import get_introspection_module
 from gi.overrides import override
-from gi.repository import Gio, GLib
+
+from ._osiiso_calls import (Call, Cancelled, Invalid, MappedCall, NotSupported, QueueFull, RawCall, TimedOut, die, groups,
+                            leave_thread, of, pythonic, queues, submit)
+from ._osiiso_waits import admit, await_call, complete, in_pieces, start_async
 
 Osiiso = get_introspection_module('Osiiso')
-__all__ = []
-
-# In seconds.
-_PIECE = 0.1
-
-_DOMAIN = GLib.quark_from_string('osiiso-python')
+__all__ = ['Cancelled', 'TimedOut', 'QueueFull', 'Invalid', 'NotSupported']
 
 
-@contextlib.contextmanager
-def _interruptible(cancellable):
-    """Lets Ctrl-C end a call that blocks in the main thread, with KeyboardInterrupt."""
-    cancellable = cancellable or Gio.Cancellable()
-    if threading.current_thread() is not threading.main_thread():
-        yield cancellable
-        return
-    interrupted = []
-
-    def interrupt():
-        interrupted.append(True)
-        cancellable.cancel()
-
-    with _ossighelper.register_sigint_fallback(interrupt), _ossighelper.wakeup_on_signal():
-        try:
-            yield cancellable
-        except GLib.Error:
-            # What the interrupt has led to; itself it is raised by the one above.
-            if not interrupted:
-                raise
+def _options_of(options):
+    """The options of a task, and whether its function wants its attempt."""
+    if 'options' in options:
+        given = options.pop('options')
+        if options:
+            raise TypeError(f'options and {", ".join(sorted(options))} cannot be given both')
+        return given, RawCall
+    return Osiiso.TaskOptions(**options) if options else None, Call
 
 
-def _wait(wait, timeout, cancellable):
-    """The same for a wait that has a timeout: it is made in short pieces."""
-    if threading.current_thread() is not threading.main_thread():
-        return wait(timeout, cancellable)
-    deadline = time.monotonic() + timeout if timeout >= 0 else float('inf')
-    with _interruptible(cancellable) as cancellable:
-        while True:
-            left = deadline - time.monotonic()
-            try:
-                return wait(max(0.0, min(_PIECE, left)), cancellable)
-            except GLib.Error as error:
-                if left <= _PIECE or not error.matches(Gio.io_error_quark(), Gio.IOErrorEnum.TIMED_OUT):
-                    raise
+def _register(queue):
+    """Of each queue that is made here."""
+    place = of(queue)
+    pins = type(queue.get_backend()).__gtype__.name == 'OsiisoThreadPoolBackend'
+    queues[place] = threading.get_ident(), pins
+    queue.weak_ref(_unregister, queues, place)
+    if pins:
+        queue.set_thread_end_func(leave_thread)
+    return queue
 
 
-class _Layer:
-    """The functions, arguments, values and exceptions of one queue's tasks.
-
-    The queue knows them by tokens: one callback of Python for all of them, where a
-    callback for each costs memory that PyGObject before 3.44 never gives back.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._last = 0
-        self._calls = {}        # by token
-        self._outcomes = {}     # by task: the value, the exception
-        self._queue = None
-
-    def attach(self, queue):
-        self._queue = weakref.ref(queue)
-        queue.set_runner(self._run)
-
-    def submit(self, queue, fn, args, options):
-        with self._lock:
-            self._last = token = self._last + 1
-        # It must not be over before there is a handle: afterwards it cannot be found.
-        gate = threading.Lock()
-        with gate:
-            self._calls[token] = fn, args, gate
-            try:
-                task = queue.submit_token(token, options)
-            except BaseException:
-                del self._calls[token]
-                raise
-            handle = queue.lookup(task)
-            _layers_of_tasks[hash(handle)] = self, task
-            handle.weak_ref(self._forget, hash(handle), token, task)
-        return handle
-
-    def outcome(self, task):
-        return self._outcomes.get(task, (None, None))
-
-    def _forget(self, place, token, task):
-        _layers_of_tasks.pop(place, None)
-        self._calls.pop(token, None)
-        self._outcomes.pop(task, None)
-
-    def _run(self, token, task, attempt, *_):
-        queue = _find_queue(self)
-        call = self._calls.get(token)
-        if queue is None or call is None:
-            return task
-        fn, args, gate = call
-        with gate:
-            pass
-        try:
-            value = fn(*args)
-        except BaseException as error:
-            # Not even an exit may leave this thread, which cannot take it.
-            self._outcomes[task] = None, error
-            queue.token_failed(task, attempt, _DOMAIN, 0, f'{type(error).__name__}: {error}'.replace('\0', '?'), -1)
-        else:
-            self._outcomes[task] = value, None
-            queue.token_done(task, attempt)
-        return task
+def _unregister(table, place):
+    table.pop(place, None)
 
 
-# By the place of the object, because an attribute of a wrapper would cost each
-# worker a turn with the interpreter's lock.
-_layers = {}
-_layers_of_tasks = {}
-
-
-def _find_queue(layer):
-    return layer._queue() if layer._queue is not None else None
-
-
-def _forget_layer(place):
-    _layers.pop(place, None)
-
-
-def _layer_of(queue):
-    place = hash(queue)
-    layer = _layers.get(place)
-    if layer is None:
-        layer = _layers[place] = _Layer()
-        layer.attach(queue)
-        queue.weak_ref(_forget_layer, place)
-    return layer
+def _pins(queue):
+    return queues.get(of(queue), (0, False))[1]
 
 
 class Queue(Osiiso.Queue):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        _register(self)
+
+    @classmethod
+    def new(cls, backend):
+        return _register(Osiiso.Queue.new(backend))
+
+    @classmethod
+    def new_with_backend(cls, backend):
+        return _register(Osiiso.Queue.new_with_backend(backend))
+
+    def new_group(self, group_id=None):
+        group = super().new_group(group_id)
+        groups[of(group)] = weakref.ref(self)
+        group.weak_ref(_unregister, groups, of(group))
+        return group
+
     def submit(self, fn, *args, **options):
-        if 'options' in options:
-            # As the library has it: the function gets its attempt.
-            return super().submit(fn, *args, **options)
-        return _layer_of(self).submit(self, fn, args, Osiiso.TaskOptions(**options) if options else None)
+        options, kind = _options_of(options)
+        call = kind(_pins(self), fn, args)
+        return admit(self, 1, options, lambda options: submit('queue_submit', self, call, options))
+
+    def try_submit(self, fn, *args, **options):
+        options, kind = _options_of(options)
+        return submit('queue_try_submit', self, kind(_pins(self), fn, args), options)
+
+    def push(self, fn, *args, **options):
+        options, kind = _options_of(options)
+        call = kind(_pins(self), fn, args)
+        return admit(self, 1, options, lambda options: submit('queue_push', self, call, options))
+
+    def try_push(self, fn, *args, **options):
+        options, kind = _options_of(options)
+        return submit('queue_try_push', self, kind(_pins(self), fn, args), options)
+
+    def submit_async(self, fn, *args, cancellable=None, callback=None, user_data=(), **options):
+        options, kind = _options_of(options)
+        call = kind(_pins(self), fn, args)
+        return start_async('queue_submit', self, (call, options), cancellable, callback, user_data)
+
+    def map(self, fn, iterable, *args, **options):
+        """A group of fn(element): tuples are arguments, mappings keywords. Or map(n, fn, ...)."""
+        if callable(fn):
+            elements = tuple(iterable)
+            n, call = len(elements), MappedCall(_pins(self), fn, elements)
+            if args:
+                raise TypeError('map() takes one iterable')
+            options, _ = _options_of(options)
+        else:
+            n, call = fn, RawCall(_pins(self), iterable, args)
+            options = _options_of(options)[0]
+        return admit(self, n, options, lambda options: submit('queue_map', self, call, options, n))
 
     def run(self, cancellable=None):
-        with _interruptible(cancellable) as cancellable:
-            return super().run(cancellable)
+        return complete('queue_run', self, (), cancellable)
 
     def run_full(self, timeout, fail_policy, cancellable=None):
-        with _interruptible(cancellable) as cancellable:
-            return super().run_full(timeout, fail_policy, cancellable)
+        return complete('queue_run_full', self, (timeout, int(fail_policy)), cancellable)
 
     def join(self, cancellable=None):
-        with _interruptible(cancellable) as cancellable:
-            return super().join(cancellable)
+        return complete('queue_join', self, (), cancellable)
 
     def shutdown(self, force=False, cancellable=None):
-        with _interruptible(cancellable) as cancellable:
-            return super().shutdown(force, cancellable)
+        return complete('queue_shutdown', self, (bool(force),), cancellable)
+
+    def run_async(self, cancellable=None, callback=None, *user_data):
+        return start_async('queue_run', self, (), cancellable, callback, user_data)
+
+    def run_full_async(self, timeout, fail_policy, cancellable=None, callback=None, *user_data):
+        return start_async('queue_run_full', self, (timeout, int(fail_policy)), cancellable, callback, user_data)
+
+    def join_async(self, cancellable=None, callback=None, *user_data):
+        return start_async('queue_join', self, (), cancellable, callback, user_data)
+
+    def shutdown_async(self, force=False, cancellable=None, callback=None, *user_data):
+        return start_async('queue_shutdown', self, (bool(force),), cancellable, callback, user_data)
+
+    def __len__(self):
+        """How many tasks are there that have not ended."""
+        return self.get_active_count() + self.get_pending_count()
+
+    def __bool__(self):
+        return True
 
     def __enter__(self):
         self.start()
@@ -181,35 +144,54 @@ class Queue(Osiiso.Queue):
     def __exit__(self, kind, error, traceback):
         self.shutdown(error is not None)
 
+    async def __aenter__(self):
+        self.start()
+        return self
+
+    async def __aexit__(self, kind, error, traceback):
+        await self.shutdown_async(error is not None)
+
 
 Queue = override(Queue)
 __all__.append('Queue')
 
 
+def _nothing():
+    return None
+
+
+def _exception_of(ended):
+    """What a task has failed with, as it was raised, or the library's error; or None."""
+    error = ended.dup_error()
+    if error is None:
+        return None
+    details = ended.get_error_details()
+    return details if isinstance(details, BaseException) else pythonic(error)
+
+
 class Handle(Osiiso.Handle):
     def wait(self, timeout=-1, cancellable=None):
-        return _wait(super().wait, timeout, cancellable)
+        return in_pieces('handle_wait', self, timeout, cancellable)
+
+    def wait_async(self, cancellable=None, callback=None, *user_data):
+        return start_async('handle_wait', self, (), cancellable, callback, user_data)
 
     def exception(self):
         """What the task has failed with, as it was raised, or the library's error; or None."""
-        layer, task = _layers_of_tasks.get(hash(self), (None, None))
-        error = self.dup_error()
-        if error is not None and layer is not None and error.matches(_DOMAIN, 0):
-            return layer.outcome(task)[1] or error
-        return error
+        return _exception_of(self)
 
     def result(self, timeout=-1):
         """Waits for the task; its value, or what it has failed with is raised."""
         if not self.is_done():
             self.wait(timeout)
-        error = self.exception()
+        error = _exception_of(self)
         if error is not None:
             raise error
-        layer, task = _layers_of_tasks.get(hash(self), (None, None))
-        return self.get_value() if layer is None else layer.outcome(task)[0]
+        return self.get_value()
 
     def __await__(self):
-        yield from _call_in_thread(lambda: Osiiso.Handle.wait(self, -1, None), self.is_done).__await__()
+        if not self.is_done():
+            yield from await_call('handle_wait', self, ()).__await__()
         return self.result()
 
 
@@ -217,36 +199,21 @@ Handle = override(Handle)
 __all__.append('Handle')
 
 
-async def _call_in_thread(call, is_over):
-    """A thread waits, so that any event loop will do."""
-    if is_over():
-        return None
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
+class TaskResult(Osiiso.TaskResult):
+    exception = _exception_of
 
-    def resolve(value, error):
-        if future.done():
-            pass
-        elif error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(value)
 
-    def wait():
-        value = failure = None
-        try:
-            value = call()
-        except BaseException as error:
-            failure = error
-        with contextlib.suppress(RuntimeError):
-            # Unless the loop is closed.
-            loop.call_soon_threadsafe(resolve, value, failure)
-
-    threading.Thread(target=wait, name='osiiso-wait', daemon=True).start()
-    return await future
+TaskResult = override(TaskResult)
+__all__.append('TaskResult')
 
 
 class Group(Osiiso.Group):
+    def submit(self, fn, *args, **options):
+        options, kind = _options_of(options)
+        queue = groups.get(of(self), _nothing)()
+        call = kind(_pins(queue), fn, args)
+        return admit(queue, 1, options, lambda options: submit('group_submit', self, call, options))
+
     def __len__(self):
         return self.get_n_items()
 
@@ -254,6 +221,8 @@ class Group(Osiiso.Group):
         return True
 
     def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self.get_handle(i) for i in range(*index.indices(len(self)))]
         n = len(self)
         if not -n <= index < n:
             raise IndexError('there is no such member')
@@ -264,18 +233,29 @@ class Group(Osiiso.Group):
 
     async def __aiter__(self):
         """The members as they finish, each once."""
-        while True:
-            handle = await _call_in_thread(lambda: Osiiso.Group.next_completed(self, -1, None), lambda: False)
-            if handle is None:
-                return
+        while (handle := await self.next_completed_async()) is not None:
             yield handle
 
+    def __await__(self):
+        """The summary, when all members have finished."""
+        return self.wait_async().__await__()
+
     def wait(self, timeout=-1, cancellable=None):
-        return _wait(super().wait, timeout, cancellable)
+        return in_pieces('group_wait', self, timeout, cancellable)
+
+    def wait_async(self, cancellable=None, callback=None, *user_data):
+        return start_async('group_wait', self, (), cancellable, callback, user_data)
 
     def next_completed(self, timeout=-1, cancellable=None):
-        return _wait(super().next_completed, timeout, cancellable)
+        return in_pieces('group_next_completed', self, timeout, cancellable)
+
+    def next_completed_async(self, cancellable=None, callback=None, *user_data):
+        return start_async('group_next_completed', self, (), cancellable, callback, user_data)
 
 
 Group = override(Group)
 __all__.append('Group')
+
+
+# The interpreter ends: nobody enters it any more.
+atexit.register(die)

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Calls of the library that the override of gi.repository.Osiiso makes by itself.
+
+Callbacks are few here and for ever: one for each kind, with a number that stands for
+what is to be called. PyGObject before 3.44 never frees a callback that was made for
+one call.
+"""
+import concurrent.futures
+import ctypes
+import itertools
+import queue
+import threading
+import traceback
+from collections.abc import Mapping
+
+from gi import _gobject
+from gi.module import get_introspection_module
+from gi.repository import Gio, GLib, GObject
+
+Osiiso = get_introspection_module('Osiiso')
+
+_DOMAIN = GLib.quark_from_string('osiiso-python')
+
+
+# Errors of the library are GLib.Error, and what Python calls them besides.
+
+class Cancelled(GLib.Error, concurrent.futures.CancelledError):
+    """A task, or a wait, was cancelled."""
+
+
+class TimedOut(GLib.Error, TimeoutError):
+    """A task, or a wait, took longer than its timeout."""
+
+
+class QueueFull(GLib.Error, queue.Full):
+    """There is no room in the queue."""
+
+
+class Invalid(GLib.Error, ValueError):
+    """A value is out of its range."""
+
+
+class NotSupported(GLib.Error, NotImplementedError):
+    """The backend cannot run what was submitted."""
+
+
+_GIO, _OWN = Gio.io_error_quark(), Osiiso.queue_error_quark()
+_ERRORS = {
+    (_GIO, int(Gio.IOErrorEnum.CANCELLED)): Cancelled,
+    (_GIO, int(Gio.IOErrorEnum.TIMED_OUT)): TimedOut,
+    (_OWN, int(Osiiso.QueueError.FULL)): QueueFull,
+    (_OWN, int(Osiiso.QueueError.INVALID)): Invalid,
+    (_OWN, int(Osiiso.QueueError.NOT_SUPPORTED)): NotSupported,
+}
+
+
+def pythonic(error):
+    kind = _ERRORS.get((GLib.quark_from_string(error.domain), error.code))
+    return error if kind is None else kind(error.message, error.domain, error.code)
+
+
+# The library itself, for calls with a callback.
+
+Osiiso.Queue
+_library = ctypes.CDLL('libosiiso-1.so.0')
+_gobject_library = ctypes.CDLL('libgobject-2.0.so.0')
+_pointer = ctypes.c_void_p
+
+
+class _CError(ctypes.Structure):
+    _fields_ = [('domain', ctypes.c_uint32), ('code', ctypes.c_int), ('message', ctypes.c_char_p)]
+
+
+def _function(name, result, *arguments, library=_library):
+    function = getattr(library, name)
+    function.restype = result
+    function.argtypes = arguments
+    return function
+
+
+_g_error_free = _function('g_error_free', None, _pointer)
+_g_object_unref = _function('g_object_unref', None, _pointer, library=_gobject_library)
+queue_cancel = _function('osiiso_queue_cancel', None, _pointer)
+
+# All that may be interrupted is called without PyGObject, which makes its exceptions
+# where the handler of a signal may raise another one.
+_BOOLEAN, _DOUBLE = ctypes.c_int, ctypes.c_double
+_CALLS = {name: _function('osiiso_' + name, result, _pointer, *arguments, _pointer) for name, result, arguments in [
+    ('queue_submit', _pointer, [_pointer] * 4),
+    ('queue_try_submit', _pointer, [_pointer] * 4),
+    ('queue_push', ctypes.c_uint64, [_pointer] * 4),
+    ('queue_try_push', ctypes.c_uint64, [_pointer] * 4),
+    ('queue_map', _pointer, [ctypes.c_uint, *[_pointer] * 4]),
+    ('group_submit', _pointer, [_pointer] * 4),
+    ('queue_submit_finish', _pointer, [_pointer]),
+    ('queue_run', _pointer, [_pointer]),
+    ('queue_run_finish', _pointer, [_pointer]),
+    ('queue_run_full', _pointer, [_DOUBLE, ctypes.c_int, _pointer]),
+    ('queue_run_full_finish', _pointer, [_pointer]),
+    ('queue_join', _BOOLEAN, [_pointer]),
+    ('queue_join_finish', _BOOLEAN, [_pointer]),
+    ('queue_shutdown', _BOOLEAN, [ctypes.c_int, _pointer]),
+    ('queue_shutdown_finish', _BOOLEAN, [_pointer]),
+    ('handle_wait', _BOOLEAN, [_DOUBLE, _pointer]),
+    ('handle_wait_finish', _BOOLEAN, [_pointer]),
+    ('group_wait', _pointer, [_DOUBLE, _pointer]),
+    ('group_wait_finish', _pointer, [_pointer]),
+    ('group_next_completed', _pointer, [_DOUBLE, _pointer]),
+    ('group_next_completed_finish', _pointer, [_pointer]),
+]}
+# With cancellable, callback and number.
+ASYNCS = {name: _function(f'osiiso_{name}_async', None, _pointer, *more, *[_pointer] * 3) for name, more in [
+    ('queue_run', []),
+    ('queue_run_full', [ctypes.c_double, ctypes.c_int]),
+    ('queue_join', []),
+    ('queue_shutdown', [ctypes.c_int]),
+    ('queue_submit', [_pointer] * 4),
+    ('handle_wait', []),
+    ('group_wait', []),
+    ('group_next_completed', []),
+]}
+
+
+def of(thing):
+    """Where a GObject is."""
+    return None if thing is None else hash(thing)
+
+
+def _api(index, *types):
+    """One function of what PyGObject offers to extensions, in the order of pygobject.h."""
+    get = ctypes.pythonapi.PyCapsule_GetPointer
+    get.restype, get.argtypes = _pointer, [ctypes.py_object, ctypes.c_char_p]
+    functions = get(_gobject._PyGObject_API, b'gobject._PyGObject_API')
+    return ctypes.PYFUNCTYPE(*types)((_pointer * (index + 1)).from_address(functions)[index])
+
+
+_wrap_object = _api(3, ctypes.py_object, _pointer)
+_wrap_boxed = _api(17, ctypes.py_object, ctypes.c_size_t, _pointer, ctypes.c_int, ctypes.c_int)
+_ATTEMPT = hash(Osiiso.Attempt.__gtype__)
+
+_ensure = _function('PyGILState_Ensure', ctypes.c_int, library=ctypes.pythonapi)
+_release = _function('PyGILState_Release', None, ctypes.c_int, library=ctypes.pythonapi)
+
+numbers = itertools.count(1)
+calls = {}     # functions of tasks, until the library needs them no more
+waits = {}     # what hears of the end of a call
+queues = {}    # by their places: in which thread they were made, and whether its workers are pinned
+groups = {}    # by their places: their queue, weakly
+_alive = True
+
+
+class _Local(threading.local):
+    depth = 0       # how many tasks this thread is in
+    state = None    # of the interpreter, when the thread is pinned
+    is_known = False
+
+
+local = _Local()
+
+
+def _value(thing):
+    value = GObject.Value()
+    value.init(GObject.TYPE_PYOBJECT)
+    value.set_boxed(thing)
+    return value
+
+
+@ctypes.CFUNCTYPE(None, _pointer, _pointer)
+def _run(pointer, number):
+    call = calls.get(number) if _alive else None
+    if call is None:
+        return
+    if not local.is_known:
+        local.is_known = True
+        thread = threading._active.get(threading.get_ident())
+        if call.pins and (thread is None or isinstance(thread, threading._DummyThread)):
+            # A thread of the library has an interpreter's state for one call only,
+            # unless it is inside one more: that is slow and loses thread-locals.
+            local.state = _ensure()
+    attempt = _wrap_boxed(_ATTEMPT, pointer, True, True)
+    local.depth += 1
+    try:
+        value = call.run(attempt)
+        if value is not None:
+            attempt.return_value(_value(value))
+    except BaseException as error:
+        # Not even an exit may leave this thread, which cannot take it.
+        call.trim(error)
+        text = f'{type(error).__name__}: {error}'.replace('\0', '?')
+        attempt.return_error_details(GLib.Error.new_literal(_DOMAIN, text, 0), _value(error))
+    finally:
+        local.depth -= 1
+        attempt = None
+
+
+@ctypes.CFUNCTYPE(None, _pointer)
+def _forget(number):
+    calls.pop(number, None)
+
+
+def leave_thread(*_):
+    """The end of a thread, also the one that the end of the interpreter is.
+
+    Of all these PyGObject has to call this one, which sees then that it is too late.
+    """
+    state, local.state = local.state, None
+    if state is not None and _alive:
+        _release(state)
+
+
+@ctypes.CFUNCTYPE(None, _pointer, _pointer, _pointer)
+def _ready(source, result, number):
+    wait = waits.pop(number, None)
+    if wait is not None and _alive:
+        wait(_wrap_object(source), _wrap_object(result))
+
+
+def _keep(callback):
+    """Where a callback is, which nothing frees any more: threads may be in it to the very end."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
+    return ctypes.cast(callback, _pointer).value
+
+
+RUN, FORGET, READY = map(_keep, (_run, _forget, _ready))
+
+
+class Call:
+    """A function with its arguments."""
+
+    __slots__ = ('pins', '_fn', '_args')
+
+    def __init__(self, pins, fn, args):
+        if not callable(fn):
+            raise TypeError(f'a task must be callable; got {fn!r}')
+        self.pins = pins
+        self._fn = fn
+        self._args = args
+
+    def run(self, attempt):
+        return self._fn(*self._args)
+
+    def trim(self, error):
+        """Leaves out what is of here: it has the attempt, which will have the error."""
+        inner = error.__traceback__.tb_next
+        if inner is not None:
+            inner.tb_frame.clear()
+            inner = inner.tb_next
+        error.__traceback__ = inner
+
+
+class RawCall(Call):
+    """One that reports on its attempt by itself."""
+
+    __slots__ = ()
+
+    def run(self, attempt):
+        self._fn(attempt, *self._args)
+
+    def trim(self, error):
+        super().trim(error)
+        # They have it too.
+        traceback.clear_frames(error.__traceback__)
+
+
+class MappedCall(Call):
+    """One function with the arguments of many tasks."""
+
+    __slots__ = ()
+
+    def run(self, attempt):
+        element = self._args[attempt.get_index()]
+        if isinstance(element, Mapping):
+            return self._fn(**element)
+        return self._fn(*element) if isinstance(element, tuple) else self._fn(element)
+
+
+def call_library(name, instance, *arguments):
+    function = _CALLS[name]
+    failure = _pointer()
+    made = function(of(instance), *arguments, ctypes.addressof(failure))
+    if failure.value:
+        error = _CError.from_address(failure.value)
+        kind = _ERRORS.get((error.domain, error.code), GLib.Error)
+        domain, message, code = GLib.quark_to_string(error.domain), error.message.decode(errors='replace'), error.code
+        _g_error_free(failure)
+        raise kind(message, domain, code)
+    if function.restype is not _pointer:
+        return made if function.restype is not _BOOLEAN else bool(made)
+    if made is None:
+        return None
+    try:
+        return _wrap_object(made)
+    finally:
+        _g_object_unref(made)
+
+
+def submit(name, instance, call, options, *more):
+    number = next(numbers)
+    calls[number] = call
+    return call_library(name, instance, *more, RUN, number, FORGET, of(options))
+
+
+def die():
+    """Nobody enters the interpreter any more."""
+    global _alive
+    for place in list(queues):
+        queue_cancel(place)
+    _alive = False
