@@ -592,14 +592,58 @@ osiiso_attempt_is_stuck (OsiisoAttempt *self)
   return (atomic_load (&self->state) & OSIISO_ATTEMPT_STUCK) != 0;
 }
 
+/* Nothing would keep it alive. */
+static gboolean
+is_js_object (const GValue *value)
+{
+  return strcmp (G_VALUE_TYPE_NAME (value), "JSObject") == 0;
+}
+
+/* The attempt whose backend the calling thread tells of its end. */
+static _Thread_local OsiisoAttempt *interrupting;
+
 static void
 tell_backend (OsiisoAttempt         *self,
               OsiisoInterruptReason  reason)
 {
   g_autoptr (OsiisoBackend) backend = osiiso_scheduler_dup_backend (self->scheduler);
+  OsiisoAttempt *outer = interrupting;
 
-  if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->interrupt != NULL)
-    OSIISO_BACKEND_GET_CLASS (backend)->interrupt (backend, self, reason);
+  if (backend == NULL || OSIISO_BACKEND_GET_CLASS (backend)->interrupt == NULL)
+    return;
+  interrupting = self;
+  OSIISO_BACKEND_GET_CLASS (backend)->interrupt (backend, self, reason);
+  interrupting = outer;
+}
+
+/**
+ * osiiso_attempt_set_interrupt_details:
+ * @self: an attempt
+ * @details: what there is to say of it, which is copied
+ *
+ * Says what has become of an attempt until it was cancelled or timed out: what a
+ * program had written by then, for example. It is found where the details of a
+ * failure are, see [method@Osiiso.Handle.dup_error_details].
+ *
+ * For backends, within [vfunc@Osiiso.Backend.interrupt] for that attempt and in the
+ * same thread. Anywhere else it is ignored, like a JavaScript object, which nothing
+ * would keep alive.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_attempt_set_interrupt_details (OsiisoAttempt *self,
+                                      const GValue  *details)
+{
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (G_IS_VALUE (details));
+
+  if (interrupting != self || is_js_object (details))
+    return;
+  if (G_IS_VALUE (&self->outcome->value))
+    g_value_unset (&self->outcome->value);
+  g_value_init (&self->outcome->value, G_VALUE_TYPE (details));
+  g_value_copy (details, &self->outcome->value);
 }
 
 gboolean
@@ -707,13 +751,6 @@ outcome_new (GType type)
 
   g_value_init (&outcome->value, type);
   return outcome;
-}
-
-/* Nothing would keep it alive. */
-static gboolean
-is_js_object (const GValue *value)
-{
-  return strcmp (G_VALUE_TYPE_NAME (value), "JSObject") == 0;
 }
 
 /**

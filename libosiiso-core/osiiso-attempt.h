@@ -90,6 +90,9 @@ OSIISO_AVAILABLE_IN_1_0
 void           osiiso_attempt_retry_after            (OsiisoAttempt *self,
                                                       double         seconds,
                                                       GError        *error);
+OSIISO_AVAILABLE_IN_1_0
+void           osiiso_attempt_set_interrupt_details  (OsiisoAttempt *self,
+                                                      const GValue  *details);
 
 OSIISO_AVAILABLE_IN_1_0
 OsiisoAttempt *osiiso_attempt_defer                  (OsiisoAttempt *self) G_GNUC_WARN_UNUSED_RESULT;

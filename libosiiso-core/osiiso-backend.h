@@ -30,7 +30,8 @@ G_DECLARE_DERIVABLE_TYPE (OsiisoBackend, osiiso_backend, OSIISO, BACKEND, GObjec
  *   [method@Osiiso.Backend.take_wait]
  * @interrupt: tells that @attempt has been ended by a timeout or a cancellation
  *   while it was running or reserved; its result will be ignored. Called from any thread,
- *   with no lock held. Its [class@Gio.Cancellable] is cancelled besides
+ *   with no lock held. Its [class@Gio.Cancellable] is cancelled besides. What became of it
+ *   can be told with [method@Osiiso.Attempt.set_interrupt_details]
  * @workers_changed: tells that [method@Osiiso.Backend.get_workers] returns
  *   another number than before, or that threads which left because of
  *   [method@Osiiso.Backend.init_worker] have to be replaced. More attempts are handed

@@ -13,8 +13,11 @@
  * What became of a command: how it ended, what it wrote, what it took.
  *
  * It is the value of a task that succeeded, and found in
- * [method@Osiiso.Handle.dup_error_details] of one whose program failed. A result
- * never changes; all methods may be called from any thread.
+ * [method@Osiiso.Handle.dup_error_details] of one whose program failed. When the task
+ * was cancelled or timed out while the program ran, that has what the program had
+ * written by then; neither its exit status nor its signal is known, nor what it used.
+ *
+ * A result never changes; all methods may be called from any thread.
  *
  * Since: 1.0
  */
@@ -42,7 +45,7 @@ check_seconds (double seconds)
 
 /**
  * osiiso_command_result_new:
- * @wait_status: how the program ended, as `waitpid()` says it
+ * @wait_status: how the program ended, as `waitpid()` says it; -1 when it has not
  * @stdout_bytes: (nullable): what was kept of its standard output; %NULL for
  *   nothing
  * @stdout_dropped: how many bytes more it wrote there
@@ -130,7 +133,7 @@ osiiso_command_result_unref (OsiisoCommandResult *self)
  *
  * Gets the exit status of the program.
  *
- * Returns: 0 to 255; -1 when a signal ended it
+ * Returns: 0 to 255; -1 when a signal ended it, or it was still running
  *
  * Since: 1.0
  */
@@ -148,7 +151,7 @@ osiiso_command_result_get_exit_status (OsiisoCommandResult *self)
  *
  * Gets the signal that ended the program.
  *
- * Returns: the number of the signal; 0 when the program exited
+ * Returns: the number of the signal; 0 when the program exited, or was still running
  *
  * Since: 1.0
  */
@@ -283,7 +286,7 @@ osiiso_command_result_get_stderr_dropped (OsiisoCommandResult *self)
  * osiiso_command_result_get_duration:
  * @self: a result
  *
- * Gets how long the program ran.
+ * Gets how long the program ran, or has run until then.
  *
  * Returns: seconds
  *

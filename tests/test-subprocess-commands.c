@@ -254,6 +254,57 @@ test_cancel (void)
   test_pipe_clear (&pipe);
 }
 
+/* What was written until then is not lost. */
+static void
+test_cancel_output (void)
+{
+  OsiisoQueue *queue = queue_new (2, 0.01);
+  TestPipe pipe;
+
+  test_pipe_init (&pipe);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autofree char *script = g_strdup_printf ("echo before; echo error >&2; echo $$ >%s; exec sleep 1000", pipe.path);
+      g_autoptr (OsiisoHandle) handle = submit (queue, script, NULL);
+      g_autofree char *out = NULL;
+      g_autofree char *err = NULL;
+      OsiisoCommandResult *result;
+
+      test_pipe_read (&pipe);
+      g_assert_true (osiiso_handle_cancel (handle));
+      subprocess_join (queue);
+      g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
+      result = g_value_get_boxed (osiiso_handle_get_error_details (handle));
+      out = osiiso_command_result_dup_stdout_text (result);
+      err = osiiso_command_result_dup_stderr_text (result);
+      g_assert_cmpstr (out, ==, "before\n");
+      g_assert_cmpstr (err, ==, "error\n");
+      g_assert_cmpint (osiiso_command_result_get_exit_status (result), ==, -1);
+      g_assert_cmpint (osiiso_command_result_get_signal (result), ==, 0);
+      g_assert_cmpfloat (osiiso_command_result_get_duration (result), >, 0);
+    }
+  queue_free (queue);
+  test_pipe_clear (&pipe);
+}
+
+static void
+test_timeout_output (void)
+{
+  OsiisoQueue *queue = queue_new (1, 0.01);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("timeout", 0.5, NULL);
+  g_autoptr (OsiisoHandle) handle = submit (queue, "echo before; exec sleep 1000", options);
+  g_autofree char *out = NULL;
+
+  subprocess_join (queue);
+  subprocess_expect (handle, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "0.5s");
+  out = osiiso_command_result_dup_stdout_text (g_value_get_boxed (osiiso_handle_get_error_details (handle)));
+  /* It may not have got so far. */
+  if (*out != '\0')
+    g_assert_cmpstr (out, ==, "before\n");
+  queue_free (queue);
+}
+
 static void
 test_shutdown (void)
 {
@@ -373,6 +424,8 @@ main (int   argc,
   g_test_add_func ("/commands/many", test_many);
   g_test_add_func ("/commands/timeout", test_timeout);
   g_test_add_func ("/commands/cancel", test_cancel);
+  g_test_add_func ("/commands/output/cancelled", test_cancel_output);
+  g_test_add_func ("/commands/output/timed-out", test_timeout_output);
   g_test_add_func ("/commands/shutdown", test_shutdown);
   g_test_add_func ("/commands/limits", test_limits);
   g_test_add_data_func ("/commands/no-interpreter/plain", GINT_TO_POINTER (0), test_no_interpreter);

@@ -82,6 +82,30 @@ test_crash_peak (void)
   subprocess_queue_free (queue);
 }
 
+/* What it wrote last is what is told, however much it was. */
+static void
+test_crash_talkative (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+
+  for (int i = 0; i < 5; i++)
+    {
+      g_autoptr (GString) json = g_string_new ("\"");
+      g_autoptr (OsiisoHandle) handle = NULL;
+      g_autofree char *text = NULL;
+
+      for (int line = 0; line < 4000; line++)
+        g_string_append_printf (json, "line %07d\\n", line);
+      g_string_append (json, "the end\"");
+      handle = subprocess_submit (queue, "crash", json->str, NULL);
+      subprocess_join (queue);
+      subprocess_expect_crash (handle, "line 0003999\nthe end");
+      g_assert_true (lookup (handle, "stderr", "s", &text));
+      g_assert_true (g_str_has_suffix (text, "the end\n"));
+    }
+  subprocess_queue_free (queue);
+}
+
 /* What is no text does not cut off what is behind it. */
 static void
 test_crash_binary (void)
@@ -542,6 +566,7 @@ main (int   argc,
 
   g_test_add_func ("/workers/crash/signal", test_crash_signal);
   g_test_add_func ("/workers/crash/peak", test_crash_peak);
+  g_test_add_func ("/workers/crash/talkative", test_crash_talkative);
   g_test_add_func ("/workers/crash/binary", test_crash_binary);
   g_test_add_func ("/workers/crash/exit", test_crash_exit);
   g_test_add_func ("/workers/crash/retried", test_crash_retried);

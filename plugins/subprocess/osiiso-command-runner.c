@@ -4,14 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
 /* As much as a pipe holds, unless the child changes that. */
 #define CHUNK (64 * 1024)
 
-/* One end of a pipe. Nobody else reads from it, so what poll() promises can be
- * read without blocking. */
+/* How often that is read, at most, to get all that was written. */
+#define N_READS 16
+
+/* One end of a pipe. */
 typedef struct
 {
   int         fd;      /* -1 when it is closed */
@@ -27,8 +30,12 @@ enum
   N_OUTPUTS,
 };
 
+/*
+ * lock guards outputs but for the tags, result and ended.
+ */
 struct _OsiisoCommandRunner
 {
+  pthread_mutex_t         lock;
   OsiisoCommand          *command; /* (owned) */
   OsiisoProcess          *process; /* (owned) */
   GSource                *source;  /* (owned), of the pipes */
@@ -47,6 +54,7 @@ struct _OsiisoCommandRunner
   int                     wait_status;
   struct rusage           usage;
   gboolean                interrupted;
+  OsiisoCommandResult    *result; /* (owned) (nullable): when it is over */
 };
 
 typedef struct
@@ -76,7 +84,9 @@ close_output (OsiisoCommandRunner *self,
               Output              *output)
 {
   stop_watching (self, &output->tag);
+  pthread_mutex_lock (&self->lock);
   close_fd (&output->fd);
+  pthread_mutex_unlock (&self->lock);
 }
 
 static void
@@ -87,6 +97,7 @@ close_input (OsiisoCommandRunner *self)
   g_clear_pointer (&self->input, g_bytes_unref);
 }
 
+/* With the lock. */
 static void
 keep (OsiisoCommandRunner *self,
       Output              *output,
@@ -107,17 +118,32 @@ keep (OsiisoCommandRunner *self,
   g_byte_array_append (output->kept, data, (guint) n);
 }
 
-/* What is there; called when that, or the end, is known to be there. */
-static void
-read_output (OsiisoCommandRunner *self,
-             Output              *output)
+/* With the lock: what is there. FALSE at the end. */
+static gboolean
+read_locked (OsiisoCommandRunner *self,
+             Output              *output,
+             gboolean            *more)
 {
   guint8 buffer[CHUNK];
   ssize_t n = read (output->fd, buffer, sizeof buffer);
 
+  *more = n > 0;
   if (n > 0)
     keep (self, output, buffer, (gsize) n);
-  else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+  return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
+}
+
+static void
+read_output (OsiisoCommandRunner *self,
+             Output              *output)
+{
+  gboolean more;
+  gboolean open;
+
+  pthread_mutex_lock (&self->lock);
+  open = read_locked (self, output, &more);
+  pthread_mutex_unlock (&self->lock);
+  if (!open)
     close_output (self, output);
 }
 
@@ -183,24 +209,64 @@ seconds (const struct timeval *time)
   return (double) time->tv_sec + (double) time->tv_usec / G_USEC_PER_SEC;
 }
 
-static OsiisoCommandResult *
+static void
 make_result (OsiisoCommandRunner *self)
 {
-  g_autoptr (GBytes) out = steal_output (&self->outputs[OUT]);
-  g_autoptr (GBytes) err = steal_output (&self->outputs[ERR]);
+  g_autoptr (GBytes) out = NULL;
+  g_autoptr (GBytes) err = NULL;
 
-  return osiiso_command_result_new (self->wait_status,
-                                    out, self->outputs[OUT].dropped,
-                                    err, self->outputs[ERR].dropped,
-                                    (double) (self->ended - self->started) / G_USEC_PER_SEC,
-                                    seconds (&self->usage.ru_utime), seconds (&self->usage.ru_stime),
-                                    (guint64) self->usage.ru_maxrss * 1024);
+  pthread_mutex_lock (&self->lock);
+  out = steal_output (&self->outputs[OUT]);
+  err = steal_output (&self->outputs[ERR]);
+  self->result = osiiso_command_result_new (self->wait_status,
+                                            out, self->outputs[OUT].dropped,
+                                            err, self->outputs[ERR].dropped,
+                                            (double) (self->ended - self->started) / G_USEC_PER_SEC,
+                                            seconds (&self->usage.ru_utime), seconds (&self->usage.ru_stime),
+                                            (guint64) self->usage.ru_maxrss * 1024);
+  pthread_mutex_unlock (&self->lock);
+}
+
+/* With the lock: everything that was written by now. */
+static GBytes *
+dup_output (OsiisoCommandRunner *self,
+            Output              *output)
+{
+  gboolean more = output->fd >= 0;
+
+  for (int i = 0; i < N_READS && more; i++)
+    read_locked (self, output, &more);
+  return output->kept != NULL ? g_bytes_new (output->kept->data, output->kept->len) : g_bytes_new_static ("", 0);
+}
+
+OsiisoCommandResult *
+osiiso_command_runner_peek_result (OsiisoCommandRunner *self)
+{
+  g_autoptr (GBytes) out = NULL;
+  g_autoptr (GBytes) err = NULL;
+  OsiisoCommandResult *result;
+  gint64 until;
+
+  pthread_mutex_lock (&self->lock);
+  if (self->result != NULL)
+    {
+      result = osiiso_command_result_ref (self->result);
+    }
+  else
+    {
+      out = dup_output (self, &self->outputs[OUT]);
+      err = dup_output (self, &self->outputs[ERR]);
+      until = self->ended != 0 ? self->ended : g_get_monotonic_time ();
+      result = osiiso_command_result_new (-1, out, self->outputs[OUT].dropped, err, self->outputs[ERR].dropped,
+                                          (double) (until - self->started) / G_USEC_PER_SEC, 0, 0, 0);
+    }
+  pthread_mutex_unlock (&self->lock);
+  return result;
 }
 
 static void
 finish (OsiisoCommandRunner *self)
 {
-  g_autoptr (OsiisoCommandResult) result = NULL;
   g_autoptr (GError) error = NULL;
   const char *program = osiiso_command_get_argv (self->command)[0];
 
@@ -221,11 +287,11 @@ finish (OsiisoCommandRunner *self)
     }
   else
     {
-      result = make_result (self);
+      make_result (self);
       if (!g_spawn_check_wait_status (self->wait_status, &error))
         g_prefix_error (&error, "%s: ", program);
     }
-  self->done (self, result, error, self->user_data);
+  self->done (self, self->result, error, self->user_data);
 }
 
 static gboolean
@@ -270,7 +336,9 @@ process_exited (OsiisoProcess       *process,
 {
   OsiisoCommandRunner *self = user_data;
 
+  pthread_mutex_lock (&self->lock);
   self->ended = g_get_monotonic_time ();
+  pthread_mutex_unlock (&self->lock);
   self->wait_status = wait_status;
   self->usage = *usage;
   /* Who is left may read it, but is not worth the wait. */
@@ -296,6 +364,9 @@ open_outputs (OsiisoCommandRunner *self,
         return FALSE;
       self->outputs[i].fd = fds[0];
       ends[i] = fds[1];
+      /* There may be two who read, see peek_result(). The child's end blocks. */
+      if (fcntl (fds[0], F_SETFL, O_NONBLOCK) < 0)
+        return FALSE;
     }
   return TRUE;
 }
@@ -365,6 +436,7 @@ osiiso_command_runner_start (OsiisoCommand             *command,
   OsiisoCommandRunner *self = g_new0 (OsiisoCommandRunner, 1);
   GBytes *input = osiiso_command_get_stdin_bytes (command);
 
+  pthread_mutex_init (&self->lock, NULL);
   self->command = g_object_ref (command);
   self->done = done;
   self->user_data = user_data;
@@ -423,7 +495,9 @@ osiiso_command_runner_free (OsiisoCommandRunner *self)
   g_source_destroy (self->source);
   g_source_unref (self->source);
   g_clear_pointer (&self->process, osiiso_process_free);
+  g_clear_pointer (&self->result, osiiso_command_result_unref);
   g_object_unref (self->command);
+  pthread_mutex_destroy (&self->lock);
   g_free (self);
 }
 

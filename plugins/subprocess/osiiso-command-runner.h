@@ -9,8 +9,8 @@ G_BEGIN_DECLS
 
 /*
  * One run of a command: writes its standard input, reads what it prints, and
- * waits for its end. All functions are called in the thread that iterates the
- * context.
+ * waits for its end. All functions but one are called in the thread that iterates
+ * the context.
  *
  * The run is over when the process has ended and everybody has closed its
  * output. A program may leave somebody behind who keeps the output open (a
@@ -42,6 +42,11 @@ OsiisoCommandRunner *osiiso_command_runner_start     (OsiisoCommand             
 /* Ends the run early, see osiiso_process_stop(). */
 void                 osiiso_command_runner_interrupt (OsiisoCommandRunner *self,
                                                       gint64               grace_us);
+
+/* What there is until now; all that was written by now is in it. The one function
+ * that may be called from any thread, as long as the runner is not freed. (transfer
+ * full) */
+OsiisoCommandResult *osiiso_command_runner_peek_result (OsiisoCommandRunner *self);
 
 pid_t                osiiso_command_runner_get_pid   (OsiisoCommandRunner *self);
 

@@ -139,11 +139,18 @@ osiiso_subprocess_backend_interrupt (OsiisoBackend        *backend,
                                      OsiisoInterruptReason reason)
 {
   OsiisoSubprocessBackend *self = OSIISO_SUBPROCESS_BACKEND (backend);
+  g_autoptr (OsiisoCommandResult) result = NULL;
+  g_auto (GValue) details = G_VALUE_INIT;
 
   pthread_mutex_lock (&self->lock);
   if (self->pool != NULL)
-    osiiso_worker_pool_interrupt (self->pool, attempt);
+    result = osiiso_worker_pool_interrupt (self->pool, attempt);
   pthread_mutex_unlock (&self->lock);
+  if (result == NULL)
+    return;
+  g_value_init (&details, OSIISO_TYPE_COMMAND_RESULT);
+  g_value_set_boxed (&details, result);
+  osiiso_attempt_set_interrupt_details (attempt, &details);
 }
 
 static void

@@ -11,6 +11,9 @@
 
 /* So that one worker does not keep the thread from the others. */
 #define N_READS 8
+/* Of what is left in its standard error at its end, which is all that a pipe holds,
+ * unless somebody goes on writing. */
+#define N_LAST_READS 256
 
 /* Shorter values are copied, longer ones keep the memory that they came in. */
 #define COPY_LIMIT 16384
@@ -565,17 +568,6 @@ osiiso_worker_read (OsiisoWorker *self)
     ;
 }
 
-void
-osiiso_worker_read_rest (OsiisoWorker *self)
-{
-  gboolean full;
-
-  while (self->fd >= 0 && self->wrong == NULL && read_some (self, &full))
-    ;
-  if (self->err_fd >= 0)
-    osiiso_worker_read_stderr (self);
-}
-
 /* Standard error */
 
 /* Passed on, as if nobody was in between. What nobody takes there is lost rather
@@ -594,14 +586,15 @@ pass_on (const char *data,
   while (n < 0 && errno == EINTR);
 }
 
-void
-osiiso_worker_read_stderr (OsiisoWorker *self)
+static void
+read_stderr (OsiisoWorker *self,
+             int           n_reads)
 {
   /* A pipe that has room takes so much without blocking. */
   char data[4096];
   gssize n;
 
-  for (int i = 0; i < N_READS; i++)
+  for (int i = 0; i < n_reads; i++)
     {
       do
         n = read (self->err_fd, data, sizeof data);
@@ -620,4 +613,21 @@ osiiso_worker_read_stderr (OsiisoWorker *self)
       if (self->tail->len > OSIISO_WORKER_TAIL)
         g_string_erase (self->tail, 0, (gssize) (self->tail->len - OSIISO_WORKER_TAIL));
     }
+}
+
+void
+osiiso_worker_read_stderr (OsiisoWorker *self)
+{
+  read_stderr (self, N_READS);
+}
+
+void
+osiiso_worker_read_rest (OsiisoWorker *self)
+{
+  gboolean full;
+
+  while (self->fd >= 0 && self->wrong == NULL && read_some (self, &full))
+    ;
+  if (self->err_fd >= 0)
+    read_stderr (self, N_LAST_READS);
 }

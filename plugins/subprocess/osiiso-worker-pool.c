@@ -42,7 +42,8 @@ typedef struct
 } Command;
 
 /*
- * lock guards interrupted. All else belongs to the thread.
+ * lock guards interrupted and running, and who is in the latter is not freed while it is
+ * held. All else belongs to the thread.
  */
 struct _OsiisoWorkerPool
 {
@@ -67,6 +68,7 @@ struct _OsiisoWorkerPool
 
   pthread_mutex_t      lock;
   GPtrArray           *interrupted; /* of OsiisoAttempt, owned */
+  GHashTable          *running;     /* OsiisoCommandRunner by OsiisoAttempt, neither owned */
 };
 
 void
@@ -184,6 +186,20 @@ free_command (gpointer data)
   g_free (command);
 }
 
+/* An attempt that runs is somebody's until it is taken out. */
+static void
+set_running (OsiisoWorkerPool    *self,
+             OsiisoAttempt       *attempt,
+             OsiisoCommandRunner *runner) /* (nullable) */
+{
+  pthread_mutex_lock (&self->lock);
+  if (runner != NULL)
+    g_hash_table_insert (self->running, attempt, runner);
+  else
+    g_hash_table_remove (self->running, attempt);
+  pthread_mutex_unlock (&self->lock);
+}
+
 static void
 on_command_done (OsiisoCommandRunner *runner,
                  OsiisoCommandResult *result,
@@ -194,7 +210,10 @@ on_command_done (OsiisoCommandRunner *runner,
   OsiisoWorkerPool *self = command->pool;
 
   if (command->attempt != NULL)
-    osiiso_command_runner_report (command->attempt, result, error);
+    {
+      osiiso_command_runner_report (command->attempt, result, error);
+      set_running (self, command->attempt, NULL);
+    }
   g_ptr_array_remove_fast (self->commands, command);
   self->changed = TRUE;
 }
@@ -219,6 +238,7 @@ run_command (OsiisoWorkerPool *self,
   if (command->runner != NULL)
     {
       g_ptr_array_add (self->commands, command);
+      set_running (self, attempt, command->runner);
       return;
     }
   osiiso_command_runner_report (attempt, NULL, error);
@@ -526,6 +546,7 @@ interrupt_command (OsiisoWorkerPool *self,
 
       if (command->attempt != attempt)
         continue;
+      set_running (self, attempt, NULL);
       g_clear_pointer (&command->attempt, osiiso_attempt_unref);
       osiiso_command_runner_interrupt (command->runner, self->settings.grace);
       return TRUE;
@@ -603,14 +624,21 @@ osiiso_worker_pool_wake (OsiisoWorkerPool *self)
   osiiso_mailbox_post (self->mailbox, POST_WAKE);
 }
 
-void
+OsiisoCommandResult *
 osiiso_worker_pool_interrupt (OsiisoWorkerPool *self,
                               OsiisoAttempt    *attempt)
 {
+  OsiisoCommandResult *result = NULL;
+  OsiisoCommandRunner *runner;
+
   pthread_mutex_lock (&self->lock);
+  runner = g_hash_table_lookup (self->running, attempt);
+  if (runner != NULL)
+    result = osiiso_command_runner_peek_result (runner);
   g_ptr_array_add (self->interrupted, osiiso_attempt_ref (attempt));
   pthread_mutex_unlock (&self->lock);
   osiiso_mailbox_post (self->mailbox, POST_INTERRUPT);
+  return result;
 }
 
 void
@@ -637,6 +665,7 @@ pool_free (OsiisoWorkerPool *self)
   g_ptr_array_unref (self->workers);
   g_ptr_array_unref (self->commands);
   g_ptr_array_unref (self->interrupted);
+  g_hash_table_unref (self->running);
   g_main_context_unref (self->context);
   osiiso_worker_settings_clear (&self->settings);
   pthread_mutex_destroy (&self->lock);
@@ -708,6 +737,7 @@ osiiso_worker_pool_new (OsiisoBackend              *backend,
   self->workers = g_ptr_array_new ();
   self->commands = g_ptr_array_new_with_free_func (free_command);
   self->interrupted = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
+  self->running = g_hash_table_new (NULL, NULL);
   g_queue_init (&self->waiting);
   self->timer = g_source_new (&timer_funcs, sizeof (GSource));
   g_source_set_callback (self->timer, NULL, self, NULL);

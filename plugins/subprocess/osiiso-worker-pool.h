@@ -25,7 +25,9 @@ OsiisoWorkerPool *osiiso_worker_pool_new             (OsiisoBackend             
                                                       GError                    **error);
 
 void              osiiso_worker_pool_wake            (OsiisoWorkerPool *self);
-void              osiiso_worker_pool_interrupt       (OsiisoWorkerPool *self,
+/* What a command has written by now, if that is what it runs. (transfer full)
+ * (nullable) */
+OsiisoCommandResult *osiiso_worker_pool_interrupt    (OsiisoWorkerPool *self,
                                                       OsiisoAttempt    *attempt);
 void              osiiso_worker_pool_workers_changed (OsiisoWorkerPool *self);
 void              osiiso_worker_pool_close           (OsiisoWorkerPool *self);
