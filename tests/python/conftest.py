@@ -90,7 +90,7 @@ class Kind:
 
     def until(self, condition):
         """Lets the queue work until that is true."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, 'this does not happen'
             if self.is_async:

@@ -300,7 +300,7 @@ def test_loop_gets_its_turn():
             for _ in range(5):
                 await asyncio.sleep(.001)
             stop = True
-            assert time.monotonic() - start < 5
+            assert time.monotonic() - start < 60
 
     asyncio.run(main())
 

@@ -17,9 +17,9 @@ def run(code, status=0):
     """Runs a program, which has to end by itself and quickly."""
     start = time.monotonic()
     done = subprocess.run([sys.executable, '-X', 'faulthandler', '-c', HEAD + textwrap.dedent(code)],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=100)
     assert done.returncode == status, done.stderr
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 60
     return done
 
 
@@ -122,7 +122,7 @@ def test_interrupt_of_a_wait():
             try:
                 {wait}
             except KeyboardInterrupt:
-                print(time.monotonic() - start < 1)
+                print(time.monotonic() - start < 20)
             queue.cancel()
             ''')
         assert done.stdout == 'True\n', wait
@@ -188,7 +188,7 @@ def drop(n):
         queue.submit(abs, 1, delay=1000)
     queue = None
     gc.collect()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while threads() > 3 and time.monotonic() < deadline:
         # Some were still at work the last time.
         gc.collect()
@@ -243,8 +243,8 @@ for i in range(50):
     del queue
     gate.set()
 for i in range(50):
-    assert ended.acquire(timeout=10)
-deadline = time.monotonic() + 10
+    assert ended.acquire(timeout=60)
+deadline = time.monotonic() + 60
 while threads() > 1 and time.monotonic() < deadline:
     time.sleep(.01)
     gc.collect()

@@ -178,10 +178,10 @@ def test_exception_in_the_block_cancels(kind):
     start = time.monotonic()
     with pytest.raises(ZeroDivisionError):
         with kind.opened(workers=1) as queue:
-            handle = queue.submit(kind.work.nap, 30)
+            handle = queue.submit(kind.work.nap, 300)
             1 / 0
     assert queue.closed and handle.cancelled()
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 60
 
 
 def test_retry_succeeds_in_the_end(kind, tmp_path):
@@ -211,7 +211,7 @@ def test_retry_waits(kind, tmp_path):
 def test_fail_first(kind):
     with kind.prepared(workers=1, fail_policy='fail_first') as queue:
         queue.submit(kind.work.boom)
-        others = queue.map(kind.work.nap, [30, 30])
+        others = queue.map(kind.work.nap, [300, 300])
         kept = queue.submit(kind.work.double, 1, must_complete=True)
         summary = kind.do(queue.run())
     assert summary.failed == 1 and summary.cancelled == 2
@@ -222,7 +222,7 @@ def test_fail_first(kind):
 def test_fail_policy_of_one_run(kind):
     with kind.prepared(workers=1) as queue:
         queue.submit(kind.work.boom)
-        queue.submit(kind.work.nap, 30)
+        queue.submit(kind.work.nap, 300)
         assert kind.do(queue.run(fail_policy='fail_first')).cancelled == 1
         queue.submit(kind.work.boom)
         queue.submit(kind.work.double, 1)
@@ -243,7 +243,7 @@ def test_continue_policy(kind):
 
 def test_timeout_of_a_task(kind):
     with kind.prepared(workers=2) as queue:
-        handle = queue.submit(kind.work.nap, 5, timeout=.03)
+        handle = queue.submit(kind.work.nap, 3000, timeout=.03)
         summary = kind.do(queue.run())
     assert summary.failed == 1 and not summary.timed_out
     assert isinstance(handle.exception(), TimeoutError)
@@ -253,7 +253,7 @@ def test_timeout_of_a_task(kind):
 def test_timeout_and_retry(kind):
     retries = []
     with kind.prepared(workers=4, on_retry=lambda handle, error: retries.append(type(error))) as queue:
-        handle = queue.submit(kind.work.nap, 5, timeout=.03, retries=1)
+        handle = queue.submit(kind.work.nap, 3000, timeout=.03, retries=1)
         kind.do(queue.run())
     assert handle.attempts == 2 and isinstance(handle.exception(), TimeoutError)
     assert retries == [TimeoutError]
@@ -261,19 +261,19 @@ def test_timeout_and_retry(kind):
 
 def test_timeout_of_a_run(kind):
     with kind.prepared(workers=2, timeout=.05) as queue:
-        handle = queue.submit(kind.work.nap, 30)
+        handle = queue.submit(kind.work.nap, 300)
         summary = kind.do(queue.run())
         assert summary.timed_out and summary.cancelled == 1 and not summary.ok
         assert handle.cancelled()
         # That was the run's, not the queue's end.
         queue.submit(kind.work.double, 1)
-        assert kind.do(queue.run(timeout=30)).ok
+        assert kind.do(queue.run(timeout=60)).ok
 
 
 @pytest.mark.parametrize('timeout', [0, -1])
 def test_no_time_for_a_run(kind, timeout):
     with kind.prepared(workers=1) as queue:
-        queue.submit(kind.work.nap, 30)
+        queue.submit(kind.work.nap, 300)
         summary = kind.do(queue.run(timeout=timeout))
     assert summary.timed_out and summary.cancelled == 1
 
@@ -281,7 +281,7 @@ def test_no_time_for_a_run(kind, timeout):
 def test_must_complete_outlives_a_timeout(kind, tmp_path):
     with kind.prepared(workers=2) as queue:
         kept = queue.submit(kind.work.nap, .15, 'kept', must_complete=True)
-        other = queue.submit(kind.work.nap, 30)
+        other = queue.submit(kind.work.nap, 300)
         summary = kind.do(queue.run(timeout=.05))
     assert summary.timed_out and kept.value() == 'kept' and other.cancelled()
 
@@ -291,7 +291,7 @@ def test_cancel_policy_spares_nobody(kind, name):
     with kind.prepared(workers=2, **{name: 'cancel'}) as queue:
         kind.do(queue.start())
         assert kind.do(queue.submit(kind.work.double, 1).wait()).value == 2
-        kept = queue.submit(kind.work.nap, 30, must_complete=True)
+        kept = queue.submit(kind.work.nap, 300, must_complete=True)
         assert kind.do(queue.run(timeout=.05)).timed_out and kept.cancelled()
 
 
@@ -586,7 +586,7 @@ def test_strict(kind):
         with pytest.raises(osiiso.ExecutionError, match=r'1 task\(s\) failed') as raised:
             kind.do(queue.run(strict=True))
         assert raised.value.results[0].message == 'boom'
-        queue.submit(kind.work.nap, 30)
+        queue.submit(kind.work.nap, 300)
         # A cancellation alone is no error.
         assert kind.do(queue.run(timeout=.01, strict=True)).cancelled == 1
 
@@ -619,9 +619,9 @@ def test_rate(kind):
 
 
 def test_burst(kind):
-    with kind.prepared(workers=4, rate=.1, burst=4) as queue:
+    with kind.prepared(workers=4, rate=.001, burst=4) as queue:
         queue.map(kind.work.nap, [0] * 4)
-        assert kind.do(queue.run(timeout=5)).ok
+        assert kind.do(queue.run(timeout=60)).ok
 
 
 def test_infinite(kind):

@@ -36,7 +36,7 @@ def test_1_fail_first_with_two_workers():
             assert summary.failed == 1
             assert all(handle.done() for handle in handles)
 
-    within(20, main())
+    within(60, main())
 
 
 def test_1_cancel_before_the_first_step():
@@ -50,7 +50,7 @@ def test_1_cancel_before_the_first_step():
                 await queue.join()
                 assert all(handle.done() for handle in handles)
 
-    within(20, main())
+    within(60, main())
 
 
 def test_2_run_that_is_given_up():
@@ -60,7 +60,7 @@ def test_2_run_that_is_given_up():
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(queue.run(), .02)
 
-    within(20, main())
+    within(60, main())
 
 
 @pytest.mark.parametrize('workers', [None, 1])
@@ -71,7 +71,7 @@ def test_3_delayed_must_complete_after_a_timeout(workers):
         summary = await queue.run(timeout=.01)
         assert summary.timed_out and handle.value() == 5
 
-    within(20, main())
+    within(60, main())
     queue = osiiso.ThreadQueue(workers=workers)
     handle = queue.submit(abs, -5, delay=.1, must_complete=True)
     assert queue.run(timeout=.01).timed_out and handle.value() == 5
@@ -106,7 +106,7 @@ def test_4_any_exception_ends_its_task_only(error):
         assert handles[2].value() == 1
 
     if not isinstance(error, GeneratorExit):
-        within(20, main())
+        within(60, main())
 
 
 def test_5_none_is_no_sentinel():
@@ -119,7 +119,7 @@ def test_5_none_is_no_sentinel():
         queue.submit(None)
         assert (await queue.run()).failed == 1
 
-    within(20, main())
+    within(60, main())
 
 
 def test_6_a_task_submits_into_its_own_full_queue():
@@ -145,7 +145,7 @@ def test_7_shutdown_in_a_task():
             else:
                 assert isinstance(handle.exception(), RuntimeError) and other.value() is None
 
-    within(20, main())
+    within(60, main())
 
 
 @pytest.mark.parametrize('call', ['run', 'join', 'shutdown'])
@@ -165,7 +165,7 @@ def test_7_a_task_waits_for_its_queue(call):
         await queue.run()
         assert isinstance(handle.exception(), RuntimeError)
 
-    within(20, main())
+    within(60, main())
 
 
 def test_8_a_second_event_loop():
@@ -195,7 +195,7 @@ def test_8_what_waited_goes_on_elsewhere():
         await queue.join()
 
     asyncio.run(begin())
-    within(20, go_on())
+    within(60, go_on())
     assert handles[0].cancelled() and handles[1].value() == 5
 
 
@@ -209,7 +209,7 @@ def test_9_infinite_and_fail_first():
         queue.submit(fail)
         assert (await queue.run()).failed == 1
 
-    within(20, main())
+    within(60, main())
 
 
 def test_13_cancel_finds_every_task():
@@ -232,7 +232,7 @@ def test_15_map_gives_all_or_nothing():
             queue.map(quick, range(3))
         assert queue.stats['pending'] == 0
 
-    within(20, main())
+    within(60, main())
 
 
 def test_20_cancelling_one_by_one():
@@ -242,7 +242,7 @@ def test_20_cancelling_one_by_one():
     for handle in reversed(handles):
         assert handle.cancel()
     # It took the square of their number: for so many a quarter of an hour.
-    assert time.process_time() - start < 20
+    assert time.process_time() - start < 60
     assert queue.pending_count == 0
 
 
@@ -255,7 +255,7 @@ def test_23_waits_hold_no_worker():
         assert (await other).value == 1 and retried.status == 'retrying'
         await queue.shutdown(force=True)
 
-    within(20, main())
+    within(60, main())
 
 
 def test_tasks_that_wait_for_each_other():
@@ -276,7 +276,7 @@ def test_tasks_that_wait_for_each_other():
             results = [await handle for handle in handles]
             assert sorted(result.status for result in results) == ['failed', 'succeeded']
 
-    within(20, main())
+    within(60, main())
 
 
 def test_a_thread_waits_for_a_task_that_never_comes():

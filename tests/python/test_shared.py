@@ -133,10 +133,10 @@ def test_loop_in_the_background():
     for handle in handles:
         handle.add_done_callback(lambda handle: told.release())
     for _ in handles:
-        assert told.acquire(timeout=10)
+        assert told.acquire(timeout=60)
     assert [handle.value() for handle in handles] == [2 * i for i in range(50)]
-    queue.cancel().result(timeout=10)
-    thread.join(10)
+    queue.cancel().result(timeout=60)
+    thread.join(60)
     assert not thread.is_alive() and queue.closed
     with pytest.raises(osiiso.ClosedError):
         queue.submit(double, 1)

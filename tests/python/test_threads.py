@@ -24,24 +24,24 @@ def test_iter_completed_in_order(sync_kind, tmp_path):
 
 def test_iter_completed_timeout(sync_kind):
     with sync_kind.opened(workers=2) as queue:
-        slow = queue.submit(sync_kind.work.nap, 30)
+        slow = queue.submit(sync_kind.work.nap, 300)
         with pytest.raises(TimeoutError, match='handles did not complete within timeout'):
             list(osiiso.iter_completed([slow], timeout=.02))
-        group = queue.group([(sync_kind.work.nap, 30), (sync_kind.work.nap, 30)])
+        group = queue.group([(sync_kind.work.nap, 300), (sync_kind.work.nap, 300)])
         start = time.monotonic()
         for wait in (lambda: group.wait(timeout=.02), lambda: group.values(timeout=.02),
                      lambda: slow.wait(timeout=.02), lambda: list(group.as_completed(timeout=.02))):
             with pytest.raises(TimeoutError):
                 wait()
-        assert time.monotonic() - start < 10
+        assert time.monotonic() - start < 60
         queue.shutdown(force=True)
-        assert group.wait(timeout=5).cancelled == 2
+        assert group.wait(timeout=60).cancelled == 2
 
 
 def test_iter_completed_starts_at_the_first_step(sync_kind):
     with sync_kind.opened(workers=1) as queue:
         handle = queue.submit(sync_kind.work.nap, .05)
-        found = osiiso.iter_completed([handle], timeout=10)
+        found = osiiso.iter_completed([handle], timeout=60)
         handle.wait()
         assert list(found) == [handle]
 
@@ -110,7 +110,7 @@ def test_full_queue_that_was_not_started(sync_kind):
 
 def test_cancel_from_another_thread(sync_kind):
     queue = sync_kind.new(workers=1)
-    handle = queue.submit(sync_kind.work.nap, 30)
+    handle = queue.submit(sync_kind.work.nap, 300)
     queue.start()
     canceller = threading.Thread(target=queue.cancel)
     canceller.start()
@@ -170,7 +170,7 @@ def test_tmap():
     with pytest.raises(osiiso.ExecutionError, match=r'1 task\(s\) failed'):
         osiiso.tmap(int, ['1', 'x'])
     with pytest.raises(osiiso.ExecutionError, match=r'1 task\(s\) cancelled'):
-        osiiso.tmap(time.sleep, [5], timeout=.02)
+        osiiso.tmap(time.sleep, [300], timeout=.02)
     with pytest.raises(TypeError):
         osiiso.tmap(abs, [1], burst=2)
 
@@ -336,7 +336,7 @@ def test_the_end_while_somebody_begins_to_wait(attach, monkeypatch):
         if attach == 'wait':
             waiter = threading.Thread(target=handle.wait, daemon=True)
             waiter.start()
-            waiter.join(20)
+            waiter.join(60)
             assert not waiter.is_alive()
         else:
             called = []

@@ -140,13 +140,13 @@ def stubborn(path):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with open(path, 'w') as file:
         file.write(f'{os.getpid()}\n')
-    time.sleep(60)
+    time.sleep(300)
 
 
 def arrive_and_sleep(path):
     with open(path, 'w') as file:
         file.write(f'{os.getpid()}\n')
-    time.sleep(60)
+    time.sleep(300)
 
 
 def set_state(key, value):
