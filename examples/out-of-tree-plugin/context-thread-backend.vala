@@ -7,7 +7,6 @@
 // blocking the user interface; and for asynchronous functions of GIO, whose callbacks
 // come in that thread as well. As many of those are under way as the queue has workers.
 
-// snippet: life
 // The thread between one open () and its close (). It may outlive that, in a function
 // that does not return. The backend's lock guards all but the context.
 class Life {
@@ -28,7 +27,6 @@ class Life {
         backend = null;
     }
 }
-// end
 
 public class ContextThreadBackend : Osiiso.Backend {
     // Its lock is not held while calling into the queue.
@@ -38,7 +36,6 @@ public class ContextThreadBackend : Osiiso.Backend {
     // seconds.
     public double slice { get; set; default = 0.001; }
 
-    // snippet: capabilities
     public override Osiiso.BackendCapabilities get_capabilities () {
         return FUNCTIONS | CALLS | ASYNC | INITIALIZER;
     }
@@ -46,9 +43,7 @@ public class ContextThreadBackend : Osiiso.Backend {
     public override uint get_default_workers () {
         return 1;
     }
-    // end
 
-    // snippet: wake
     public override void wake (uint n) {
         lock (life) {
             if (life == null || life.ended || life.source != null)
@@ -87,9 +82,7 @@ public class ContextThreadBackend : Osiiso.Backend {
         attempt = null;
         return leave (life);
     }
-    // end
 
-    // snippet: inside
     // False when the life is over.
     private bool enter (Life life) {
         lock (this.life) {
@@ -104,19 +97,21 @@ public class ContextThreadBackend : Osiiso.Backend {
             return !life.over;
         }
     }
-    // end
 
-    // snippet: open
     public override bool open () throws Error {
-        start ();
+        start (life);
         return true;
     }
 
-    private void start () throws Error {
+    // Takes the place of another life, unless somebody has done so already.
+    private void start (Life? old) throws Error {
         var next = new Life (this);
 
-        lock (life)
+        lock (life) {
+            if (life != old)
+                return;
             life = next;
+        }
         try {
             new Thread<void>.try ("context-thread", next.run);
         } catch (Error error) {
@@ -144,7 +139,6 @@ public class ContextThreadBackend : Osiiso.Backend {
         life.context.pop_thread_default ();
         end (life);
     }
-    // end
 
     // A source that is never dispatched would keep the backend for ever.
     private void drop (Life life) {
@@ -158,7 +152,6 @@ public class ContextThreadBackend : Osiiso.Backend {
             return !life.over;
     }
 
-    // snippet: close
     public override void close (bool force) {
         bool wait;
 
@@ -191,35 +184,33 @@ public class ContextThreadBackend : Osiiso.Backend {
         if (tell)
             closed ();
         if (again)
-            replace ();
+            replace (life);
     }
-    // end
 
-    // snippet: workers-changed
     // Comes also when a thread whose initializer failed has to be replaced.
     public override void workers_changed () {
-        bool gone;
+        Life? gone = null;
 
         lock (life) {
-            gone = life != null && life.ended;
-            if (life != null)
+            if (life != null) {
                 life.missed = true;
+                if (life.ended)
+                    gone = life;
+            }
         }
-        if (gone)
-            replace ();
+        if (gone != null)
+            replace (gone);
     }
-    // end
 
-    private void replace () {
+    private void replace (Life old) {
         try {
-            start ();
+            start (old);
         } catch (Error error) {
             // The next start of the queue tries it again.
         }
     }
 }
 
-// snippet: descriptor
 private Osiiso.BackendDescriptor descriptor;
 
 private Type get_backend_type () {
@@ -236,4 +227,3 @@ public Osiiso.BackendDescriptor* get_descriptor () {
     };
     return &descriptor;
 }
-// end

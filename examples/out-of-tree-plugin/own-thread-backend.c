@@ -33,7 +33,6 @@ typedef enum
 
 static GParamSpec *props[PROP_STACK_SIZE + 1];
 
-/* snippet: run */
 static void *
 run_attempt (void *data)
 {
@@ -43,7 +42,6 @@ run_attempt (void *data)
   osiiso_attempt_unref (attempt);
   return NULL;
 }
-/* end */
 
 /* Returns 0 or a number of errno. */
 static int
@@ -79,7 +77,6 @@ start_thread (OwnThreadBackend *self,
   return result;
 }
 
-/* snippet: wake */
 static void
 own_thread_backend_wake (OsiisoBackend *backend,
                          guint          n)
@@ -99,9 +96,7 @@ own_thread_backend_wake (OsiisoBackend *backend,
         }
     }
 }
-/* end */
 
-/* snippet: open */
 static gboolean
 own_thread_backend_open (OsiisoBackend *backend,
                          GError       **error)
@@ -119,9 +114,7 @@ own_thread_backend_open (OsiisoBackend *backend,
   pthread_attr_destroy (&attributes);
   return TRUE;
 }
-/* end */
 
-/* snippet: close */
 static void
 own_thread_backend_close (OsiisoBackend *backend,
                           gboolean       force)
@@ -129,9 +122,7 @@ own_thread_backend_close (OsiisoBackend *backend,
   /* No thread of ours takes anything, and none has to be waited for. */
   osiiso_backend_closed (backend);
 }
-/* end */
 
-/* snippet: capabilities */
 static OsiisoBackendCapabilities
 own_thread_backend_get_capabilities (OsiisoBackend *backend)
 {
@@ -145,9 +136,7 @@ own_thread_backend_get_default_workers (OsiisoBackend *backend)
 {
   return g_get_num_processors ();
 }
-/* end */
 
-/* snippet: settings */
 static void
 own_thread_backend_get_property (GObject    *object,
                                  guint       property_id,
@@ -179,9 +168,7 @@ own_thread_backend_set_property (GObject      *object,
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
 }
-/* end */
 
-/* snippet: class */
 static void
 own_thread_backend_class_init (OwnThreadBackendClass *klass)
 {
@@ -201,14 +188,11 @@ own_thread_backend_class_init (OwnThreadBackendClass *klass)
                                                 G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
 }
-/* end */
 
 static void
 own_thread_backend_init (OwnThreadBackend *self)
 {
 }
 
-/* snippet: define */
 OSIISO_BACKEND_DEFINE (own_thread, "own-thread", "A new thread for each task, with a stack of any size",
                        "1.0", own_thread_backend_get_type)
-/* end */

@@ -3,12 +3,20 @@
 // that uses them.
 
 namespace Osiiso {
+	// An int without a GType. valac would want to register a property of type int, and
+	// complain of a class that it does not make.
+	[SimpleType]
+	[IntegerType (rank = 6)]
+	[CCode (cname = "gint", has_type_id = false)]
+	public struct Length : int {
+	}
+
 	// For foreach, in the order of the submissions.
 	public sealed class Group : GLib.Object {
-		public int size {
+		public Osiiso.Length size {
 			[CCode (cname = "_vala_osiiso_group_get_size")]
 			get {
-				return (int) get_n_items ();
+				return (Osiiso.Length) get_n_items ();
 			}
 		}
 
@@ -20,10 +28,10 @@ namespace Osiiso {
 
 	// For foreach, in the order in which the tasks ended.
 	public sealed class RunSummary : GLib.Object {
-		public int size {
+		public Osiiso.Length size {
 			[CCode (cname = "_vala_osiiso_run_summary_get_size")]
 			get {
-				return (int) get_n_items ();
+				return (Osiiso.Length) get_n_items ();
 			}
 		}
 

@@ -80,7 +80,7 @@ class C:
 
 class Vala(C):
     suffix = '.vala'
-    at_top = re.compile(r'^(?:(?:public|private|static|async|abstract|\[\w)|(?:class|interface|namespace|struct) |'
+    at_top = re.compile(r'^(?:(?:public|private|static|async|abstract|delegate|\[\w)|(?:class|interface|namespace|struct) |'
                         r'(?:void|int|bool|string) \w+ \()', re.MULTILINE)
 
     def __init__(self, command):
@@ -142,8 +142,10 @@ class Python:
         return run(command, cwd=folder)
 
 
-# Programs that only a queue can start; the tests of workers run them.
-ELSEWHERE = {('docs/worker-protocol.md', 'python'), ('docs/worker-protocol.md', 'js')}
+# Programs that only a queue can start; the tests of workers run them. And pieces of files
+# that are built: test-excerpts.py compares them.
+ELSEWHERE = {('docs/worker-protocol.md', 'python'), ('docs/worker-protocol.md', 'js'),
+             ('docs/writing-a-backend.md', 'c'), ('docs/writing-a-backend.md', 'vala')}
 LANGUAGES = {'c': C, 'vala': Vala, 'js': JavaScript, 'python': Python}
 
 
