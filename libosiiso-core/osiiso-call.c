@@ -375,7 +375,7 @@ osiiso_call_prepare (OsiisoCall      *self,
                      GError         **error)
 {
   if (!osiiso_submission_check_capability (scheduler, OSIISO_BACKEND_CAPABILITIES_CALLS, error) ||
-      !check_function (self->params->name, error))
+      (!atomic_load (&self->submitted) && !check_function (self->params->name, error)))
     return FALSE;
 
   /* A backend that also runs functions runs calls as such, in this process. */

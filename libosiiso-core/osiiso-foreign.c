@@ -11,20 +11,23 @@
 gboolean
 osiiso_foreign_is_thread_bound (GDestroyNotify destroy)
 {
-  /* GJS passes the same function each time, so one entry is enough. */
+  /* GJS passes the same function each time, and so do most others: one entry is enough. */
   static _Atomic (gpointer) known;
+  static _Atomic (gpointer) known_plain;
   Dl_info info;
 
-  if (destroy == NULL)
+  if (destroy == NULL || atomic_load (&known_plain) == (gpointer) destroy)
     return FALSE;
   if (atomic_load (&known) == (gpointer) destroy)
     return TRUE;
-  if (g_type_from_name ("GjsContext") == G_TYPE_INVALID)
-    return FALSE;
   /* The callback itself is made at run time and belongs to no file; the function
    * that destroys it is a plain one of the binding. */
-  if (dladdr ((gpointer) destroy, &info) == 0 || info.dli_fname == NULL || strstr (info.dli_fname, "libgjs") == NULL)
-    return FALSE;
+  if (g_type_from_name ("GjsContext") == G_TYPE_INVALID ||
+      dladdr ((gpointer) destroy, &info) == 0 || info.dli_fname == NULL || strstr (info.dli_fname, "libgjs") == NULL)
+    {
+      atomic_store (&known_plain, (gpointer) destroy);
+      return FALSE;
+    }
   atomic_store (&known, (gpointer) destroy);
   return TRUE;
 }

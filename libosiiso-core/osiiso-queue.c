@@ -10,6 +10,7 @@
 #include "osiiso-handle.h"
 #include "osiiso-initializer-private.h"
 #include "osiiso-queue-private.h"
+#include "osiiso-signal-flag-private.h"
 #include "osiiso-task-list-private.h"
 #include "osiiso-token-private.h"
 
@@ -145,6 +146,11 @@ osiiso_queue_listens (OsiisoQueue    *self,
                       OsiisoEventKind kind)
 {
   OsiisoQueueClass *klass = OSIISO_QUEUE_GET_CLASS (self);
+  OsiisoSignalFlag flag;
+
+  osiiso_signal_flag_init (&flag, (GObject *) self);
+  if (!osiiso_signal_flag_get (&flag) && !has_slots (self))
+    return FALSE;
 
   switch (kind)
     {

@@ -187,17 +187,18 @@ typedef enum
   BEGIN_FOR_SERVER,  /* the same in serve() */
 } Beginner;
 
+/* @now as for start_clock_locked(). */
 static OsiisoAttempt *
 begin_attempt_locked (OsiisoScheduler *self,
                       OsiisoRecord    *record,
                       OsiisoAttempt   *spare,
-                      Beginner         who)
+                      Beginner         who,
+                      gint64           now)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
   OsiisoAttempt *attempt;
   guint number = 1;
   guint32 state = 0;
-  gint64 now = 0;
 
   osiiso_scheduler_remove_ready_locked (self, record);
   if (osiiso_rate_limiter_is_on (&self->limiter))
@@ -301,6 +302,7 @@ typedef struct
   gboolean       pending; /* it has to be ended */
   gboolean       ready;   /* for that; see prepare_done() */
   gint64         now;     /* its time, if it is asked for */
+  gboolean       at_once; /* nothing of the user's was called since then */
   OsiisoRecord  *record;  /* (nullable), once it has ended */
   gboolean       counted; /* as ended, too */
   gboolean       borrowed; /* the attempt has the queue's reference on it */
@@ -348,7 +350,10 @@ prepare_done (OsiisoScheduler *self,
     }
   ext = done->attempt->outcome != NULL ? osiiso_record_ensure_ext (record) : osiiso_record_get_ext (record);
   if (ext != NULL && ext->created != 0)
-    done->now = osiiso_clock_now ();
+    {
+      done->now = osiiso_clock_now ();
+      done->at_once = record->destroy == NULL;
+    }
   osiiso_scheduler_drop_payload (self, record);
 }
 
@@ -551,7 +556,9 @@ exchange (OsiisoScheduler *self,
         {
           OsiisoRecord *old = done->attempt != NULL ? done->attempt->record : NULL;
 
-          attempt = begin_attempt_locked (self, record, done->attempt, who);
+          /* One task begins when the one before it has ended. */
+          attempt = begin_attempt_locked (self, record, done->attempt, who,
+                                          done->record != NULL && done->at_once ? done->now : 0);
           /* What is told of an end is told before it is counted. */
           if (done->record != NULL && !(done->word & (OSIISO_RECORD_TOKEN | OSIISO_RECORD_WAITED)))
             {

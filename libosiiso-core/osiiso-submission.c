@@ -149,20 +149,25 @@ add_bounds (OsiisoRecord      *record,
     bounds->deadline.key = now + osiiso_clock_from_seconds (deadline);
 }
 
+/* @now is when it is made; 0 when nobody has looked at the clock yet. */
 static OsiisoRecord *
 new_record (OsiisoScheduler   *scheduler,
             OsiisoTaskParams  *params,
             OsiisoCancelWatch *watch,
             guint32            flags,
             gboolean           with_times,
+            gint64             now,
             GError           **error)
 {
   OsiisoRecord *record = osiiso_scheduler_new_record (scheduler, params, flags, error);
 
   if (record != NULL && (params != NULL || watch != NULL || with_times))
     {
-      gint64 now = osiiso_clock_now ();
-      gint64 due = due_time (params, now);
+      gint64 due;
+
+      if (now == 0)
+        now = osiiso_clock_now ();
+      due = due_time (params, now);
 
       add_bounds (record, params, watch, now);
       if (with_times)
@@ -297,7 +302,7 @@ make_one (const OsiisoSubmission *self,
 {
   OsiisoRecord *record = new_record (scheduler, params, watch,
                                      (with_handle ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
-                                     with_handle || self->calls != NULL, error);
+                                     with_handle || self->calls != NULL, 0, error);
 
   if (record != NULL)
     {
@@ -525,6 +530,7 @@ osiiso_submission_submit_tokens (const OsiisoSubmission *self,
   g_autoptr (OsiisoTaskParams) params = NULL;
   g_autofree OsiisoRecord **records = NULL;
   OsiisoCancelWatch *watch = NULL;
+  gint64 now;
   guint n_made;
   gboolean ok;
 
@@ -536,9 +542,11 @@ osiiso_submission_submit_tokens (const OsiisoSubmission *self,
     return FALSE;
 
   records = g_new (OsiisoRecord *, n);
+  now = osiiso_clock_now ();
   for (n_made = 0; n_made < n; n_made++)
     {
-      records[n_made] = new_record (scheduler, params, watch, OSIISO_RECORD_TOKEN, self->calls != NULL, error);
+      records[n_made] = new_record (scheduler, params, watch, OSIISO_RECORD_TOKEN, self->calls != NULL, now,
+                                    error);
       if (records[n_made] == NULL)
         break;
       records[n_made]->data = (gpointer) ((gsize) self->data + n_made);
@@ -566,6 +574,7 @@ osiiso_submission_map (const OsiisoSubmission *self,
   g_autofree OsiisoRecord **records = NULL;
   OsiisoCancelWatch *watch = NULL;
   OsiisoMapPayload *payload;
+  gint64 now;
   guint n_made = 0;
   gboolean ok;
 
@@ -584,9 +593,11 @@ osiiso_submission_map (const OsiisoSubmission *self,
   osiiso_ref_count_init (&payload->ref_count);
 
   records = g_new (OsiisoRecord *, n);
+  now = osiiso_clock_now ();
   for (n_made = 0; n_made < n; n_made++)
     {
-      OsiisoRecord *record = new_record (scheduler, params, watch, OSIISO_RECORD_KEEP | OSIISO_RECORD_MAP, TRUE, error);
+      OsiisoRecord *record = new_record (scheduler, params, watch, OSIISO_RECORD_KEEP | OSIISO_RECORD_MAP, TRUE, now,
+                                         error);
 
       if (record == NULL)
         break;

@@ -19,10 +19,11 @@
 /* Calls */
 
 static void
-call_osiiso (const BenchParams *params)
+run_calls (const BenchParams *params,
+           GVariant          *args)
 {
   OsiisoQueue *queue = bench_workers_new (params);
-  g_autoptr (OsiisoCall) call = osiiso_call_new (BENCH_MODULE "bench_echo", ARGS);
+  g_autoptr (OsiisoCall) call = osiiso_call_new (BENCH_MODULE "bench_echo", args);
   BenchStretch stretch;
 
   bench_workers_pid (queue);
@@ -32,6 +33,19 @@ call_osiiso (const BenchParams *params)
   bench_queue_join (queue);
   bench_assert_equal ("calls", osiiso_queue_get_completed_count (queue), params->n + 1);
   bench_workers_end (&stretch, params->n, queue);
+}
+
+static void
+call_osiiso (const BenchParams *params)
+{
+  run_calls (params, ARGS);
+}
+
+/* Without arguments and a value: what is left is the call itself. */
+static void
+call_empty_osiiso (const BenchParams *params)
+{
+  run_calls (params, NULL);
 }
 
 static void
@@ -335,6 +349,7 @@ command_gsubprocess (const BenchParams *params)
 
 const BenchContestant bench_subprocess[] = {
   { "process-call", call_osiiso },
+  { "process-call-empty", call_empty_osiiso },
   { "process-call-wait", call_wait_osiiso },
   { "process-ping", ping_socketpair },
   { "process-work", work_osiiso },

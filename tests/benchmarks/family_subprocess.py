@@ -15,6 +15,8 @@ def calls_measures():
             ('ping/16', 'socketpair, 16 at a time', 'process-ping', 400_000, {'window': 16}),
             ('call/many/2', 'libosiiso, pipelined', 'process-call', 400_000, {'workers': 2}),
             ('call/64/2', 'libosiiso, 64 at a time', 'process-call', 400_000, {'workers': 2, 'window': 64}),
+            ('call/empty/2', 'libosiiso, 64 at a time, no arguments', 'process-call-empty', 400_000,
+             {'workers': 2, 'window': 64}),
             ('ping/32', 'socketpair, 32 at a time', 'process-ping', 400_000, {'window': 32})):
         params = {'workers': 1, **params}
         measures[key] = Measure(contestant, n=n // 2, **params, quick={'n': 2_000})
@@ -25,9 +27,9 @@ def calls_measures():
         Row('S2', 'call, one at a time / socketpair', ('call/1', 'wall'), ('ping/1', 'wall'), None, 'ns'),
         Row('S2', 'submit and wait / socketpair', ('call/wait', 'wall'), ('ping/1', 'wall'), None, 'ns'),
         Row('S2', 'call, pipelined / socketpair by 16', ('call/many', 'wall'), ('ping/16', 'wall'), None, 'ns'),
-        Row('P1', 'no-op, 64 at a time, 2w / Python ProcessPool', ('call/64/2', 'wall'), ('python/pool-submit', 'wall'),
+        Row('P1', 'no-op, 64 at a time, 2w / Python ProcessPool', ('call/empty/2', 'wall'), ('python/pool-submit', 'wall'),
             1 / 200, 'ns', stretch=1 / 350),
-        Row('P1', 'the same / socketpair, 32 at a time', ('call/64/2', 'wall'), ('ping/32', 'wall'), 3.5, 'ns',
+        Row('P1', 'the same / socketpair, 32 at a time', ('call/empty/2', 'wall'), ('ping/32', 'wall'), 3.5, 'ns',
             stretch=2.5),
     ]
     table = Table('Calls in worker processes, per call',
