@@ -192,6 +192,25 @@ def test_python_knows_the_errors(queue):
     bounded.shutdown(True)
 
 
+def test_full_in_the_thread_that_would_make_room():
+    queue = Osiiso.Queue(backend_name='main-loop', size=1)
+    queue.submit(abs, 1)
+    for call in (queue.submit, queue.push, queue.new_group(None).submit):
+        with pytest.raises(stdlib_queue.Full):
+            call(abs, 1)
+    queue.run()
+    queue.shutdown()
+
+
+def test_room_is_waited_for():
+    queue = Osiiso.Queue(backend_name='thread-pool', workers=1, size=2)
+    handles = [queue.submit(abs, -i) for i in range(20)]
+    assert [handle.result() for handle in handles] == list(range(20))
+    group = queue.map(abs, [-1, -2])
+    assert [handle.result() for handle in group] == [1, 2]
+    queue.shutdown()
+
+
 def cancelled():
     cancellable = Gio.Cancellable()
     cancellable.cancel()

@@ -7,22 +7,32 @@ both to be had from the handle as they were. Everything that the library offers
 besides is still there: a function that wants its attempt, to report on it, is
 submitted with submit(options=...), or with map() and a number.
 """
+from __future__ import annotations
+
 import atexit
 import threading
 import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from gi.module import get_introspection_module
-from gi.overrides import override
+from gi.overrides import override  # type: ignore[attr-defined]
+from gi.repository import Gio
 
 from ._osiiso_calls import (Call, Cancelled, Invalid, MappedCall, NotSupported, QueueFull, RawCall, TimedOut, die, groups,
                             leave_thread, of, pythonic, queues, submit)
 from ._osiiso_waits import admit, await_call, complete, in_pieces, start_async
 
-Osiiso = get_introspection_module('Osiiso')
+if TYPE_CHECKING:
+    from gi.repository import Osiiso
+else:
+    Osiiso = get_introspection_module('Osiiso')
+
 __all__ = ['Cancelled', 'TimedOut', 'QueueFull', 'Invalid', 'NotSupported']
 
 
-def _options_of(options):
+def _options_of(options: dict[str, Any]) -> tuple[Osiiso.TaskOptions | None, type[Call]]:
     """The options of a task, and whether its function wants its attempt."""
     if 'options' in options:
         given = options.pop('options')
@@ -32,10 +42,11 @@ def _options_of(options):
     return Osiiso.TaskOptions(**options) if options else None, Call
 
 
-def _register(queue):
+def _register(queue: Osiiso.Queue) -> Osiiso.Queue:
     """Of each queue that is made here."""
     place = of(queue)
-    pins = type(queue.get_backend()).__gtype__.name == 'OsiisoThreadPoolBackend'
+    backend: Any = queue.get_backend()
+    pins = backend is not None and backend.__gtype__.name == 'OsiisoThreadPoolBackend'
     queues[place] = threading.get_ident(), pins
     queue.weak_ref(_unregister, queues, place)
     if pins:
@@ -43,124 +54,141 @@ def _register(queue):
     return queue
 
 
-def _unregister(table, place):
+def _unregister(table: dict[int, object], place: int) -> None:
     table.pop(place, None)
 
 
-def _pins(queue):
-    return queues.get(of(queue), (0, False))[1]
+def _pins(queue: Osiiso.Queue | None) -> bool:
+    return queue is not None and queues.get(of(queue), (0, False))[1]
 
 
 class Queue(Osiiso.Queue):
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _register(self)
 
     @classmethod
-    def new(cls, backend):
+    def new(cls, backend: str | None = None) -> Osiiso.Queue:
         return _register(Osiiso.Queue.new(backend))
 
     @classmethod
-    def new_with_backend(cls, backend):
+    def new_with_backend(cls, backend: Osiiso.Backend) -> Osiiso.Queue:
         return _register(Osiiso.Queue.new_with_backend(backend))
 
-    def new_group(self, group_id=None):
+    def new_group(self, group_id: str | None = None) -> Osiiso.Group:
         group = super().new_group(group_id)
         groups[of(group)] = weakref.ref(self)
         group.weak_ref(_unregister, groups, of(group))
         return group
 
-    def submit(self, fn, *args, **options):
-        options, kind = _options_of(options)
+    def submit(self, fn: Callable[..., object], *args: Any, **options: Any) -> Osiiso.Handle:
+        given, kind = _options_of(options)
         call = kind(_pins(self), fn, args)
-        return admit(self, 1, options, lambda options: submit('queue_submit', self, call, options))
+        return admit(self, 1, given, lambda options: submit('queue_submit', self, call, options))
 
-    def try_submit(self, fn, *args, **options):
-        options, kind = _options_of(options)
-        return submit('queue_try_submit', self, kind(_pins(self), fn, args), options)
+    def try_submit(self, fn: Callable[..., object], *args: Any, **options: Any) -> Osiiso.Handle:
+        given, kind = _options_of(options)
+        return submit('queue_try_submit', self, kind(_pins(self), fn, args), given)
 
-    def push(self, fn, *args, **options):
-        options, kind = _options_of(options)
+    def push(self, fn: Callable[..., object], *args: Any, **options: Any) -> int:
+        given, kind = _options_of(options)
         call = kind(_pins(self), fn, args)
-        return admit(self, 1, options, lambda options: submit('queue_push', self, call, options))
+        return admit(self, 1, given, lambda options: submit('queue_push', self, call, options))
 
-    def try_push(self, fn, *args, **options):
-        options, kind = _options_of(options)
-        return submit('queue_try_push', self, kind(_pins(self), fn, args), options)
+    def try_push(self, fn: Callable[..., object], *args: Any, **options: Any) -> int:
+        given, kind = _options_of(options)
+        return submit('queue_try_push', self, kind(_pins(self), fn, args), given)
 
-    def submit_async(self, fn, *args, cancellable=None, callback=None, user_data=(), **options):
-        options, kind = _options_of(options)
+    def submit_async(self, fn: Callable[..., object], *args: Any, cancellable: Gio.Cancellable | None = None,
+                     callback: Callable[..., object] | None = None, user_data: Iterable[Any] = (),
+                     **options: Any) -> Awaitable[Osiiso.Handle]:
+        given, kind = _options_of(options)
         call = kind(_pins(self), fn, args)
-        return start_async('queue_submit', self, (call, options), cancellable, callback, user_data)
+        return start_async('queue_submit', self, (call, given), cancellable, callback, user_data)
 
-    def map(self, fn, iterable, *args, **options):
+    @overload
+    def map(self, fn: Callable[..., object], iterable: Iterable[Any], **options: Any) -> Osiiso.Group: ...
+
+    @overload
+    def map(self, fn: int, iterable: Callable[..., object], *args: Any,
+            options: Osiiso.TaskOptions | None = None) -> Osiiso.Group: ...
+
+    def map(self, fn: Any, iterable: Any, *args: Any, **options: Any) -> Osiiso.Group:
         """A group of fn(element): tuples are arguments, mappings keywords. Or map(n, fn, ...)."""
+        given, _ = _options_of(options)
+        call: Call
         if callable(fn):
-            elements = tuple(iterable)
-            n, call = len(elements), MappedCall(_pins(self), fn, elements)
             if args:
                 raise TypeError('map() takes one iterable')
-            options, _ = _options_of(options)
+            elements = tuple(iterable)
+            n, call = len(elements), MappedCall(_pins(self), fn, elements)
         else:
             n, call = fn, RawCall(_pins(self), iterable, args)
-            options = _options_of(options)[0]
-        return admit(self, n, options, lambda options: submit('queue_map', self, call, options, n))
+        return admit(self, n, given, lambda options: submit('queue_map', self, call, options, n))
 
-    def run(self, cancellable=None):
+    def run(self, cancellable: Gio.Cancellable | None = None) -> Osiiso.RunSummary:
         return complete('queue_run', self, (), cancellable)
 
-    def run_full(self, timeout, fail_policy, cancellable=None):
+    def run_full(self, timeout: float, fail_policy: Osiiso.FailPolicy,
+                 cancellable: Gio.Cancellable | None = None) -> Osiiso.RunSummary:
         return complete('queue_run_full', self, (timeout, int(fail_policy)), cancellable)
 
-    def join(self, cancellable=None):
+    def join(self, cancellable: Gio.Cancellable | None = None) -> bool:
         return complete('queue_join', self, (), cancellable)
 
-    def shutdown(self, force=False, cancellable=None):
+    def shutdown(self, force: bool = False, cancellable: Gio.Cancellable | None = None) -> bool:
         return complete('queue_shutdown', self, (bool(force),), cancellable)
 
-    def run_async(self, cancellable=None, callback=None, *user_data):
+    def run_async(self, cancellable: Gio.Cancellable | None = None,
+                  callback: Callable[..., object] | None = None, *user_data: Any) -> Awaitable[Osiiso.RunSummary]:
         return start_async('queue_run', self, (), cancellable, callback, user_data)
 
-    def run_full_async(self, timeout, fail_policy, cancellable=None, callback=None, *user_data):
+    def run_full_async(self, timeout: float, fail_policy: Osiiso.FailPolicy,
+                       cancellable: Gio.Cancellable | None = None,
+                       callback: Callable[..., object] | None = None, *user_data: Any) -> Awaitable[Osiiso.RunSummary]:
         return start_async('queue_run_full', self, (timeout, int(fail_policy)), cancellable, callback, user_data)
 
-    def join_async(self, cancellable=None, callback=None, *user_data):
+    def join_async(self, cancellable: Gio.Cancellable | None = None,
+                   callback: Callable[..., object] | None = None, *user_data: Any) -> Awaitable[bool]:
         return start_async('queue_join', self, (), cancellable, callback, user_data)
 
-    def shutdown_async(self, force=False, cancellable=None, callback=None, *user_data):
+    def shutdown_async(self, force: bool = False, cancellable: Gio.Cancellable | None = None,
+                       callback: Callable[..., object] | None = None, *user_data: Any) -> Awaitable[bool]:
         return start_async('queue_shutdown', self, (bool(force),), cancellable, callback, user_data)
 
-    def __len__(self):
+    def __len__(self) -> int:
         """How many tasks are there that have not ended."""
         return self.get_active_count() + self.get_pending_count()
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return True
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         self.start()
         return self
 
-    def __exit__(self, kind, error, traceback):
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 traceback: TracebackType | None) -> None:
         self.shutdown(error is not None)
 
-    async def __aenter__(self):
+    async def __aenter__(self) -> Self:
         self.start()
         return self
 
-    async def __aexit__(self, kind, error, traceback):
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                        traceback: TracebackType | None) -> None:
         await self.shutdown_async(error is not None)
 
 
-Queue = override(Queue)
+override(Queue)
 __all__.append('Queue')
 
 
-def _nothing():
+def _nothing() -> None:
     return None
 
 
-def _exception_of(ended):
+def _exception_of(ended: Osiiso.Handle | Osiiso.TaskResult) -> BaseException | None:
     """What a task has failed with, as it was raised, or the library's error; or None."""
     error = ended.dup_error()
     if error is None:
@@ -170,17 +198,18 @@ def _exception_of(ended):
 
 
 class Handle(Osiiso.Handle):
-    def wait(self, timeout=-1, cancellable=None):
+    def wait(self, timeout: float = -1, cancellable: Gio.Cancellable | None = None) -> bool:
         return in_pieces('handle_wait', self, timeout, cancellable)
 
-    def wait_async(self, cancellable=None, callback=None, *user_data):
+    def wait_async(self, cancellable: Gio.Cancellable | None = None,
+                   callback: Callable[..., object] | None = None, *user_data: Any) -> Awaitable[bool]:
         return start_async('handle_wait', self, (), cancellable, callback, user_data)
 
-    def exception(self):
+    def exception(self) -> BaseException | None:
         """What the task has failed with, as it was raised, or the library's error; or None."""
         return _exception_of(self)
 
-    def result(self, timeout=-1):
+    def result(self, timeout: float = -1) -> Any:
         """Waits for the task; its value, or what it has failed with is raised."""
         if not self.is_done():
             self.wait(timeout)
@@ -189,71 +218,83 @@ class Handle(Osiiso.Handle):
             raise error
         return self.get_value()
 
-    def __await__(self):
+    def __await__(self) -> Generator[Any, None, Any]:
         if not self.is_done():
             yield from await_call('handle_wait', self, ()).__await__()
         return self.result()
 
 
-Handle = override(Handle)
+override(Handle)
 __all__.append('Handle')
 
 
 class TaskResult(Osiiso.TaskResult):
-    exception = _exception_of
+    def exception(self) -> BaseException | None:
+        """What the task has failed with, as it was raised, or the library's error; or None."""
+        return _exception_of(self)
 
 
-TaskResult = override(TaskResult)
+override(TaskResult)
 __all__.append('TaskResult')
 
 
 class Group(Osiiso.Group):
-    def submit(self, fn, *args, **options):
-        options, kind = _options_of(options)
+    def submit(self, fn: Callable[..., object], *args: Any, **options: Any) -> Osiiso.Handle:
+        given, kind = _options_of(options)
         queue = groups.get(of(self), _nothing)()
         call = kind(_pins(queue), fn, args)
-        return admit(queue, 1, options, lambda options: submit('group_submit', self, call, options))
+        return admit(queue, 1, given, lambda options: submit('group_submit', self, call, options))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.get_n_items()
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return True
 
-    def __getitem__(self, index):
+    @overload
+    def __getitem__(self, index: int) -> Osiiso.Handle: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Osiiso.Handle]: ...
+
+    def __getitem__(self, index: int | slice) -> Osiiso.Handle | list[Osiiso.Handle]:
         if isinstance(index, slice):
-            return [self.get_handle(i) for i in range(*index.indices(len(self)))]
+            return [self[i] for i in range(*index.indices(len(self)))]
         n = len(self)
-        if not -n <= index < n:
+        handle = self.get_handle(index % n) if -n <= index < n else None
+        if handle is None:
             raise IndexError('there is no such member')
-        return self.get_handle(index % n)
+        return handle
 
-    def __iter__(self):
-        return (self.get_handle(i) for i in range(len(self)))
+    def __iter__(self) -> Iterator[Osiiso.Handle]:
+        return (self[i] for i in range(len(self)))
 
-    async def __aiter__(self):
+    async def __aiter__(self) -> AsyncIterator[Osiiso.Handle]:
         """The members as they finish, each once."""
         while (handle := await self.next_completed_async()) is not None:
             yield handle
 
-    def __await__(self):
+    def __await__(self) -> Generator[Any, None, Osiiso.RunSummary]:
         """The summary, when all members have finished."""
         return self.wait_async().__await__()
 
-    def wait(self, timeout=-1, cancellable=None):
+    def wait(self, timeout: float = -1, cancellable: Gio.Cancellable | None = None) -> Osiiso.RunSummary:
         return in_pieces('group_wait', self, timeout, cancellable)
 
-    def wait_async(self, cancellable=None, callback=None, *user_data):
+    def wait_async(self, cancellable: Gio.Cancellable | None = None,
+                   callback: Callable[..., object] | None = None, *user_data: Any) -> Awaitable[Osiiso.RunSummary]:
         return start_async('group_wait', self, (), cancellable, callback, user_data)
 
-    def next_completed(self, timeout=-1, cancellable=None):
+    def next_completed(self, timeout: float = -1,
+                       cancellable: Gio.Cancellable | None = None) -> Osiiso.Handle | None:
         return in_pieces('group_next_completed', self, timeout, cancellable)
 
-    def next_completed_async(self, cancellable=None, callback=None, *user_data):
+    def next_completed_async(self, cancellable: Gio.Cancellable | None = None,
+                             callback: Callable[..., object] | None = None, *user_data: Any) -> Awaitable[Osiiso.Handle | None]:
         return start_async('group_next_completed', self, (), cancellable, callback, user_data)
 
 
-Group = override(Group)
+override(Group)
 __all__.append('Group')
 
 

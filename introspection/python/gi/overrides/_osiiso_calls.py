@@ -5,19 +5,26 @@ Callbacks are few here and for ever: one for each kind, with a number that stand
 what is to be called. PyGObject before 3.44 never frees a callback that was made for
 one call.
 """
+from __future__ import annotations
+
 import concurrent.futures
 import ctypes
 import itertools
 import queue
 import threading
 import traceback
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from gi import _gobject
 from gi.module import get_introspection_module
 from gi.repository import Gio, GLib, GObject
 
-Osiiso = get_introspection_module('Osiiso')
+if TYPE_CHECKING:
+    from gi.repository import Osiiso
+else:
+    Osiiso = get_introspection_module('Osiiso')
 
 _DOMAIN = GLib.quark_from_string('osiiso-python')
 
@@ -54,7 +61,7 @@ _ERRORS = {
 }
 
 
-def pythonic(error):
+def pythonic(error: GLib.Error) -> GLib.Error:
     kind = _ERRORS.get((GLib.quark_from_string(error.domain), error.code))
     return error if kind is None else kind(error.message, error.domain, error.code)
 
@@ -71,7 +78,7 @@ class _CError(ctypes.Structure):
     _fields_ = [('domain', ctypes.c_uint32), ('code', ctypes.c_int), ('message', ctypes.c_char_p)]
 
 
-def _function(name, result, *arguments, library=_library):
+def _function(name: str, result: Any, *arguments: Any, library: Any = _library) -> Any:
     function = getattr(library, name)
     function.restype = result
     function.argtypes = arguments
@@ -85,7 +92,7 @@ queue_cancel = _function('osiiso_queue_cancel', None, _pointer)
 # All that may be interrupted is called without PyGObject, which makes its exceptions
 # where the handler of a signal may raise another one.
 _BOOLEAN, _DOUBLE = ctypes.c_int, ctypes.c_double
-_CALLS = {name: _function('osiiso_' + name, result, _pointer, *arguments, _pointer) for name, result, arguments in [
+_SIGNATURES: list[tuple[str, Any, list[Any]]] = [
     ('queue_submit', _pointer, [_pointer] * 4),
     ('queue_try_submit', _pointer, [_pointer] * 4),
     ('queue_push', ctypes.c_uint64, [_pointer] * 4),
@@ -107,9 +114,11 @@ _CALLS = {name: _function('osiiso_' + name, result, _pointer, *arguments, _point
     ('group_wait_finish', _pointer, [_pointer]),
     ('group_next_completed', _pointer, [_DOUBLE, _pointer]),
     ('group_next_completed_finish', _pointer, [_pointer]),
-]}
+]
+_CALLS = {name: _function('osiiso_' + name, result, _pointer, *arguments, _pointer)
+          for name, result, arguments in _SIGNATURES}
 # With cancellable, callback and number.
-ASYNCS = {name: _function(f'osiiso_{name}_async', None, _pointer, *more, *[_pointer] * 3) for name, more in [
+_ASYNC_SIGNATURES: list[tuple[str, list[Any]]] = [
     ('queue_run', []),
     ('queue_run_full', [ctypes.c_double, ctypes.c_int]),
     ('queue_join', []),
@@ -118,47 +127,63 @@ ASYNCS = {name: _function(f'osiiso_{name}_async', None, _pointer, *more, *[_poin
     ('handle_wait', []),
     ('group_wait', []),
     ('group_next_completed', []),
-]}
+]
+ASYNCS = {name: _function(f'osiiso_{name}_async', None, _pointer, *more, *[_pointer] * 3)
+          for name, more in _ASYNC_SIGNATURES}
 
 
-def of(thing):
+def of(thing: Any) -> Any:
     """Where a GObject is."""
     return None if thing is None else hash(thing)
 
 
-def _api(index, *types):
+def _api(index: int, *types: Any) -> Any:
     """One function of what PyGObject offers to extensions, in the order of pygobject.h."""
     get = ctypes.pythonapi.PyCapsule_GetPointer
     get.restype, get.argtypes = _pointer, [ctypes.py_object, ctypes.c_char_p]
     functions = get(_gobject._PyGObject_API, b'gobject._PyGObject_API')
-    return ctypes.PYFUNCTYPE(*types)((_pointer * (index + 1)).from_address(functions)[index])
+    address: Any = (_pointer * (index + 1)).from_address(functions)[index]
+    return ctypes.PYFUNCTYPE(*types)(address)
 
 
 _wrap_object = _api(3, ctypes.py_object, _pointer)
 _wrap_boxed = _api(17, ctypes.py_object, ctypes.c_size_t, _pointer, ctypes.c_int, ctypes.c_int)
-_ATTEMPT = hash(Osiiso.Attempt.__gtype__)
+_attempt_class: Any = Osiiso.Attempt
+_ATTEMPT = hash(_attempt_class.__gtype__)
 
 _ensure = _function('PyGILState_Ensure', ctypes.c_int, library=ctypes.pythonapi)
 _release = _function('PyGILState_Release', None, ctypes.c_int, library=ctypes.pythonapi)
 
 numbers = itertools.count(1)
-calls = {}     # functions of tasks, until the library needs them no more
-waits = {}     # what hears of the end of a call
-queues = {}    # by their places: in which thread they were made, and whether its workers are pinned
-groups = {}    # by their places: their queue, weakly
+calls: dict[int, Call] = {}     # functions of tasks, until the library needs them no more
+waits: dict[int, Callable[[GObject.Object, Gio.AsyncResult], object]] = {}     # what hears of the end of a call
+queues: dict[int | None, tuple[int, bool]] = {}    # by their places: in which thread they were made, and whether its workers are pinned
+groups: dict[int | None, weakref.ref[Osiiso.Queue]] = {}    # by their places: their queue, weakly
 _alive = True
 
 
 class _Local(threading.local):
     depth = 0       # how many tasks this thread is in
-    state = None    # of the interpreter, when the thread is pinned
+    state: int | None = None    # of the interpreter, when the thread is pinned
     is_known = False
 
 
 local = _Local()
 
 
-def _value(thing):
+def is_foreign() -> bool:
+    """Whether this is a thread that Python has not made, such as a worker."""
+    threads: Any = threading
+    thread = threads._active.get(threading.get_ident())
+    return thread is None or isinstance(thread, threads._DummyThread)
+
+
+def is_in_task() -> bool:
+    """Whether a wait is one in a task, as far as is known; tasks of others are in threads of the library."""
+    return local.depth > 0 or is_foreign()
+
+
+def _value(thing: object) -> GObject.Value:
     value = GObject.Value()
     value.init(GObject.TYPE_PYOBJECT)
     value.set_boxed(thing)
@@ -166,14 +191,13 @@ def _value(thing):
 
 
 @ctypes.CFUNCTYPE(None, _pointer, _pointer)
-def _run(pointer, number):
+def _run(pointer: int, number: int) -> None:
     call = calls.get(number) if _alive else None
     if call is None:
         return
     if not local.is_known:
         local.is_known = True
-        thread = threading._active.get(threading.get_ident())
-        if call.pins and (thread is None or isinstance(thread, threading._DummyThread)):
+        if call.pins and is_foreign():
             # A thread of the library has an interpreter's state for one call only,
             # unless it is inside one more: that is slow and loses thread-locals.
             local.state = _ensure()
@@ -194,11 +218,11 @@ def _run(pointer, number):
 
 
 @ctypes.CFUNCTYPE(None, _pointer)
-def _forget(number):
+def _forget(number: int) -> None:
     calls.pop(number, None)
 
 
-def leave_thread(*_):
+def leave_thread(*_: Any) -> None:
     """The end of a thread, also the one that the end of the interpreter is.
 
     Of all these PyGObject has to call this one, which sees then that it is too late.
@@ -209,13 +233,13 @@ def leave_thread(*_):
 
 
 @ctypes.CFUNCTYPE(None, _pointer, _pointer, _pointer)
-def _ready(source, result, number):
+def _ready(source: int, result: int, number: int) -> None:
     wait = waits.pop(number, None)
     if wait is not None and _alive:
         wait(_wrap_object(source), _wrap_object(result))
 
 
-def _keep(callback):
+def _keep(callback: Any) -> int | None:
     """Where a callback is, which nothing frees any more: threads may be in it to the very end."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
     return ctypes.cast(callback, _pointer).value
@@ -229,19 +253,19 @@ class Call:
 
     __slots__ = ('pins', '_fn', '_args')
 
-    def __init__(self, pins, fn, args):
+    def __init__(self, pins: bool, fn: Callable[..., object], args: Sequence[Any]) -> None:
         if not callable(fn):
             raise TypeError(f'a task must be callable; got {fn!r}')
         self.pins = pins
         self._fn = fn
         self._args = args
 
-    def run(self, attempt):
+    def run(self, attempt: Osiiso.Attempt) -> object:
         return self._fn(*self._args)
 
-    def trim(self, error):
+    def trim(self, error: BaseException) -> None:
         """Leaves out what is of here: it has the attempt, which will have the error."""
-        inner = error.__traceback__.tb_next
+        inner = error.__traceback__ and error.__traceback__.tb_next
         if inner is not None:
             inner.tb_frame.clear()
             inner = inner.tb_next
@@ -253,10 +277,11 @@ class RawCall(Call):
 
     __slots__ = ()
 
-    def run(self, attempt):
+    def run(self, attempt: Osiiso.Attempt) -> object:
         self._fn(attempt, *self._args)
+        return None
 
-    def trim(self, error):
+    def trim(self, error: BaseException) -> None:
         super().trim(error)
         # They have it too.
         traceback.clear_frames(error.__traceback__)
@@ -267,14 +292,14 @@ class MappedCall(Call):
 
     __slots__ = ()
 
-    def run(self, attempt):
+    def run(self, attempt: Osiiso.Attempt) -> object:
         element = self._args[attempt.get_index()]
         if isinstance(element, Mapping):
             return self._fn(**element)
         return self._fn(*element) if isinstance(element, tuple) else self._fn(element)
 
 
-def call_library(name, instance, *arguments):
+def call_library(name: str, instance: GObject.Object, *arguments: Any) -> Any:
     function = _CALLS[name]
     failure = _pointer()
     made = function(of(instance), *arguments, ctypes.addressof(failure))
@@ -294,13 +319,13 @@ def call_library(name, instance, *arguments):
         _g_object_unref(made)
 
 
-def submit(name, instance, call, options, *more):
+def submit(name: str, instance: GObject.Object, call: Call, options: Osiiso.TaskOptions | None, *more: Any) -> Any:
     number = next(numbers)
     calls[number] = call
     return call_library(name, instance, *more, RUN, number, FORGET, of(options))
 
 
-def die():
+def die() -> None:
     """Nobody enters the interpreter any more."""
     global _alive
     for place in list(queues):

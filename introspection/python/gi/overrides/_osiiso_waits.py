@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """How the override of gi.repository.Osiiso waits: interruptible, and on a loop of asyncio."""
+from __future__ import annotations
+
 import asyncio
 import collections
 import concurrent.futures
@@ -9,21 +11,34 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 from gi import _ossighelper
+from gi.module import get_introspection_module
 from gi.repository import Gio, GLib, GObject
 
-from ._osiiso_calls import (ASYNCS, FORGET, READY, RUN, Osiiso, TimedOut, call_library, calls, local, numbers, of, queues,
-                            waits)
+from ._osiiso_calls import (ASYNCS, FORGET, READY, RUN, TimedOut, call_library, calls, is_in_task, local, numbers, of,
+                            queues, waits)
+
+if TYPE_CHECKING:
+    from gi.repository import Osiiso
+else:
+    Osiiso = get_introspection_module('Osiiso')
 
 # How long a wait goes without a look at what has happened in Python, in seconds.
 _PIECE = 0.1
 
 
-def admit(queue, n, options, submit):
+def admit(queue: Osiiso.Queue | None, n: int, options: Osiiso.TaskOptions | None,
+          submit: Callable[[Osiiso.TaskOptions | None], Any]) -> Any:
     """Calls submit(options), which blocks while the queue is full."""
-    size = queue.get_size() if queue is not None else 0
-    if size == 0 or local.depth or queue.get_active_count() + queue.get_pending_count() + n <= size:
+    if queue is None or is_in_task() or queue.get_size() == 0 or (
+            queue.get_active_count() + queue.get_pending_count() + n <= queue.get_size()):
+        return submit(options)
+    backend = queue.get_backend()
+    if backend is None or (backend.get_capabilities() & Osiiso.BackendCapabilities.CLOSURES and _owns(queue)):
+        # Nobody would make room.
         return submit(options)
     # Another thread waits: the library cannot tell this one to stop but by a
     # cancellable, which the task keeps.
@@ -33,9 +48,9 @@ def admit(queue, n, options, submit):
     elif options.get_cancellable() is None:
         options = options.copy()
         options.set_cancellable(cancellable)
-    future = concurrent.futures.Future()
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
 
-    def wait():
+    def wait() -> None:
         try:
             future.set_result(submit(options))
         except BaseException as error:
@@ -57,7 +72,7 @@ def admit(queue, n, options, submit):
 # Waits.
 
 @contextlib.contextmanager
-def _interruptible(cancellable):
+def _interruptible(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancellable]:
     """Gives a cancellable that Ctrl-C cancels; KeyboardInterrupt follows.
 
     Other handlers of signals may raise what they like in a wait.
@@ -68,9 +83,9 @@ def _interruptible(cancellable):
         handler = GObject.Object.connect(cancellable, 'cancelled', lambda *_: own.cancel())
         if cancellable.is_cancelled():
             own.cancel()
-    interrupted = []
+    interrupted: list[bool] = []
 
-    def interrupt():
+    def interrupt() -> None:
         interrupted.append(True)
         own.cancel()
         if local.depth:
@@ -91,13 +106,13 @@ def _interruptible(cancellable):
 
 
 @contextlib.contextmanager
-def _watched():
+def _watched() -> Iterator[Gio.Cancellable]:
     """Ctrl-C cancels what this gives while the main thread is in the library."""
     cancellable = Gio.Cancellable()
     here, there = socket.socketpair()
     there.setblocking(False)
 
-    def watch():
+    def watch() -> None:
         while received := here.recv(64):
             if signal.SIGINT in received:
                 cancellable.cancel()
@@ -112,7 +127,8 @@ def _watched():
         there.close()
 
 
-def _in_task(name, instance, arguments, cancellable):
+def _in_task(name: str, instance: GObject.Object, arguments: tuple[Any, ...],
+             cancellable: Gio.Cancellable | None) -> Any:
     """Waits in a task: in one piece, because the library tells waits that could never end."""
     if cancellable is not None or threading.get_ident() != threading.main_thread().ident:
         return call_library(name, instance, *arguments, of(cancellable))
@@ -120,9 +136,9 @@ def _in_task(name, instance, arguments, cancellable):
         return call_library(name, instance, *arguments, of(cancellable))
 
 
-def in_pieces(name, instance, timeout, cancellable):
+def in_pieces(name: str, instance: GObject.Object, timeout: float, cancellable: Gio.Cancellable | None) -> Any:
     """Waits with a call that has a timeout."""
-    if local.depth:
+    if is_in_task():
         return _in_task(name, instance, (timeout,), cancellable)
     deadline = time.monotonic() + timeout if timeout >= 0 else float('inf')
     with _interruptible(cancellable) as cancellable:
@@ -130,19 +146,24 @@ def in_pieces(name, instance, timeout, cancellable):
             left = deadline - time.monotonic()
             try:
                 return call_library(name, instance, max(0.0, min(_PIECE, left)) if timeout == timeout else timeout,
-                             of(cancellable))
+                                    of(cancellable))
             except TimedOut:
                 if left <= _PIECE:
                     raise
 
 
-@contextlib.contextmanager
-def _context_for(queue):
-    """The context that is iterated in a wait for a queue: its own in the thread that owns it."""
+def _owns(queue: Osiiso.Queue) -> bool:
+    """Whether this is the thread that owns the queue."""
     context = queue.get_context()
     default = GLib.MainContext.get_thread_default() or GLib.MainContext.default()
-    owned = context.is_owner() or context == default or queues.get(of(queue), (0,))[0] == threading.get_ident()
-    if not owned or not context.acquire():
+    return bool(context.is_owner() or context == default or queues.get(of(queue), (0,))[0] == threading.get_ident())
+
+
+@contextlib.contextmanager
+def _context_for(queue: Osiiso.Queue) -> Iterator[GLib.MainContext]:
+    """The context that is iterated in a wait for a queue: its own in the thread that owns it."""
+    context = queue.get_context()
+    if not _owns(queue) or not context.acquire():
         context = GLib.MainContext.new()
         context.acquire()
     context.push_thread_default()
@@ -158,7 +179,8 @@ def _context_for(queue):
         context.release()
 
 
-def _begin(name, instance, arguments, cancellable, ready):
+def _begin(name: str, instance: GObject.Object, arguments: tuple[Any, ...], cancellable: Gio.Cancellable | None,
+           ready: Callable[[GObject.Object, Gio.AsyncResult], object]) -> None:
     number = next(numbers)
     waits[number] = ready
     if name == 'queue_submit':
@@ -168,11 +190,11 @@ def _begin(name, instance, arguments, cancellable, ready):
     ASYNCS[name](of(instance), *arguments, of(cancellable), READY, number)
 
 
-def complete(name, queue, arguments, cancellable):
+def complete(name: str, queue: Osiiso.Queue, arguments: tuple[Any, ...], cancellable: Gio.Cancellable | None) -> Any:
     """Waits with a call that has an asynchronous twin."""
-    if local.depth:
+    if is_in_task():
         return _in_task(name, queue, arguments, cancellable)
-    results = []
+    results: list[Gio.AsyncResult] = []
     with _interruptible(cancellable) as cancellable, _context_for(queue) as context:
         _begin(name, queue, arguments, cancellable, lambda _, result: results.append(result))
         try:
@@ -192,42 +214,43 @@ class _Service:
     They come in a main context, which a loop of asyncio does not have.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._context = None
-        self._begin = collections.deque()
+        self._context: GLib.MainContext | None = None
+        self._begin: collections.deque[Callable[[], None]] = collections.deque()
 
-    def call(self, begin):
+    def call(self, begin: Callable[[], None]) -> None:
         with self._lock:
             if self._context is None:
                 self._context = GLib.MainContext.new()
-                threading.Thread(target=self._main, name='osiiso-await', daemon=True).start()
+                threading.Thread(target=self._main, args=(self._context,), name='osiiso-await', daemon=True).start()
         self._begin.append(begin)
         self._context.wakeup()
 
-    def _main(self):
-        self._context.push_thread_default()
+    def _main(self, context: GLib.MainContext) -> None:
+        context.push_thread_default()
         while True:
             while self._begin:
                 self._begin.popleft()()
-            self._context.iteration(True)
+            context.iteration(True)
 
 
 _service = _Service()
 
 
-def _resolve(future, result):
+def _resolve(future: asyncio.Future[Gio.AsyncResult], result: Gio.AsyncResult) -> None:
     if not future.done():
         future.set_result(result)
 
 
-async def await_call(name, instance, arguments, cancellable=None):
+async def await_call(name: str, instance: GObject.Object, arguments: tuple[Any, ...],
+                     cancellable: Gio.Cancellable | None = None) -> Any:
     """The result of an asynchronous call, on whatever loop of asyncio runs."""
     loop = asyncio.get_running_loop()
-    future = loop.create_future()
+    future: asyncio.Future[Gio.AsyncResult] = loop.create_future()
     own = cancellable or Gio.Cancellable()
 
-    def ready(_, result):
+    def ready(_: GObject.Object, result: Gio.AsyncResult) -> None:
         with contextlib.suppress(RuntimeError):
             # Unless the loop is closed.
             loop.call_soon_threadsafe(_resolve, future, result)
@@ -241,14 +264,17 @@ async def await_call(name, instance, arguments, cancellable=None):
     return call_library(name + '_finish', instance, of(result))
 
 
-def start_async(name, instance, arguments, cancellable, callback, data):
+def start_async(name: str, instance: GObject.Object, arguments: tuple[Any, ...], cancellable: Gio.Cancellable | None,
+                callback: Callable[..., object] | None, data: Iterable[Any]) -> Awaitable[Any]:
     """With a callback as the library has it; without one it is to be awaited."""
     if callback is None:
         return await_call(name, instance, arguments, cancellable)
-    _begin(name, instance, arguments, cancellable, lambda source, result: callback(source, result, *data))
+    hear = callback
+    _begin(name, instance, arguments, cancellable, lambda source, result: hear(source, result, *data))
+    return cast(Awaitable[Any], None)
 
 
-def _forked():
+def _forked() -> None:
     """In a child process, where no other thread is."""
     global _service
     _service = _Service()
