@@ -305,9 +305,9 @@ export class Queue {
         const before = {...this._counts};
         const running = this._tokens.operate('tell_run', timeout, failPolicy, cancellable);
         this._active = true;
-        let core;
+        let told;
         try {
-            core = await running;
+            told = await running;
         } finally {
             this._active = false;
         }
@@ -315,7 +315,7 @@ export class Queue {
         for (const key of Object.keys(before))
             counts[key] = this._counts[key] - before[key];
         const summary = new RunSummary(this._results.slice(Math.max(0, first - this._nCleared)), counts,
-            core.timed_out, core.duration);
+            told.timed_out, told.duration);
         return strict ? summary.check() : summary;
     }
 
