@@ -67,6 +67,8 @@ export interface TaskOptionsInit {
     metadata?: unknown;
     cancellable?: Cancellable | null;
     signal?: AbortSignalLike | null;
+    /** Hears how much is done, from 0 to 1, and what is going on. */
+    onProgress?: (fraction: number, text: string | null) => void;
 }
 
 /** Checked options, to be used many times. */
@@ -101,7 +103,7 @@ export class TaskContext {
 
 /** One task, as its submitter sees it. */
 export class Handle<T = unknown> {
-    private constructor();
+    protected constructor();
     readonly taskId: number;
     readonly name: string;
     readonly queue: Queue;
@@ -261,9 +263,8 @@ export interface RunOptions {
     strict?: boolean;
 }
 
-export interface CallOptions extends Omit<TaskOptionsInit, 'retryOn'> {
-    onProgress?: (fraction: number, text: string | null) => void;
-}
+/** Options of a call; of what it throws in the other process nobody can be asked. */
+export type CallOptions = Omit<TaskOptionsInit, 'retryOn'>;
 
 type ValueOf<F> = F extends TaskFunction<infer T> ? Awaited<T> : never;
 
@@ -302,7 +303,9 @@ export class Queue {
     task<A extends unknown[], T>(fn: (...args: A) => T | PromiseLike<T>,
         options?: TaskOptionsInit | TaskOptions): BoundTask<A, T>;
     /** Calls the export of a module in another process. */
-    call<T = any>(uri: string, name: string, args?: readonly unknown[], options?: CallOptions): Handle<T>;
+    call<T = any>(uri: string, name: string, args?: readonly unknown[], options?: CallOptions): CallHandle<T>;
+    /** A call for each item. */
+    mapCalls<T = any>(uri: string, name: string, items: Iterable<unknown>, options?: CallOptions): Group<T>;
 
     start(): void;
     run(options?: RunOptions): Promise<RunSummary>;
@@ -330,6 +333,12 @@ export class QueueError extends OsiisoError {
 
 export class ClosedError extends QueueError {}
 export class QueueFullError extends QueueError {}
+/** The process that ran the task has died. */
+export class CrashedError extends QueueError {
+    /** pid, signal or 'exit-status', stderr and others. */
+    readonly details: Record<string, any>;
+}
+
 export class CancelledError extends OsiisoError {}
 export class TimeoutError extends OsiisoError {}
 
@@ -346,13 +355,9 @@ export class ExecutionError extends OsiisoError {
     readonly errors: any[];
 }
 
-export interface ProcessPoolOptions {
-    /** The URI or the absolute path of an ES module. */
-    module: string;
-    workers?: number;
-    rate?: number;
-    burst?: number;
-    /** Variables for the environment of the workers; null for none. */
+/** How worker processes are run. */
+export interface WorkerOptions {
+    /** Variables for their environment; null for none. */
     env?: Record<string, string | null>;
     window?: number;
     tasksPerWorker?: number;
@@ -364,48 +369,30 @@ export interface ProcessPoolOptions {
     maxFrameSize?: number;
 }
 
-export interface PoolCallOptions {
-    priority?: number;
-    mustComplete?: boolean;
-    timeout?: number;
-    deadline?: number;
-    retries?: number;
-    retryDelay?: number;
-    backoff?: number;
-    maxRetryDelay?: number;
-    jitter?: number;
-    delay?: number;
-    runAt?: number | Date;
-    name?: string;
-    groupId?: string;
-    detached?: boolean;
-    cancellable?: Cancellable;
-    onProgress?: (fraction: number, text: string | null) => void;
+export interface ProcessPoolOptions extends WorkerOptions,
+    Pick<QueueOptions, 'workers' | 'rate' | 'burst' | 'shutdownTimeout' | 'onStart' | 'onComplete' | 'onRetry'> {
+    /** The URI or the absolute path of an ES module. */
+    module: string;
 }
 
 /** A call, from its submission on. */
-export class CallHandle<T = any> {
-    private constructor();
-    readonly id: number;
-    readonly name: string;
-    readonly status: Status;
-    readonly attempts: number;
-    readonly progress: number;
-    readonly statusText: string | null;
-    readonly object: any;
-    value(): Promise<T>;
-    cancel(): boolean;
-}
+export class CallHandle<T = any> extends Handle<T> {}
 
 /** Runs the exports of a module in processes that are there as long as the pool. */
 export class ProcessPool {
     constructor(options: ProcessPoolOptions);
-    readonly queue: any;
+    readonly queue: Queue;
+    readonly module: string;
     call<T = any>(name: string, ...args: unknown[]): Promise<T>;
-    submit<T = any>(name: string, args?: readonly unknown[], options?: PoolCallOptions): CallHandle<T>;
-    map<T = any>(name: string, items: Iterable<unknown>, options?: PoolCallOptions): Promise<T[]>;
+    submit<T = any>(name: string, args?: readonly unknown[], options?: CallOptions): CallHandle<T>;
+    /** All values; the first failure cancels the rest. */
+    map<T = any>(name: string, items: Iterable<unknown>, options?: CallOptions): Promise<T[]>;
+    group<T = any>(name: string, items: Iterable<unknown>, options?: CallOptions): Group<T>;
     close(options?: {force?: boolean}): Promise<void>;
 }
+
+/** A backend 'subprocess' whose workers run JavaScript, for a queue. */
+export function makeWorkers(options?: WorkerOptions): object;
 
 /** The URI of a module, relative to that of another one. */
 export function resolve(relative: string, base: string): string;

@@ -21,13 +21,12 @@ CORE = '{http://www.gtk.org/introspection/core/1.0}'
 LIMIT = 300
 # Of which class the variables of the module are.
 VARIABLES = {
-    'Queue': r'(?:this\.core|this\._core|\bcore|this\.queue|this\._queue)',
+    'Queue': r'(?:this\.core|this\._core|\bcore)',
     'WorkerChannel': r'\bchannel',
     'Backend': r'\bcore\.backend',
 }
-# Variables of that name are queues of the module elsewhere.
-ONLY_IN = {r'this\.queue': 'process-pool.js', r'this\._queue': 'process-pool.js'}
-# Properties of the backend 'subprocess', which is a plugin and in no GIR; and of GJS.
+QUEUE_FILES = ('tokens.js', 'queue.js', 'calls.js')
+# What GJS adds.
 GOBJECT = {'connect', 'disconnect', 'constructor', 'emit'}
 
 tests = []
@@ -89,12 +88,13 @@ def members_of_objects():
     n = 0
     for file, text in sources.items():
         for kind, variable in VARIABLES.items():
-            if kind == 'Queue' and file not in ('tokens.js', 'queue.js', 'process-pool.js', 'calls.js'):
+            if kind == 'Queue' and file not in QUEUE_FILES:
                 continue
-            if kind == 'Queue' and file != 'process-pool.js':
-                variable = r'(?:this\.core|this\._core|\bcore)'
+            if kind == 'Queue' and file == 'calls.js':
+                # There 'core' alone is a handle.
+                variable = r'(?:this\._tokens|tokens)\.core'
             for member in re.findall(variable + r'\.(\w+)\b', text):
-                if member in GOBJECT or (kind == 'Queue' and file == 'queue.js' and member == 'name'):
+                if member in GOBJECT or (file == 'core-options.js'):
                     continue
                 n += 1
                 assert underscored(member) in namespace.members[kind], f'{file} uses {member} of a {kind}, which is not there'
