@@ -2,13 +2,17 @@
 """What the tests of the package have in common."""
 import asyncio
 import contextlib
+import importlib.util
 import inspect
 import time
 
+import glib_loop
 import hypothesis
 import pytest
+import uvloop
 import work_async
 import work_sync
+from gi.repository import GLib
 
 import osiiso
 
@@ -16,23 +20,34 @@ import osiiso
 hypothesis.settings.register_profile('project', database=None, deadline=None, derandomize=True)
 hypothesis.settings.load_profile('project')
 
-# The queues that the tests of test_queues.py are run with.
-KINDS = {'async': ('AsyncQueue', work_async), 'shared': ('SharedQueue', work_async),
-         'thread': ('ThreadQueue', work_sync)}
-if hasattr(osiiso, 'ProcessQueue'):
-    KINDS['process'] = ('ProcessQueue', work_sync)
+
+def _new_gi_loop():
+    """A loop of PyGObject, which has them from 3.50 on."""
+    return importlib.import_module('gi.events').GLibEventLoop(GLib.MainContext.default())
+
+
+# The queues that the tests of test_queues.py are run with: the class, functions for
+# it, what makes the loop.
+KINDS = {'async': ('AsyncQueue', work_async, None), 'shared': ('SharedQueue', work_async, None),
+         'async-uvloop': ('AsyncQueue', work_async, uvloop.new_event_loop),
+         'async-glib': ('AsyncQueue', work_async, glib_loop.new_event_loop),
+         'thread': ('ThreadQueue', work_sync, None), 'process': ('ProcessQueue', work_sync, None)}
+if importlib.util.find_spec('gi.events') is not None:
+    KINDS['async-gi'] = ('AsyncQueue', work_async, _new_gi_loop)
+SYNC_KINDS = [name for name, (_, work, _) in KINDS.items() if work is work_sync]
+ASYNC_KINDS = [name for name in KINDS if name not in SYNC_KINDS]
 
 
 class Kind:
     """One kind of queue, to be used in the same way as the others."""
 
     def __init__(self, name):
-        class_name, self.work = KINDS[name]
+        class_name, self.work, new_loop = KINDS[name]
         self.name = name
         self.queue_class = getattr(osiiso, class_name)
         self.is_async = self.work is work_async
         self.handle_class = osiiso.TaskHandle if self.is_async else osiiso.SyncTaskHandle
-        self.runner = asyncio.Runner() if self.is_async else None
+        self.runner = asyncio.Runner(loop_factory=new_loop) if self.is_async else None
 
     def close(self):
         if self.runner is not None:
@@ -111,13 +126,13 @@ def kind(request):
     kind.close()
 
 
-@pytest.fixture(params=[name for name in KINDS if name not in ('async', 'shared')])
+@pytest.fixture(params=SYNC_KINDS)
 def sync_kind(request):
     """Each kind whose calls block."""
     return Kind(request.param)
 
 
-@pytest.fixture(params=[name for name in KINDS if name in ('async', 'shared')])
+@pytest.fixture(params=ASYNC_KINDS)
 def async_kind(request):
     """Each kind that is used on an event loop."""
     kind = Kind(request.param)

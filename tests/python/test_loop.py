@@ -3,13 +3,12 @@
 import asyncio
 import importlib.util
 
+import glib_loop
 import pytest
+from gi.repository import GLib
 
 import osiiso
 from osiiso import loop
-
-has_uvloop = importlib.util.find_spec('uvloop') is not None
-
 
 @pytest.fixture(autouse=True)
 def forget():
@@ -72,7 +71,6 @@ def test_falls_back(monkeypatch):
 
 
 def test_queue_on_uvloop():
-    pytest.importorskip('uvloop')
     assert osiiso.run(values(), use_uvloop=True) == tuple(range(30))
     assert type(osiiso.run(running())).__module__ == 'uvloop'
 
@@ -89,3 +87,62 @@ def test_is_looked_up_once(monkeypatch, available):
     assert loop.uvloop_available() is available
     pretend(monkeypatch, not available)
     assert loop.uvloop_available() is available
+
+
+def test_the_loop_is_the_same_in_tasks(async_kind):
+    """Whatever loop runs is used, and none is made."""
+    loops = []
+
+    async def ask():
+        loops.append(asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        loops.append(asyncio.get_running_loop())
+
+    async def main():
+        before = asyncio.get_event_loop_policy()
+        async with async_kind.new(workers=2) as queue:
+            handles = [queue.submit(ask), queue.submit(lambda: loops.append(None)), queue.submit(ask, delay=.01)]
+            await queue.join()
+            assert [handle.status for handle in handles] == ['succeeded'] * 3
+        assert asyncio.get_event_loop_policy() is before
+        return asyncio.get_running_loop()
+
+    running = async_kind.do(main())
+    assert len(loops) == 5 and set(loops) == {running, None}
+
+
+def test_sources_are_dispatched_meanwhile():
+    """On a loop of GLib callbacks and tasks take turns."""
+    seen = []
+
+    async def main():
+        done = asyncio.Event()
+
+        def tick():
+            seen.append(len(seen))
+            if len(seen) == 3:
+                done.set()
+            return len(seen) < 3
+
+        async with osiiso.AsyncQueue(workers=2) as queue:
+            waiting = queue.submit(done.wait)
+            GLib.timeout_add(1, tick)
+            assert (await waiting).value is True
+
+    with asyncio.Runner(loop_factory=glib_loop.new_event_loop) as runner:
+        runner.run(main())
+    assert seen == [0, 1, 2]
+
+
+def test_tasks_are_cancelled_from_other_threads(async_kind):
+    async def main():
+        async with async_kind.new(workers=1) as queue:
+            first = queue.submit(asyncio.sleep, 1000)
+            second = queue.submit(asyncio.sleep, 1000)
+            while first.status != 'running':
+                await asyncio.sleep(0)
+            assert await asyncio.to_thread(second.cancel) and await asyncio.to_thread(first.cancel)
+            await queue.join()
+            return first.status, second.status
+
+    assert async_kind.do(main()) == ('cancelled', 'cancelled')

@@ -9,7 +9,9 @@ import sys
 import threading
 
 import gi
+import glib_loop
 import pytest
+import uvloop
 
 gi.require_version('Osiiso', '1')
 from gi.repository import Gio, GLib, Osiiso  # noqa: E402
@@ -214,7 +216,9 @@ def queue():
     queue.shutdown(True)
 
 
-def test_await(queue):
+@pytest.mark.parametrize('new_loop', [None, uvloop.new_event_loop, glib_loop.new_event_loop],
+                         ids=['asyncio', 'uvloop', 'glib'])
+def test_await(queue, new_loop):
     async def main():
         queue.start()
         gate = threading.Event()
@@ -229,7 +233,8 @@ def test_await(queue):
         summary = await queue.map(abs, [1, 2])
         assert summary.props.succeeded == 2
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(main())
 
 
 def test_await_the_calls_of_a_queue(queue):
