@@ -63,6 +63,8 @@ static GPtrArray *added_directories;
 
 typedef const OsiisoBackendDescriptor *(*GetDescriptorFunc) (void);
 
+static G_DEFINE_QUARK (osiiso-backend-summary, summary)
+
 /* Names come from callers and from the environment, and end up in paths: no
  * slash, no dot. */
 static gboolean
@@ -489,6 +491,8 @@ load_plugin (const char *path,
       return G_TYPE_INVALID;
     }
 
+  /* As resident as the module. */
+  g_type_set_qdata (type, summary_quark (), (gpointer) descriptor->summary);
   g_debug ("Backend '%s' is %s of %s", name, g_type_name (type), path);
   return type;
 }
@@ -691,6 +695,26 @@ osiiso_backend_create (const char *name,
     return NULL;
 
   return g_object_new (type, NULL);
+}
+
+/**
+ * osiiso_backend_get_summary:
+ * @self: a backend
+ *
+ * Gets the line in which the plugin of a backend says what it is, for people. May be
+ * called from any thread.
+ *
+ * Returns: (transfer none) (nullable): the line; %NULL when the plugin has none, or
+ *   the type is not from a plugin
+ *
+ * Since: 1.0
+ */
+const char *
+osiiso_backend_get_summary (OsiisoBackend *self)
+{
+  g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
+
+  return g_type_get_qdata (G_OBJECT_TYPE (self), summary_quark ());
 }
 
 /**

@@ -69,6 +69,8 @@ OSIISO_AVAILABLE_IN_1_0
 OsiisoBackend            *osiiso_backend_create           (const char *name,
                                                            GError    **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+const char               *osiiso_backend_get_summary      (OsiisoBackend *self);
+OSIISO_AVAILABLE_IN_1_0
 char                    **osiiso_backend_list_names       (void) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 void                      osiiso_backend_add_directory    (const char *path);

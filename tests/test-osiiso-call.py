@@ -132,12 +132,13 @@ def backends():
     code, out, err = osiiso("backends")
     equal((code, err), (0, ""))
     lines = out.splitlines()
-    equal(lines[0].split(), ["BACKEND", "WORKERS", "CAPABILITIES"])
+    equal(lines[0].split(), ["BACKEND", "WORKERS", "CAPABILITIES", "DESCRIPTION"])
     table = {line.split()[0]: line.split()[2:] for line in lines[1:lines.index("")]}
     contains(table, "subprocess")
     contains(table["subprocess"], "commands")
     contains(table["thread-pool"], "functions")
-    contains([line.split() for line in lines], ["grace-time", "number", "0…3600", "2"])
+    contains([line.split()[:4] for line in lines], ["grace-time", "number", "0…3600", "2"])
+    contains(out, "Seconds between being told to end and being killed")
 
 
 @test
@@ -152,6 +153,19 @@ def backends_in_json():
     equal(settings["setup-encoding"]["values"], ["none", "gvariant", "json", "bytes"])
     equal(settings["worker-argv"]["default"], None)
     equal(sorted(found), sorted(set(found)))
+
+
+@test
+def backends_are_described():
+    page = read(os.path.join(os.path.dirname(TOOLS), "docs", "backends.md"))
+    for backend in json.loads(osiiso("backends", "--json")[1]):
+        contains(page, "\n## %s\n" % backend["name"])
+        contains(page, backend["description"])
+        rows = dict(re.findall(r"^\| `([a-z-]+)` \| [^|]* \| ([^|]*) \|", page, re.MULTILINE))
+        for setting in backend["settings"]:
+            assert setting["description"], setting
+            default = json.dumps(setting["default"]).strip('"').replace("null", "none").removesuffix(".0")
+            equal((setting["name"], rows.get(setting["name"])), (setting["name"], default))
 
 
 @test

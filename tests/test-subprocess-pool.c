@@ -389,23 +389,38 @@ test_storm_one_by_one (void)
 
 /* The end of the program */
 
-/* In another process: says who its worker is, and waits for its end. */
+/* In another process: says who its worker is, or its command, and waits for its end. */
 static int
-be_parent (void)
+be_parent (const char *how)
 {
-  OsiisoQueue *queue = queue_new (1, 0);
+  g_autofree char *script = g_strdup_printf ("echo $$ >%s; exec sleep 1000", parent_pipe);
+  const char *argv[] = { "/bin/sh", "-c", script, NULL };
+  g_autoptr (OsiisoBackend) backend = osiiso_backend_create ("subprocess", NULL);
+  g_autoptr (OsiisoCommand) command = osiiso_command_new (argv);
+  OsiisoQueue *queue;
 
-  submit (queue, "hold", g_variant_new_string (parent_pipe), NULL);
+  if (strcmp (how, "--worker") == 0)
+    {
+      queue = queue_new (1, 0);
+      submit (queue, "hold", g_variant_new_string (parent_pipe), NULL);
+    }
+  else
+    {
+      g_object_set (backend, "commands-die-with-parent", TRUE, NULL);
+      queue = osiiso_queue_new_with_backend (backend);
+      osiiso_queue_push_command (queue, command, NULL, NULL);
+    }
   osiiso_queue_join (queue, NULL, NULL);
   return 0;
 }
 
 static void
-run_parent (gboolean stop)
+run_parent (const char *how,
+            gboolean    stop)
 {
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
   TestPipe pipe;
-  char *argv[] = { program, (char *) "--parent", NULL, NULL };
+  char *argv[] = { program, (char *) how, NULL, NULL };
   GError *error = NULL;
   GPid parent;
   int pid;
@@ -428,24 +443,32 @@ run_parent (gboolean stop)
 static void
 test_parent_killed (void)
 {
-  run_parent (FALSE);
+  run_parent ("--worker", FALSE);
 }
 
 static void
 test_parent_killed_stopped (void)
 {
-  run_parent (TRUE);
+  run_parent ("--worker", TRUE);
+}
+
+static void
+test_parent_killed_command (void)
+{
+  run_parent ("--command", FALSE);
 }
 
 int
 main (int   argc,
       char *argv[])
 {
-  if (argc == 3 && strcmp (argv[1], "--parent") == 0)
+  if (argc == 3 && (strcmp (argv[1], "--worker") == 0 || strcmp (argv[1], "--command") == 0))
     {
-      g_test_init (&(int) { 1 }, &argv, NULL);
+      const char *how = argv[1];
+
       parent_pipe = argv[2];
-      return be_parent ();
+      g_test_init (&(int) { 1 }, &argv, NULL);
+      return be_parent (how);
     }
   g_test_init (&argc, &argv, NULL);
 
@@ -462,6 +485,7 @@ main (int   argc,
   g_test_add_func ("/workers/storm/one-by-one", test_storm_one_by_one);
   g_test_add_func ("/workers/parent/killed", test_parent_killed);
   g_test_add_func ("/workers/parent/killed-stopped", test_parent_killed_stopped);
+  g_test_add_func ("/workers/parent/killed/command", test_parent_killed_command);
 
   return g_test_run ();
 }

@@ -281,7 +281,7 @@ print_settings (Entry *entry)
   table_add (&table, "TYPE");
   table_add (&table, "RANGE");
   table_add (&table, "DEFAULT");
-  table_add (&table, "");
+  table_add (&table, "DESCRIPTION");
   for (guint i = 0; i < settings->len; i++)
     {
       GParamSpec *pspec = settings->pdata[i];
@@ -307,10 +307,11 @@ print_table (GPtrArray *entries)
 {
   Table table;
 
-  table_init (&table, 3);
+  table_init (&table, 4);
   table_add (&table, "BACKEND");
   table_add (&table, "WORKERS");
   table_add (&table, "CAPABILITIES");
+  table_add (&table, "DESCRIPTION");
   for (guint i = 0; i < entries->len; i++)
     {
       Entry *entry = entries->pdata[i];
@@ -320,6 +321,7 @@ print_table (GPtrArray *entries)
         {
           table_add (&table, "");
           table_take (&table, g_strdup_printf ("(%s)", entry->error->message));
+          table_add (&table, NULL);
         }
       else
         {
@@ -327,6 +329,7 @@ print_table (GPtrArray *entries)
 
           table_take (&table, g_strdup_printf ("%u", count_workers (entry->backend)));
           table_take (&table, join (capabilities, " "));
+          table_add (&table, osiiso_backend_get_summary (entry->backend));
         }
     }
   table_print (&table, "");
@@ -419,6 +422,11 @@ build_entry (JsonBuilder *builder,
     {
       capabilities = list_capabilities (entry->backend);
       settings = list_settings (entry->backend);
+      json_builder_set_member_name (builder, "description");
+      if (osiiso_backend_get_summary (entry->backend) != NULL)
+        json_builder_add_string_value (builder, osiiso_backend_get_summary (entry->backend));
+      else
+        json_builder_add_null_value (builder);
       json_builder_set_member_name (builder, "workers");
       json_builder_add_int_value (builder, count_workers (entry->backend));
       build_strings (builder, "capabilities", capabilities);

@@ -228,9 +228,16 @@ osiiso_main_loop_backend_class_init (OsiisoMainLoopBackendClass *klass)
   backend_class->wake = osiiso_main_loop_backend_wake;
   backend_class->close = osiiso_main_loop_backend_close;
 
-  /* For how long tasks are run, in seconds, before other sources of the context
-   * get their turn. */
-  props[PROP_SLICE] = g_param_spec_double ("slice", NULL, NULL, 0, 3600, 0.001,
+  /**
+   * OsiisoMainLoopBackend:slice:
+   *
+   * For how long tasks are begun one after the other, in seconds, before other sources
+   * of the context get their turn; with 0 they get it after each task.
+   *
+   * Since: 1.0
+   */
+  props[PROP_SLICE] = g_param_spec_double ("slice", "Slice", "Seconds of tasks before other sources get their turn",
+                                           0, 3600, 0.001,
                                            G_PARAM_READWRITE | G_PARAM_CONSTRUCT |
                                            G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);

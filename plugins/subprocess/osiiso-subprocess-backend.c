@@ -32,6 +32,7 @@ struct _OsiisoSubprocessBackend
   int               nice;
   guint             window;
   guint             max_frame_size;
+  gboolean          commands_die;
 };
 
 G_DEFINE_FINAL_TYPE (OsiisoSubprocessBackend, osiiso_subprocess_backend, OSIISO_TYPE_BACKEND)
@@ -51,9 +52,10 @@ typedef enum
   PROP_NICE,
   PROP_WINDOW,
   PROP_MAX_FRAME_SIZE,
+  PROP_COMMANDS_DIE_WITH_PARENT,
 } OsiisoSubprocessBackendProperty;
 
-static GParamSpec *props[PROP_MAX_FRAME_SIZE + 1];
+static GParamSpec *props[PROP_COMMANDS_DIE_WITH_PARENT + 1];
 
 static OsiisoBackendCapabilities
 osiiso_subprocess_backend_get_capabilities (OsiisoBackend *backend)
@@ -91,6 +93,7 @@ dup_settings_locked (OsiisoSubprocessBackend *self)
     .cpu_time = (guint64) self->cpu_time_limit + (self->cpu_time_limit > (double) (guint64) self->cpu_time_limit),
     .nice = self->nice,
     .max_frame = self->max_frame_size,
+    .commands_die = self->commands_die,
   };
 }
 
@@ -226,6 +229,9 @@ osiiso_subprocess_backend_get_property (GObject    *object,
     case PROP_MAX_FRAME_SIZE:
       g_value_set_uint (value, self->max_frame_size);
       break;
+    case PROP_COMMANDS_DIE_WITH_PARENT:
+      g_value_set_boolean (value, self->commands_die);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
@@ -289,6 +295,9 @@ osiiso_subprocess_backend_set_property (GObject      *object,
     case PROP_MAX_FRAME_SIZE:
       self->max_frame_size = g_value_get_uint (value);
       break;
+    case PROP_COMMANDS_DIE_WITH_PARENT:
+      self->commands_die = g_value_get_boolean (value);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, property_id, pspec);
     }
@@ -328,41 +337,160 @@ osiiso_subprocess_backend_class_init (OsiisoSubprocessBackendClass *klass)
   backend_class->workers_changed = osiiso_subprocess_backend_workers_changed;
   backend_class->close = osiiso_subprocess_backend_close;
 
-  /* The program that workers run and its arguments, looked for in the PATH; without
-   * them, osiiso-worker, which calls functions in modules written in C. */
-  props[PROP_WORKER_ARGV] = g_param_spec_boxed ("worker-argv", NULL, NULL, G_TYPE_STRV, flags);
-  /* What workers have as environment, "NAME=value" each; without it, that of this
-   * process. Commands have their own. */
-  props[PROP_ENVIRONMENT] = g_param_spec_boxed ("environment", NULL, NULL, G_TYPE_STRV, flags);
-  /* Where workers look for modules that are not given by their path: folders, with
-   * colons between them. */
-  props[PROP_MODULE_PATH] = g_param_spec_string ("module-path", NULL, NULL, NULL, flags);
-  /* What each worker gets before its first call; what it does with that is its
-   * program's business. */
-  props[PROP_SETUP] = g_param_spec_boxed ("setup", NULL, NULL, G_TYPE_BYTES, flags);
-  props[PROP_SETUP_ENCODING] = g_param_spec_enum ("setup-encoding", NULL, NULL, OSIISO_TYPE_ENCODING,
-                                                  OSIISO_ENCODING_BYTES, flags);
-  /* How long, in seconds, a process may take to leave a task that was cancelled or
-   * timed out. At half the time it gets SIGTERM, and SIGKILL at the end; one that
-   * cannot be told otherwise gets SIGTERM at once. */
-  props[PROP_GRACE_TIME] = g_param_spec_double ("grace-time", NULL, NULL, 0, 3600, 2, flags);
-  /* How long, in seconds, a worker may take until it greets. */
-  props[PROP_START_TIMEOUT] = g_param_spec_double ("start-timeout", NULL, NULL, 0.001, 3600, 10, flags);
-  /* After how many calls a worker is replaced by a new one; 0: never. */
-  props[PROP_TASKS_PER_WORKER] = g_param_spec_uint ("tasks-per-worker", NULL, NULL, 0, G_MAXUINT, 0, flags);
-  /* How much memory a worker may map, in bytes; 0: as much as this process. */
-  props[PROP_ADDRESS_SPACE_LIMIT] = g_param_spec_uint64 ("address-space-limit", NULL, NULL, 0, G_MAXUINT64, 0, flags);
-  /* How long a worker may compute in its whole life, in seconds, rounded up to whole
-   * ones; 0: as long as this process. */
-  props[PROP_CPU_TIME_LIMIT] = g_param_spec_double ("cpu-time-limit", NULL, NULL, 0, G_MAXUINT, 0, flags);
-  /* How much nicer than this process workers are. */
-  props[PROP_NICE] = g_param_spec_int ("nice", NULL, NULL, -20, 19, 0, flags);
-  /* How many calls a worker may have at a time, one that it runs and others that wait
-   * behind it; 0: one, and more for calls that take less than a millisecond. */
-  props[PROP_WINDOW] = g_param_spec_uint ("window", NULL, NULL, 0, 4096, 0, flags);
-  /* How long a message of a worker may be, in bytes. */
-  props[PROP_MAX_FRAME_SIZE] = g_param_spec_uint ("max-frame-size", NULL, NULL, 4096, G_MAXUINT32 - 64,
-                                                  256 << 20, flags);
+  /**
+   * OsiisoSubprocessBackend:worker-argv:
+   *
+   * The program that workers run and its arguments, looked for in the `PATH`; without
+   * them, `osiiso-worker`, which calls functions in modules written in C. An empty list
+   * is the same as none.
+   *
+   * Since: 1.0
+   */
+  props[PROP_WORKER_ARGV] = g_param_spec_boxed ("worker-argv", "Worker command", "Program that workers run, and its arguments",
+                                                G_TYPE_STRV, flags);
+  /**
+   * OsiisoSubprocessBackend:environment:
+   *
+   * What workers have as environment, `NAME=VALUE` each; without it, that of this
+   * process. Commands have their own.
+   *
+   * Since: 1.0
+   */
+  props[PROP_ENVIRONMENT] = g_param_spec_boxed ("environment", "Environment", "Environment of workers, NAME=VALUE each",
+                                                G_TYPE_STRV, flags);
+  /**
+   * OsiisoSubprocessBackend:module-path:
+   *
+   * Where workers look for modules that are not given by their path: folders, with
+   * colons between them. It is in their environment as `OSIISO_MODULE_PATH`.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MODULE_PATH] = g_param_spec_string ("module-path", "Module path", "Folders in which workers look for modules",
+                                                 NULL, flags);
+  /**
+   * OsiisoSubprocessBackend:setup:
+   *
+   * What each worker gets before its first call; what it does with that is its
+   * program's business. A worker that cannot be set up is one that cannot be started.
+   *
+   * Since: 1.0
+   */
+  props[PROP_SETUP] = g_param_spec_boxed ("setup", "Set-up", "What each worker gets before its first call",
+                                          G_TYPE_BYTES, flags);
+  /**
+   * OsiisoSubprocessBackend:setup-encoding:
+   *
+   * What the set-up is encoded in.
+   *
+   * Since: 1.0
+   */
+  props[PROP_SETUP_ENCODING] = g_param_spec_enum ("setup-encoding", "Set-up encoding", "What the set-up is encoded in",
+                                                  OSIISO_TYPE_ENCODING, OSIISO_ENCODING_BYTES, flags);
+  /**
+   * OsiisoSubprocessBackend:grace-time:
+   *
+   * How long, in seconds, a process may take to leave a task that was cancelled or
+   * timed out.
+   *
+   * A worker that listens is told first; at half the time it gets `SIGTERM`, and
+   * `SIGKILL` at the end. One that does not listen, and a command, gets `SIGTERM` at
+   * once. The signals go to the whole process group, and those that are stopped are
+   * continued.
+   *
+   * Since: 1.0
+   */
+  props[PROP_GRACE_TIME] = g_param_spec_double ("grace-time", "Grace time", "Seconds between being told to end and being killed",
+                                                0, 3600, 2, flags);
+  /**
+   * OsiisoSubprocessBackend:start-timeout:
+   *
+   * How long, in seconds, a worker may take until it greets. One that does not is
+   * ended, and the task that it was started for fails.
+   *
+   * Since: 1.0
+   */
+  props[PROP_START_TIMEOUT] = g_param_spec_double ("start-timeout", "Start timeout", "Seconds that a worker may take until it greets",
+                                                   0.001, 3600, 10, flags);
+  /**
+   * OsiisoSubprocessBackend:tasks-per-worker:
+   *
+   * After how many calls a worker is replaced by a new one; 0: never.
+   *
+   * Since: 1.0
+   */
+  props[PROP_TASKS_PER_WORKER] = g_param_spec_uint ("tasks-per-worker", "Tasks per worker", "Calls after which a worker is replaced; 0: never",
+                                                    0, G_MAXUINT, 0, flags);
+  /**
+   * OsiisoSubprocessBackend:address-space-limit:
+   *
+   * How much memory a worker or a command may map, in bytes, as `RLIMIT_AS`; 0: as much
+   * as this process.
+   *
+   * Since: 1.0
+   */
+  props[PROP_ADDRESS_SPACE_LIMIT] = g_param_spec_uint64 ("address-space-limit", "Limit of address space", "Bytes that a worker or a command may map; 0: no limit",
+                                                         0, G_MAXUINT64, 0, flags);
+  /**
+   * OsiisoSubprocessBackend:cpu-time-limit:
+   *
+   * How long a worker or a command may compute in its whole life, in seconds, rounded
+   * up to whole ones, as `RLIMIT_CPU`; 0: as long as this process. It gets `SIGXCPU`
+   * then, and `SIGKILL` a second later.
+   *
+   * Since: 1.0
+   */
+  props[PROP_CPU_TIME_LIMIT] = g_param_spec_double ("cpu-time-limit", "Limit of CPU time", "Seconds that a worker or a command may compute; 0: no limit",
+                                                    0, G_MAXUINT, 0, flags);
+  /**
+   * OsiisoSubprocessBackend:nice:
+   *
+   * How much nicer than this process workers and commands are. To be less nice is a
+   * privilege; without it nothing starts.
+   *
+   * Since: 1.0
+   */
+  props[PROP_NICE] = g_param_spec_int ("nice", "Nice", "How much nicer workers and commands are",
+                                       -20, 19, 0, flags);
+  /**
+   * OsiisoSubprocessBackend:window:
+   *
+   * How many calls a worker may have at a time, one that it runs and others that wait
+   * behind it; 0: one, and up to 16 while calls take less than a millisecond.
+   *
+   * What waits behind a call that takes longer than 5 milliseconds is taken back, if
+   * the worker program is one that gives calls back.
+   *
+   * Since: 1.0
+   */
+  props[PROP_WINDOW] = g_param_spec_uint ("window", "Window", "Calls that a worker has at a time; 0: by their duration",
+                                          0, 4096, 0, flags);
+  /**
+   * OsiisoSubprocessBackend:max-frame-size:
+   *
+   * How long a message to or from a worker may be, in bytes. A call that is longer
+   * fails, and so does one whose answer is; a worker that sends more than this is
+   * ended.
+   *
+   * Since: 1.0
+   */
+  props[PROP_MAX_FRAME_SIZE] = g_param_spec_uint ("max-frame-size", "Largest frame", "Bytes of the longest message to or from a worker",
+                                                  4096, G_MAXUINT32 - 64, 256 << 20, flags);
+  /**
+   * OsiisoSubprocessBackend:commands-die-with-parent:
+   *
+   * Whether commands are killed when this process ends without having been able to do
+   * so, as workers always are. It holds for the program itself, not for what that has
+   * started.
+   *
+   * Commands are ended anyway when the queue is closed. Each of them costs a second
+   * `exec()` then, some 0.2 milliseconds; and their peak of memory is known also when
+   * it is less than that of this process.
+   *
+   * Since: 1.0
+   */
+  props[PROP_COMMANDS_DIE_WITH_PARENT] = g_param_spec_boolean ("commands-die-with-parent", "Commands die with parent", "Whether commands are killed when this process dies",
+                                                               FALSE, flags);
   g_object_class_install_properties (object_class, G_N_ELEMENTS (props), props);
 }
 

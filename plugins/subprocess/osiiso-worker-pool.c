@@ -227,6 +227,7 @@ run_command (OsiisoWorkerPool *self,
     .nice = self->settings.nice,
     .address_space = self->settings.address_space,
     .cpu_seconds = self->settings.cpu_time,
+    .die_with_parent = self->settings.commands_die,
   };
   Command *command = g_new0 (Command, 1);
   g_autoptr (GError) error = NULL;

@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 
 /*
- * OsiisoWorkerSettings: what workers are started with. Constant while a backend is
- * open; times are in microseconds.
+ * OsiisoWorkerSettings: what workers are started with, and some of it commands, too.
+ * Constant while a backend is open; times are in microseconds.
  */
 typedef struct
 {
@@ -20,10 +20,13 @@ typedef struct
   gint64  start_timeout; /* until the greeting */
   guint   tasks_per_worker; /* 0: no limit */
   guint   window;        /* calls that a worker has at a time; 0: by their duration */
+  guint32 max_frame;     /* bytes; 0: the default */
+  /* of workers and commands */
   guint64 address_space; /* bytes, 0: no limit */
   guint64 cpu_time;      /* seconds, 0: no limit */
   int     nice;          /* added */
-  guint32 max_frame;     /* bytes; 0: the default */
+  /* of commands */
+  gboolean commands_die; /* with this process; workers do */
 } OsiisoWorkerSettings;
 
 G_END_DECLS
