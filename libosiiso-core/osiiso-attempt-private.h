@@ -127,6 +127,25 @@ gboolean       osiiso_attempt_report    (OsiisoAttempt   *self,
 void           osiiso_attempt_take_variant (OsiisoAttempt *self,
                                             GVariant      *value);
 
+/* The exchange that decides who ends the attempt, which is the caller when it returns
+ * TRUE; sets @flags besides. */
+gboolean       osiiso_attempt_claim     (OsiisoAttempt   *self,
+                                         guint32          flags);
+
+/* What whoever has claimed it does at last, with what is in status, outcome and
+ * retry_after. */
+void           osiiso_attempt_end       (OsiisoAttempt   *self);
+/* Puts in there that nobody reports any more. */
+void           osiiso_attempt_set_abandoned (OsiisoAttempt *self,
+                                             const char    *how);
+
+/* Nothing would keep such a value alive. */
+gboolean       osiiso_value_is_js_object (const GValue    *value);
+
+/* Calls the interrupt slot. */
+void           osiiso_attempt_tell_backend (OsiisoAttempt         *self,
+                                            OsiisoInterruptReason  reason);
+
 /* Ends an attempt that did not happen, for who is going to see to its task; FALSE
  * when it has ended already. */
 gboolean       osiiso_attempt_claim_back (OsiisoAttempt  *self);

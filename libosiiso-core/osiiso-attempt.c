@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <math.h>
-#include <string.h>
-
 #include "osiiso-attempt-lone-private.h"
 #include "osiiso-attempt-private.h"
 #include "osiiso-backend.h"
 #include "osiiso-call-private.h"
-#include "osiiso-clock-private.h"
 #include "osiiso-command-private.h"
 #include "osiiso-error.h"
-#include "osiiso-token-private.h"
 
 /**
  * OsiisoAttempt:
@@ -55,61 +50,6 @@
  */
 
 G_DEFINE_BOXED_TYPE (OsiisoAttempt, osiiso_attempt, osiiso_attempt_ref, osiiso_attempt_unref)
-
-static _Thread_local OsiisoAttempt *current_attempt;
-
-static _Thread_local OsiisoTaskFrame *current_frame;
-
-void
-osiiso_task_frame_enter (OsiisoTaskFrame *self,
-                         OsiisoScheduler *scheduler,
-                         OsiisoAttempt  **location)
-{
-  *self = (OsiisoTaskFrame) { .outer = current_frame, .scheduler = scheduler, .location = location };
-  current_frame = self;
-}
-
-void
-osiiso_task_frame_leave (OsiisoTaskFrame *self)
-{
-  current_frame = self->outer;
-}
-
-OsiisoTaskFrame *
-osiiso_task_frame_get_current (void)
-{
-  return current_frame;
-}
-
-OsiisoAttempt *
-osiiso_attempt_get_current (void)
-{
-  return current_attempt;
-}
-
-void
-osiiso_attempt_set_current (OsiisoAttempt *self)
-{
-  current_attempt = self;
-}
-
-gboolean
-osiiso_attempt_is_inside (OsiisoScheduler *scheduler)
-{
-  const OsiisoTaskFrame *frame = current_frame;
-
-  if (current_attempt != NULL && current_attempt->scheduler == scheduler)
-    return TRUE;
-  while (frame != NULL && frame->scheduler != scheduler)
-    frame = frame->outer;
-  return frame != NULL;
-}
-
-void
-osiiso_task_frame_unwind (OsiisoTaskFrame *frame)
-{
-  current_frame = frame;
-}
 
 OsiisoOutcome *
 osiiso_outcome_new_error (GError *error)
@@ -224,9 +164,9 @@ hold_payload (OsiisoAttempt *self)
 }
 
 /* The exchange that decides who ends the attempt. */
-static gboolean
-claim (OsiisoAttempt *self,
-       guint32        flags)
+gboolean
+osiiso_attempt_claim (OsiisoAttempt *self,
+                      guint32        flags)
 {
   guint32 old = atomic_load (&self->state);
 
@@ -248,11 +188,11 @@ claim (OsiisoAttempt *self,
 gboolean
 osiiso_attempt_claim_back (OsiisoAttempt *self)
 {
-  return claim (self, OSIISO_ATTEMPT_GIVEN_BACK);
+  return osiiso_attempt_claim (self, OSIISO_ATTEMPT_GIVEN_BACK);
 }
 
-static void
-end (OsiisoAttempt *self)
+void
+osiiso_attempt_end (OsiisoAttempt *self)
 {
   if (osiiso_attempt_is_lone (self))
     return;
@@ -260,9 +200,9 @@ end (OsiisoAttempt *self)
                                   g_steal_pointer (&self->outcome), self->retry_after);
 }
 
-static void
-set_abandoned (OsiisoAttempt *self,
-               const char    *how)
+void
+osiiso_attempt_set_abandoned (OsiisoAttempt *self,
+                              const char    *how)
 {
   g_autofree char *name = osiiso_record_dup_name (self->record);
 
@@ -341,10 +281,10 @@ osiiso_attempt_unref (OsiisoAttempt *self)
       return;
     }
 
-  if (claim (self, 0))
+  if (osiiso_attempt_claim (self, 0))
     {
-      set_abandoned (self, "was dropped without a report");
-      end (self);
+      osiiso_attempt_set_abandoned (self, "was dropped without a report");
+      osiiso_attempt_end (self);
     }
   attempt_free (self);
 }
@@ -592,19 +532,12 @@ osiiso_attempt_is_stuck (OsiisoAttempt *self)
   return (atomic_load (&self->state) & OSIISO_ATTEMPT_STUCK) != 0;
 }
 
-/* Nothing would keep it alive. */
-static gboolean
-is_js_object (const GValue *value)
-{
-  return strcmp (G_VALUE_TYPE_NAME (value), "JSObject") == 0;
-}
-
 /* The attempt whose backend the calling thread tells of its end. */
 static _Thread_local OsiisoAttempt *interrupting;
 
-static void
-tell_backend (OsiisoAttempt         *self,
-              OsiisoInterruptReason  reason)
+void
+osiiso_attempt_tell_backend (OsiisoAttempt         *self,
+                             OsiisoInterruptReason  reason)
 {
   g_autoptr (OsiisoBackend) backend = osiiso_scheduler_dup_backend (self->scheduler);
   OsiisoAttempt *outer = interrupting;
@@ -638,7 +571,7 @@ osiiso_attempt_set_interrupt_details (OsiisoAttempt *self,
   g_return_if_fail (self != NULL);
   g_return_if_fail (G_IS_VALUE (details));
 
-  if (interrupting != self || is_js_object (details))
+  if (interrupting != self || osiiso_value_is_js_object (details))
     return;
   if (G_IS_VALUE (&self->outcome->value))
     g_value_unset (&self->outcome->value);
@@ -652,7 +585,7 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
 {
   GError *error;
 
-  if (!claim (self, OSIISO_ATTEMPT_INTERRUPTED))
+  if (!osiiso_attempt_claim (self, OSIISO_ATTEMPT_INTERRUPTED))
     return FALSE;
 
   /* The function may be running and goes on with its user data. */
@@ -681,8 +614,8 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
     osiiso_scheduler_write_off (self->scheduler);
   /* The backend first: the end of the attempt lets another one start, for which
    * it may have to make room. */
-  tell_backend (self, reason);
-  end (self);
+  osiiso_attempt_tell_backend (self, reason);
+  osiiso_attempt_end (self);
   cancel_cancellable (self);
   if (atomic_load (&self->state) & OSIISO_ATTEMPT_PARKED)
     osiiso_attempt_unref (self);
@@ -698,7 +631,7 @@ osiiso_attempt_report (OsiisoAttempt *self,
 {
   guint32 state;
 
-  if (!claim (self, 0))
+  if (!osiiso_attempt_claim (self, 0))
     {
       osiiso_outcome_drop (outcome, self->scheduler);
       return FALSE;
@@ -711,435 +644,11 @@ osiiso_attempt_report (OsiisoAttempt *self,
    * report when it leaves. */
   state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_REPORTED);
   if (!(state & OSIISO_ATTEMPT_INSIDE))
-    end (self);
+    osiiso_attempt_end (self);
   /* Nobody else will; the caller has one of its own. */
   if (state & OSIISO_ATTEMPT_PARKED)
     osiiso_attempt_unref (self);
   return TRUE;
-}
-
-static void
-report (OsiisoAttempt *self,
-        OsiisoStatus   status,
-        OsiisoOutcome *outcome,
-        gint64         retry_after)
-{
-  osiiso_attempt_report (self, status, outcome, retry_after);
-}
-
-
-/**
- * osiiso_attempt_return_none:
- * @self: an attempt
- *
- * Reports success without a value.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_none (OsiisoAttempt *self)
-{
-  g_return_if_fail (self != NULL);
-
-  report (self, OSIISO_STATUS_SUCCEEDED, NULL, -1);
-}
-
-static OsiisoOutcome *
-outcome_new (GType type)
-{
-  OsiisoOutcome *outcome = g_new0 (OsiisoOutcome, 1);
-
-  g_value_init (&outcome->value, type);
-  return outcome;
-}
-
-/**
- * osiiso_attempt_return_value:
- * @self: an attempt
- * @value: the value, which is copied
- *
- * Reports success with a value of any type.
- *
- * A value that holds a JavaScript object is refused, because nothing would keep
- * that object alive: the attempt fails with %OSIISO_QUEUE_ERROR_NOT_SUPPORTED.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_value (OsiisoAttempt *self,
-                             const GValue  *value)
-{
-  OsiisoOutcome *outcome;
-
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (G_IS_VALUE (value));
-
-  if (is_js_object (value))
-    {
-      osiiso_attempt_return_error_literal (self, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED,
-                                           "a JavaScript object cannot be a task's value; keep it in JavaScript, or return a string, a number, a GObject or a GLib.Variant");
-      return;
-    }
-  outcome = outcome_new (G_VALUE_TYPE (value));
-  g_value_copy (value, &outcome->value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-/**
- * osiiso_attempt_return_boolean:
- * @self: an attempt
- * @value: the value
- *
- * Reports success with a `gboolean`.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_boolean (OsiisoAttempt *self,
-                               gboolean       value)
-{
-  OsiisoOutcome *outcome;
-
-  g_return_if_fail (self != NULL);
-
-  outcome = outcome_new (G_TYPE_BOOLEAN);
-  g_value_set_boolean (&outcome->value, value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-/**
- * osiiso_attempt_return_int:
- * @self: an attempt
- * @value: the value
- *
- * Reports success with a `gint64`.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_int (OsiisoAttempt *self,
-                           gint64         value)
-{
-  OsiisoOutcome *outcome;
-
-  g_return_if_fail (self != NULL);
-
-  outcome = outcome_new (G_TYPE_INT64);
-  g_value_set_int64 (&outcome->value, value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-/**
- * osiiso_attempt_return_double:
- * @self: an attempt
- * @value: the value
- *
- * Reports success with a `gdouble`.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_double (OsiisoAttempt *self,
-                              double         value)
-{
-  OsiisoOutcome *outcome;
-
-  g_return_if_fail (self != NULL);
-
-  outcome = outcome_new (G_TYPE_DOUBLE);
-  g_value_set_double (&outcome->value, value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-/**
- * osiiso_attempt_return_string:
- * @self: an attempt
- * @value: (nullable): the value, which is copied
- *
- * Reports success with a string.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_string (OsiisoAttempt *self,
-                              const char    *value)
-{
-  OsiisoOutcome *outcome;
-
-  g_return_if_fail (self != NULL);
-
-  outcome = outcome_new (G_TYPE_STRING);
-  g_value_set_string (&outcome->value, value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-/**
- * osiiso_attempt_return_bytes:
- * @self: an attempt
- * @value: the value
- *
- * Reports success with a [struct@GLib.Bytes].
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_bytes (OsiisoAttempt *self,
-                             GBytes        *value)
-{
-  OsiisoOutcome *outcome;
-
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (value != NULL);
-
-  outcome = outcome_new (G_TYPE_BYTES);
-  g_value_set_boxed (&outcome->value, value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-/**
- * osiiso_attempt_return_variant:
- * @self: an attempt
- * @value: the value; a floating reference is taken over
- *
- * Reports success with a [struct@GLib.Variant].
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_variant (OsiisoAttempt *self,
-                               GVariant      *value)
-{
-  OsiisoOutcome *outcome;
-
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (value != NULL);
-
-  outcome = outcome_new (G_TYPE_VARIANT);
-  g_value_set_variant (&outcome->value, value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-void
-osiiso_attempt_take_variant (OsiisoAttempt *self,
-                             GVariant      *value)
-{
-  OsiisoOutcome *outcome = outcome_new (G_TYPE_VARIANT);
-
-  g_value_take_variant (&outcome->value, value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-/**
- * osiiso_attempt_return_object:
- * @self: an attempt
- * @value: the value, on which a reference is taken
- *
- * Reports success with an object.
- *
- * The queue drops its reference in the context that owns the queue.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_object (OsiisoAttempt *self,
-                              GObject       *value)
-{
-  OsiisoOutcome *outcome;
-
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (G_IS_OBJECT (value));
-
-  outcome = outcome_new (G_OBJECT_TYPE (value));
-  g_value_set_object (&outcome->value, value);
-  report (self, OSIISO_STATUS_SUCCEEDED, outcome, -1);
-}
-
-/**
- * osiiso_attempt_return_error:
- * @self: an attempt
- * @error: (transfer full): the error
- *
- * Reports failure.
- *
- * The task is tried again if its options leave it a retry. An error of
- * %G_IO_ERROR_CANCELLED is a failure like any other as long as nobody cancelled
- * the task.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_error (OsiisoAttempt *self,
-                             GError        *error)
-{
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (error != NULL);
-
-  report (self, OSIISO_STATUS_FAILED, osiiso_outcome_new_error (error), -1);
-}
-
-/**
- * osiiso_attempt_return_error_details:
- * @self: an attempt
- * @error: (transfer full): the error
- * @details: (nullable): what more there is to say of it, which is copied
- *
- * Reports failure like [method@Osiiso.Attempt.return_error], with a value that says
- * more than the error can: the output of a program, an exception of another
- * language.
- *
- * When the task fails with it, [method@Osiiso.Handle.dup_error_details] has them. Of
- * attempts that are followed by another one they are dropped, in the context that
- * owns the queue unless their type may be released anywhere. A JavaScript object is
- * left out, because nothing would keep it alive.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_error_details (OsiisoAttempt *self,
-                                     GError        *error,
-                                     const GValue  *details)
-{
-  osiiso_attempt_return_error_full (self, error, details, -1);
-}
-
-/**
- * osiiso_attempt_return_error_full:
- * @self: an attempt
- * @error: (transfer full): the error
- * @details: (nullable): what more there is to say of it, which is copied
- * @retry_after: how long to wait before the next attempt, in seconds; negative for
- *   what the options say, infinite when there is not to be another one
- *
- * Reports failure like [method@Osiiso.Attempt.return_error_details], and says whether
- * and when it makes sense to try again: a refusal, for example, will be one again.
- *
- * How often a task is tried is still what its options say. Neither jitter nor the
- * longest wait of those changes @retry_after.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_error_full (OsiisoAttempt *self,
-                                  GError        *error,
-                                  const GValue  *details,
-                                  double         retry_after)
-{
-  OsiisoOutcome *outcome;
-  gint64 wait = -1;
-
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (error != NULL);
-  g_return_if_fail (details == NULL || G_IS_VALUE (details));
-  g_return_if_fail (!isnan (retry_after));
-
-  outcome = osiiso_outcome_new_error (error);
-  if (details != NULL && !is_js_object (details))
-    {
-      g_value_init (&outcome->value, G_VALUE_TYPE (details));
-      g_value_copy (details, &outcome->value);
-    }
-  if (isinf (retry_after) && retry_after > 0)
-    wait = OSIISO_RETRY_NEVER;
-  else if (retry_after >= 0)
-    wait = osiiso_clock_from_seconds (retry_after);
-  report (self, OSIISO_STATUS_FAILED, outcome, wait);
-}
-
-/**
- * osiiso_attempt_return_new_error: (skip)
- * @self: an attempt
- * @domain: the error domain
- * @code: the error code
- * @format: a printf() format for the message
- * @...: what the format asks for
- *
- * Reports failure with an error made on the spot.
- *
- * Languages other than C have [method@Osiiso.Attempt.return_error_literal].
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_new_error (OsiisoAttempt *self,
-                                 GQuark         domain,
-                                 int            code,
-                                 const char    *format,
-                                 ...)
-{
-  GError *error;
-  va_list args;
-
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (domain != 0);
-  g_return_if_fail (format != NULL);
-
-  va_start (args, format);
-  error = g_error_new_valist (domain, code, format, args);
-  va_end (args);
-  osiiso_attempt_return_error (self, error);
-}
-
-/**
- * osiiso_attempt_return_error_literal:
- * @self: an attempt
- * @domain: the error domain
- * @code: the error code
- * @message: the message
- *
- * Reports failure with an error made on the spot.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_return_error_literal (OsiisoAttempt *self,
-                                     GQuark         domain,
-                                     int            code,
-                                     const char    *message)
-{
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (domain != 0);
-  g_return_if_fail (message != NULL);
-
-  osiiso_attempt_return_error (self, g_error_new_literal (domain, code, message));
-}
-
-/**
- * osiiso_attempt_retry_after:
- * @self: an attempt
- * @seconds: how long to wait before the next attempt, in seconds, >= 0
- * @error: (transfer full): why this attempt did not work
- *
- * Reports failure and chooses the wait before the next attempt, instead of the
- * one that the options ask for: for a server, say, that tells when to come back.
- *
- * The wait is what @seconds says. Neither [property@Osiiso.TaskOptions:jitter] nor
- * [property@Osiiso.TaskOptions:max-retry-delay] changes it; who does not trust a
- * server has to limit it here.
- *
- * A task without a retry left fails with @error. A negative or infinite wait, or
- * one that is not a number, fails the task with %OSIISO_QUEUE_ERROR_INVALID, and it
- * is not tried again.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_retry_after (OsiisoAttempt *self,
-                            double         seconds,
-                            GError        *error)
-{
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (error != NULL);
-
-  if (!isfinite (seconds) || seconds < 0)
-    {
-      g_error_free (error);
-      error = g_error_new (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
-                           "the wait before a retry must be a finite number >= 0; got %g", seconds);
-      /* The next attempt would do the same. */
-      report (self, OSIISO_STATUS_FAILED, osiiso_outcome_new_error (error), OSIISO_RETRY_NEVER);
-      return;
-    }
-  report (self, OSIISO_STATUS_FAILED, osiiso_outcome_new_error (error), osiiso_clock_from_seconds (seconds));
 }
 
 /**
@@ -1164,285 +673,4 @@ osiiso_attempt_defer (OsiisoAttempt *self)
   hold_payload (self);
   atomic_fetch_or (&self->state, OSIISO_ATTEMPT_DEFERRED);
   return osiiso_attempt_ref (self);
-}
-
-/**
- * osiiso_attempt_set_progress:
- * @self: an attempt
- * @fraction: how much is done, from 0 to 1; values outside are clamped, and one
- *   that is not a number leaves the fraction as it is
- * @status_text: (nullable): what is going on, for people
- *
- * Tells how far the attempt is.
- *
- * It shows in [property@Osiiso.Handle:progress] and
- * [property@Osiiso.Handle:status-text], which are notified in the context that
- * owns the queue, at most every 16 milliseconds per task.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_set_progress (OsiisoAttempt *self,
-                             double         fraction,
-                             const char    *status_text)
-{
-  OsiisoScheduler *scheduler;
-  OsiisoRecordRare *rare;
-  g_autofree char *old_text = NULL;
-
-  g_return_if_fail (self != NULL);
-
-  if (!osiiso_attempt_is_open (self))
-    return;
-  if (osiiso_attempt_is_lone (self))
-    {
-      osiiso_lone_attempt_set_progress (self, fraction, status_text);
-      return;
-    }
-
-  scheduler = self->scheduler;
-  rare = osiiso_record_ensure_rare (self->record);
-  pthread_mutex_lock (&scheduler->view_lock);
-  if (rare->progress == NULL)
-    rare->progress = g_new0 (OsiisoProgress, 1);
-  if (!isnan (fraction))
-    rare->progress->fraction = CLAMP (fraction, 0, 1);
-  old_text = rare->progress->status_text;
-  rare->progress->status_text = g_strdup (status_text);
-  pthread_mutex_unlock (&scheduler->view_lock);
-
-  if (!(osiiso_record_set_flags (self->record, OSIISO_RECORD_NOTIFY_PENDING, 0) & OSIISO_RECORD_NOTIFY_PENDING))
-    osiiso_outbox_post (&scheduler->outbox, OSIISO_EVENT_PROGRESS, self->record, NULL, NULL, NULL);
-}
-
-gboolean
-osiiso_attempt_enter (OsiisoAttempt *self)
-{
-  guint32 state = atomic_load (&self->state);
-
-  if (!(state & OSIISO_ATTEMPT_INSIDE))
-    {
-      state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_INSIDE);
-      if (state & OSIISO_ATTEMPT_REPORTED)
-        {
-          /* Whoever reported found nobody inside and has ended it. */
-          atomic_fetch_and (&self->state, ~(guint32) OSIISO_ATTEMPT_INSIDE);
-          return FALSE;
-        }
-    }
-  if (!(state & OSIISO_ATTEMPT_CLAIMED))
-    return TRUE;
-  /* Ended from outside, or claimed by somebody who sees this one inside. */
-  if (osiiso_attempt_leave (self))
-    end (self);
-  return FALSE;
-}
-
-gboolean
-osiiso_attempt_leave (OsiisoAttempt *self)
-{
-  guint32 state = atomic_load (&self->state);
-  guint32 left;
-
-  /* Left, and claimed when nobody has: one step, so that whoever reports either
-   * finds somebody inside or nothing left to claim. */
-  do
-    {
-      left = state & ~(guint32) OSIISO_ATTEMPT_INSIDE;
-      if (!(state & (OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_DEFERRED)))
-        left |= OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_REPORTED;
-    }
-  while (!atomic_compare_exchange_weak (&self->state, &state, left));
-
-  /* The one who is out first has ended it. */
-  if (!(state & OSIISO_ATTEMPT_INSIDE) || !(left & OSIISO_ATTEMPT_REPORTED))
-    return FALSE;
-  if (!(state & OSIISO_ATTEMPT_REPORTED))
-    self->status = OSIISO_STATUS_SUCCEEDED;
-  return TRUE;
-}
-
-/* The thread is as good as stuck in the function. What it ran may go on, when the
- * function has deferred it, so the backend is told of another attempt at the task. */
-static void
-write_off_thread (OsiisoAttempt *self)
-{
-  g_autoptr (OsiisoAttempt) last = osiiso_attempt_new (self->scheduler, self->record, self->number,
-                                                       OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_STUCK);
-
-  if (atomic_load (&self->state) & OSIISO_ATTEMPT_SERVED)
-    osiiso_scheduler_write_off (self->scheduler);
-  tell_backend (last, OSIISO_INTERRUPT_REASON_CANCELLED);
-}
-
-void
-osiiso_attempt_thread_exits (OsiisoAttempt *self)
-{
-  gboolean ended;
-
-  osiiso_attempt_return_loan (self);
-  if (!(atomic_load (&self->state) & OSIISO_ATTEMPT_DEFERRED) && claim (self, 0))
-    {
-      set_abandoned (self, "was dropped by its function, which ended the thread");
-      atomic_fetch_or (&self->state, OSIISO_ATTEMPT_REPORTED);
-    }
-  ended = osiiso_attempt_leave (self);
-  /* Unless that has been done when it was interrupted, which has come first. */
-  if (!osiiso_attempt_is_stuck (self))
-    write_off_thread (self);
-  if (ended)
-    end (self);
-}
-
-static void
-call_function (OsiisoAttempt **location)
-{
-  OsiisoAttempt *outer = current_attempt;
-  OsiisoAttempt *self = *location;
-  OsiisoRecord *record = self->record;
-  const guint32 word = osiiso_record_get_word (record);
-
-  current_attempt = self;
-  if (word & OSIISO_RECORD_TOKEN)
-    {
-      osiiso_token_run (location);
-    }
-  else if (word & OSIISO_RECORD_MAP)
-    {
-      OsiisoMapPayload *payload = record->data;
-
-      payload->func (self, payload->data);
-    }
-  else
-    {
-      record->func (self, record->data);
-    }
-  current_attempt = outer;
-}
-
-gboolean
-osiiso_attempt_perform (OsiisoAttempt **location)
-{
-  OsiisoScheduler *scheduler = (*location)->scheduler;
-  OsiisoTaskFrame frame;
-  gboolean ended = FALSE;
-
-  osiiso_task_frame_enter (&frame, scheduler, location);
-  /* In the owner's thread what was told before comes first, so that on-start is
-   * seen before the function. */
-  if ((scheduler->capabilities & OSIISO_BACKEND_CAPABILITIES_CLOSURES) &&
-      !osiiso_outbox_is_empty (&scheduler->outbox))
-    {
-      OsiisoAttempt *outer = current_attempt;
-
-      /* A handler that waits for all work waits for this attempt too. */
-      current_attempt = *location;
-      osiiso_outbox_drain (&scheduler->outbox);
-      current_attempt = outer;
-    }
-
-  if (osiiso_attempt_enter (*location))
-    {
-      call_function (location);
-      ended = *location != NULL && osiiso_attempt_leave (*location);
-    }
-  osiiso_task_frame_leave (&frame);
-  return ended;
-}
-
-void
-osiiso_attempt_park (OsiisoAttempt *self)
-{
-  guint32 state = atomic_load (&self->state);
-
-  osiiso_attempt_ref (self);
-  do
-    {
-      if (state & OSIISO_ATTEMPT_CLAIMED)
-        {
-          osiiso_attempt_unref (self);
-          return;
-        }
-    }
-  while (!atomic_compare_exchange_weak (&self->state, &state,
-                                        state | OSIISO_ATTEMPT_DEFERRED | OSIISO_ATTEMPT_PARKED));
-}
-
-gboolean
-osiiso_attempt_finish_token (OsiisoAttempt *self)
-{
-  return osiiso_attempt_report (self, OSIISO_STATUS_SUCCEEDED, NULL, -1) ||
-         !(atomic_load (&self->state) & OSIISO_ATTEMPT_INTERRUPTED);
-}
-
-/* What a thread was in before the function that it calls for a backend. */
-typedef struct
-{
-  OsiisoAttempt   *attempt;
-  OsiisoAttempt   *outer_attempt;
-  OsiisoTaskFrame *outer_frame;
-} Run;
-
-/* The function has ended the thread, of which nothing returns any more. */
-static void
-run_exits (void *data)
-{
-  Run *run = data;
-
-  osiiso_attempt_set_current (run->outer_attempt);
-  osiiso_task_frame_unwind (run->outer_frame);
-  osiiso_token_thread_exits ();
-  osiiso_attempt_thread_exits (run->attempt);
-}
-
-/**
- * osiiso_attempt_run:
- * @self: an attempt
- *
- * Calls the task's function, in this thread and now.
- *
- * For backends that run functions of this process, once for each attempt: while it
- * goes on, or is deferred, a second call is an error of the program and calls
- * nothing. Nothing is called either when the attempt has ended already. When the
- * function returns without a report and without having deferred it, the attempt
- * succeeds without a value. One that is only reserved begins first, see
- * [method@Osiiso.Attempt.begin].
- *
- * When the function ends the thread, as with `pthread_exit()`, the call does not return.
- * The task goes on without the thread, see [struct@Osiiso.Attempt], and the interrupt
- * slot has been called for an attempt that is stuck, as far as it had not before. A
- * cleanup handler of the caller may drop the reference on the attempt, and count the
- * thread out.
- *
- * Since: 1.0
- */
-void
-osiiso_attempt_run (OsiisoAttempt *self)
-{
-  Run run = { self, current_attempt, current_frame };
-  gboolean ended;
-  guint32 state;
-
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (!osiiso_attempt_is_lone (self));
-
-  state = atomic_fetch_or (&self->state, OSIISO_ATTEMPT_ENTERED);
-  g_return_if_fail (!(state & OSIISO_ATTEMPT_INSIDE));
-  if ((state & OSIISO_ATTEMPT_ENTERED) && (state & OSIISO_ATTEMPT_CLAIMED))
-    return;
-  if (state & OSIISO_ATTEMPT_ENTERED)
-    {
-      g_critical ("%s: the function of attempt %" G_GUINT32_FORMAT " of task %" G_GUINT64_FORMAT
-                  " was called already: call osiiso_attempt_run() once",
-                  G_STRFUNC, self->number, osiiso_record_get_id (self->record));
-      return;
-    }
-
-  if ((atomic_load (&self->state) & OSIISO_ATTEMPT_RESERVED) && !osiiso_attempt_begin (self))
-    return;
-  pthread_cleanup_push (run_exits, &run);
-  ended = osiiso_attempt_perform (&run.attempt);
-  pthread_cleanup_pop (FALSE);
-  if (ended)
-    end (run.attempt);
 }

@@ -442,6 +442,17 @@ guint            osiiso_scheduler_cancel_all   (OsiisoScheduler *self,
 gboolean         osiiso_scheduler_set_priority (OsiisoScheduler *self,
                                                 OsiisoRecord    *record,
                                                 int              priority);
+
+/* Lets no new work in and no task begin; with the ready lock. Returns the tasks for
+ * cancel_doomed(), to be called after it is released. */
+GPtrArray       *osiiso_scheduler_halt_locked  (OsiisoScheduler *self,
+                                                gboolean         must_complete_too);
+void             osiiso_scheduler_cancel_doomed (OsiisoScheduler *self,
+                                                 GPtrArray       *doomed);
+/* The first half of it: of those that wait. Then those that must complete go on: to
+ * interrupt the others may call handlers, which may take their time. */
+void             osiiso_scheduler_cancel_doomed_waiting (OsiisoScheduler *self,
+                                                         GPtrArray       *doomed);
 void             osiiso_scheduler_abort        (OsiisoScheduler *self,
                                                 gboolean         must_complete_too);
 /* Everything, if that shutdown is not over. */

@@ -29,7 +29,11 @@ client_unref (OsiisoTimerClient *client)
   osiiso_scheduler_unref ((OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client)));
 }
 
-static void client_tick (OsiisoTimerClient *client);
+static void
+client_tick (OsiisoTimerClient *client)
+{
+  osiiso_scheduler_tick ((OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client)));
+}
 
 /* Aligned as the groups of its fields are; to be freed with free(). */
 static OsiisoScheduler *
@@ -197,30 +201,6 @@ osiiso_scheduler_wake (OsiisoScheduler  *self,
       if (backend != NULL && OSIISO_BACKEND_GET_CLASS (backend)->wake != NULL)
         OSIISO_BACKEND_GET_CLASS (backend)->wake (backend, wake->backend);
     }
-}
-
-void
-osiiso_scheduler_arm_timers_locked (OsiisoScheduler *self)
-{
-  OsiisoHeapNode *delay = osiiso_deadline_heap_peek (&self->delays);
-  OsiisoHeapNode *timeout = osiiso_deadline_heap_peek (&self->timeouts);
-  OsiisoHeapNode *deadline = osiiso_deadline_heap_peek (&self->deadlines);
-  gint64 when = G_MAXINT64;
-
-  if (self->will_tick)
-    return;
-  if (delay != NULL)
-    when = MIN (when, delay->key);
-  if (timeout != NULL)
-    when = MIN (when, timeout->key);
-  if (deadline != NULL)
-    when = MIN (when, deadline->key);
-  if (self->run_deadline != 0 && !self->run_overdue)
-    when = MIN (when, self->run_deadline);
-  if (self->shutdown_deadline != 0)
-    when = MIN (when, self->shutdown_deadline);
-  if (when != G_MAXINT64)
-    osiiso_timer_service_arm (&self->client, when);
 }
 
 void
@@ -534,11 +514,6 @@ osiiso_scheduler_keep_result_locked (OsiisoScheduler *self,
   pthread_mutex_unlock (&self->view_lock);
 }
 
-static GPtrArray *halt_locked   (OsiisoScheduler *self,
-                                 gboolean         must_complete_too);
-static void       cancel_doomed (OsiisoScheduler *self,
-                                 GPtrArray       *doomed);
-
 void
 osiiso_scheduler_record_ended (OsiisoScheduler *self,
                                OsiisoRecord    *record,
@@ -560,7 +535,7 @@ osiiso_scheduler_record_ended (OsiisoScheduler *self,
     }
 
   if (doomed != NULL)
-    cancel_doomed (self, doomed);
+    osiiso_scheduler_cancel_doomed (self, doomed);
 
   osiiso_outbox_post_signal (&self->outbox, OSIISO_EVENT_COMPLETE, record, NULL,
                              (word & OSIISO_RECORD_HANDLED) != 0);
@@ -660,7 +635,7 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
       osiiso_scheduler_keep_result_locked (self, record, word, status);
       /* In one step with the failure: nothing begins after it. */
       if (status == OSIISO_STATUS_FAILED && osiiso_scheduler_fails_first (self))
-        doomed = halt_locked (self, FALSE);
+        doomed = osiiso_scheduler_halt_locked (self, FALSE);
     }
   osiiso_scheduler_announce_locked (self, &wake);
   pthread_mutex_unlock (&self->ready_lock);
@@ -799,269 +774,6 @@ osiiso_scheduler_set_priority (OsiisoScheduler *self,
     }
   pthread_mutex_unlock (&self->ready_lock);
   return waits;
-}
-
-static void
-collect (GPtrArray    *found,
-         OsiisoRecord *record,
-         gboolean      must_complete_too)
-{
-  if (must_complete_too || !osiiso_record_get_must_complete (record))
-    g_ptr_array_add (found, osiiso_record_ref (record));
-}
-
-static void
-collect_list (GPtrArray       *found,
-              OsiisoReadyList *list,
-              gboolean         must_complete_too)
-{
-  for (guint i = 0; i < OSIISO_N_LEVELS; i++)
-    for (OsiisoLink *l = list->levels[i].next; l != &list->levels[i]; l = l->next)
-      collect (found, OSIISO_RECORD_FROM_LINK (l), must_complete_too);
-}
-
-static void
-collect_heap (GPtrArray          *found,
-              OsiisoDeadlineHeap *heap,
-              gboolean            must_complete_too)
-{
-  for (guint i = 0; i < heap->n_nodes; i++)
-    collect (found, OSIISO_RARE_FROM_TIMER (heap->nodes[i])->record, must_complete_too);
-}
-
-/* Lets no new work in and no task begin; with the ready lock. Returns the tasks for
- * cancel_doomed(), to be called after it is released. */
-static GPtrArray *
-halt_locked (OsiisoScheduler *self,
-             gboolean         must_complete_too)
-{
-  GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
-
-  pthread_mutex_lock (&self->inbox_lock);
-  self->halted = TRUE;
-  collect_list (found, &self->ready, must_complete_too);
-  collect_list (found, &self->inbox, must_complete_too);
-  pthread_mutex_unlock (&self->inbox_lock);
-  collect_heap (found, &self->returned, must_complete_too);
-  collect_heap (found, &self->delays, must_complete_too);
-  for (OsiisoLink *l = self->running.next; l != &self->running; l = l->next)
-    {
-      OsiisoRecord *record = OSIISO_ATTEMPT_FROM_LINK (l)->record;
-
-      if (!must_complete_too && osiiso_record_get_must_complete (record))
-        continue;
-      /* From here on no attempt begins, neither one that is reserved nor the next. */
-      osiiso_record_set_flags (record, OSIISO_RECORD_CANCEL_ASKED, 0);
-      g_ptr_array_add (found, osiiso_record_ref (record));
-    }
-  self->n_halting++;
-  return found;
-}
-
-GPtrArray *
-osiiso_scheduler_track_tasks (OsiisoScheduler *self)
-{
-  GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
-
-  pthread_mutex_lock (&self->ready_lock);
-  pthread_mutex_lock (&self->inbox_lock);
-  self->tracks_tasks = TRUE;
-  collect_list (found, &self->ready, TRUE);
-  collect_list (found, &self->inbox, TRUE);
-  pthread_mutex_unlock (&self->inbox_lock);
-  collect_heap (found, &self->returned, TRUE);
-  collect_heap (found, &self->delays, TRUE);
-  for (OsiisoLink *l = self->running.next; l != &self->running; l = l->next)
-    collect (found, OSIISO_ATTEMPT_FROM_LINK (l)->record, TRUE);
-  pthread_mutex_unlock (&self->ready_lock);
-  return found;
-}
-
-void
-osiiso_scheduler_untrack_tasks (OsiisoScheduler *self)
-{
-  pthread_mutex_lock (&self->ready_lock);
-  pthread_mutex_lock (&self->inbox_lock);
-  self->tracks_tasks = FALSE;
-  pthread_mutex_unlock (&self->inbox_lock);
-  pthread_mutex_unlock (&self->ready_lock);
-}
-
-/* First those that wait, so that none of them takes the place of a running one. */
-static guint
-cancel_waiting (OsiisoScheduler *self,
-                GPtrArray       *records)
-{
-  guint n = 0;
-
-  for (guint i = 0; i < records->len; i++)
-    if (!osiiso_word_has_attempt (osiiso_record_get_word (g_ptr_array_index (records, i))))
-      n += osiiso_scheduler_cancel (self, g_ptr_array_index (records, i)) ? 1 : 0;
-  return n;
-}
-
-/* Of those that a halt has doomed. Then those that must complete go on: to
- * interrupt the others may call handlers, which may take their time. */
-static void
-cancel_doomed_waiting (OsiisoScheduler *self,
-                       GPtrArray       *doomed)
-{
-  OsiisoWake wake = { 0 };
-
-  osiiso_admission_update (self);
-  cancel_waiting (self, doomed);
-
-  pthread_mutex_lock (&self->ready_lock);
-  self->n_halting--;
-  osiiso_scheduler_announce_locked (self, &wake);
-  pthread_mutex_unlock (&self->ready_lock);
-  osiiso_scheduler_act (self, &wake);
-}
-
-static void
-cancel_doomed (OsiisoScheduler *self,
-               GPtrArray       *doomed)
-{
-  cancel_doomed_waiting (self, doomed);
-  for (guint i = 0; i < doomed->len; i++)
-    osiiso_scheduler_cancel (self, g_ptr_array_index (doomed, i));
-}
-
-guint
-osiiso_scheduler_cancel_all (OsiisoScheduler *self,
-                             GPtrArray       *records)
-{
-  guint n = cancel_waiting (self, records);
-
-  for (guint i = 0; i < records->len; i++)
-    n += osiiso_scheduler_cancel (self, g_ptr_array_index (records, i)) ? 1 : 0;
-  return n;
-}
-
-void
-osiiso_scheduler_abort (OsiisoScheduler *self,
-                        gboolean         must_complete_too)
-{
-  g_autoptr (GPtrArray) found = NULL;
-
-  pthread_mutex_lock (&self->ready_lock);
-  found = halt_locked (self, must_complete_too);
-  pthread_mutex_unlock (&self->ready_lock);
-  cancel_doomed (self, found);
-}
-
-void
-osiiso_scheduler_abort_shutdown (OsiisoScheduler *self,
-                                 guint            shutdown)
-{
-  g_autoptr (GPtrArray) found = NULL;
-  gboolean over;
-
-  /* What comes after a reset is not meant, which needs this lock too. */
-  pthread_mutex_lock (&self->ready_lock);
-  pthread_mutex_lock (&self->view_lock);
-  over = osiiso_scheduler_shutdown_is_over_locked (self, shutdown);
-  pthread_mutex_unlock (&self->view_lock);
-  if (!over)
-    found = halt_locked (self, TRUE);
-  pthread_mutex_unlock (&self->ready_lock);
-  if (found != NULL)
-    cancel_doomed (self, found);
-}
-
-/* Whether the time of the run is over just now. */
-static gboolean
-run_is_due_locked (OsiisoScheduler *self,
-                   gint64           now,
-                   gboolean        *must_complete_too)
-{
-  if (self->run_deadline == 0 || self->run_deadline > now)
-    return FALSE;
-  /* A run without work is over, unless it gets more before somebody has seen that.
-   * In this order; who brings it counts it first and looks at this then. */
-  atomic_store (&self->run_overdue, TRUE);
-  if (!osiiso_scheduler_time_out_run (self, must_complete_too))
-    return FALSE;
-  self->run_deadline = 0;
-  self->run_overdue = FALSE;
-  return TRUE;
-}
-
-static void
-client_tick (OsiisoTimerClient *client)
-{
-  osiiso_scheduler_tick ((OsiisoScheduler *) (void *) ((char *) client - G_STRUCT_OFFSET (OsiisoScheduler, client)));
-}
-
-void
-osiiso_scheduler_tick (OsiisoScheduler *self)
-{
-  g_autoptr (GPtrArray) late = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);
-  g_autoptr (GPtrArray) ended = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
-  OsiisoWake wake = { 0 };
-  OsiisoHeapNode *node;
-  g_autoptr (GPtrArray) doomed = NULL;
-  g_autoptr (GPtrArray) taken = NULL; /* along by those */
-  gboolean must_complete_too = FALSE;
-  gboolean halt = FALSE;
-  gint64 now = osiiso_clock_now ();
-
-  pthread_mutex_lock (&self->ready_lock);
-  self->will_tick = FALSE;
-  /* First, so that none of these begins for this. */
-  osiiso_scheduler_end_overdue_locked (self, now, late, ended);
-  if (ended->len > 0 && osiiso_scheduler_fails_first (self))
-    taken = halt_locked (self, FALSE);
-  while ((node = osiiso_deadline_heap_peek (&self->delays)) != NULL && node->key <= now)
-    {
-      OsiisoRecord *record = OSIISO_RARE_FROM_TIMER (node)->record;
-
-      osiiso_deadline_heap_remove (&self->delays, node);
-      atomic_fetch_sub_explicit (&self->n_scheduled, 1, memory_order_relaxed);
-      osiiso_record_set_flags (record, 0, OSIISO_RECORD_SCHEDULED);
-      osiiso_scheduler_make_runnable_locked (self, record);
-    }
-  while ((node = osiiso_deadline_heap_peek (&self->timeouts)) != NULL && node->key <= now)
-    {
-      OsiisoAttempt *attempt = OSIISO_ATTEMPT_FROM_TIMER (node);
-
-      osiiso_deadline_heap_remove (&self->timeouts, node);
-      if (osiiso_attempt_try_ref (attempt))
-        g_ptr_array_add (late, attempt);
-    }
-  /* In one step with the deadlines, which the end of the run and that of the queue
-   * take back under this lock: what comes after them is never meant. */
-  halt = run_is_due_locked (self, now, &must_complete_too);
-  if (self->shutdown_deadline != 0 && self->shutdown_deadline <= now)
-    {
-      self->shutdown_deadline = 0;
-      halt = must_complete_too = TRUE;
-    }
-  if (halt)
-    doomed = halt_locked (self, must_complete_too);
-  osiiso_scheduler_announce_locked (self, &wake);
-  osiiso_scheduler_arm_timers_locked (self);
-  pthread_mutex_unlock (&self->ready_lock);
-
-  osiiso_scheduler_act (self, &wake);
-  if (doomed != NULL)
-    cancel_doomed_waiting (self, doomed);
-  for (guint i = 0; i < ended->len; i++)
-    {
-      OsiisoRecord *record = g_ptr_array_index (ended, i);
-
-      osiiso_scheduler_record_ended (self, record, osiiso_record_get_word (record), OSIISO_STATUS_FAILED,
-                                     i == 0 ? taken : NULL);
-    }
-  for (guint i = 0; i < late->len; i++)
-    osiiso_attempt_interrupt (g_ptr_array_index (late, i), OSIISO_INTERRUPT_REASON_TIMED_OUT);
-  if (doomed != NULL)
-    {
-      for (guint i = 0; i < doomed->len; i++)
-        osiiso_scheduler_cancel (self, g_ptr_array_index (doomed, i));
-      /* There may have been nothing left to end. */
-      osiiso_scheduler_check_idle (self);
-    }
 }
 
 void

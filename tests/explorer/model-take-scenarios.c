@@ -9,7 +9,7 @@
  * What is done with the model of who takes a task.
  *
  * Mirrors what changes what there is to take: client_tick, set_limit, set_paused,
- * stop_resting, halt_locked and cancel_doomed in osiiso-scheduler.c, set_open in osiiso-scheduler-life.c, the
+ * stop_resting in osiiso-scheduler.c, osiiso-scheduler-halt.c, set_open in osiiso-scheduler-life.c, the
  * thread of osiiso-timer-service.c, and the loops of the two backends.
  *
  * In most scenarios the first task that is taken needs the second one to run, so

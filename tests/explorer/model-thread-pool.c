@@ -10,7 +10,7 @@
  * Mirrors osiiso-thread-pool-backend.c (puller, init_thread, may_stay_locked,
  * is_over_locked, add_puller_locked, interrupt, workers_changed, close; but not that
  * an initializer may fail), of osiiso-scheduler-take.c what counts in serve, exchange
- * and write_off, claim and leave in osiiso-attempt.c, begin_init in
+ * and write_off, claim in osiiso-attempt.c, leave in osiiso-attempt-run.c, begin_init in
  * osiiso-initializer.c, and osiiso_scheduler_set_workers(). Who is woken is the matter
  * of another model: here all sleepers are.
  *
