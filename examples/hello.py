@@ -5,7 +5,7 @@ from gi.repository import Osiiso
 
 queue = Osiiso.Queue.new('thread-pool')
 options = Osiiso.TaskOptions(retries=2, timeout=5)
-group = queue.map(5, lambda attempt, _: attempt.return_int(attempt.get_index() ** 2), options=options)
+group = queue.map(5, lambda attempt, *_: attempt.return_int(attempt.get_index() ** 2), options=options)
 queue.run().check()
 for i in range(5):
     print(group.get_handle(i).get_value())

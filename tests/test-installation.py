@@ -162,15 +162,19 @@ def program_in_javascript():
     assert run('gjs', '-m', EXAMPLES / 'hello.js', **installed('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH')) == SQUARES
     write('work.js', 'export function square(x) { return x * x; }\n')
     script = write('module.js', f'''
-import {{Queue}} from 'file://{prefix}/share/osiiso-1/osiiso.js';
+import {{ProcessPool, Queue, resolve}} from 'file://{prefix}/share/osiiso-1/osiiso.js';
 
 const queue = new Queue({{backend: 'main-loop'}});
 print(await queue.submit(async () => 6 * 7).value());
 await queue.close();
+
+const pool = new ProcessPool({{module: resolve('./work.js', import.meta.url), workers: 1}});
+print(await pool.call('square', 12));
+await pool.close();
 ''')
-    # The module finds its library by itself.
+    # The module finds its library by itself, and so do its workers.
     found = run('gjs', '-m', script)
-    assert found == '42\n', found
+    assert found == '42\n144\n', found
 
 
 @test(language='vala')
