@@ -96,8 +96,11 @@ def test_run_that_is_given_up():
         async def main():
             queue = osiiso.AsyncQueue(workers=2)
             handle = queue.submit(asyncio.sleep, 100)
+            run = asyncio.ensure_future(queue.run())
+            while handle.status == 'pending':
+                await asyncio.sleep(.001)
             try:
-                await asyncio.wait_for(queue.run(), .02)
+                await asyncio.wait_for(run, .02)
             except TimeoutError:
                 print(handle.status)
             return handle

@@ -1,25 +1,35 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Measures the Python package beside concurrent.futures and asyncio.
+"""Measures the Python package beside concurrent.futures, asyncio and multiprocessing.
 
-Usage: bench.py [--quick] [--rounds N] [--strict]
+Usage: bench.py [--quick] [--rounds N] [--only TEXT] [--strict]
 
 Functions that do nothing, two workers, all values read. In each round everything
 runs once, one after the other; ratios are taken inside a round, and the median of
-them counts. --strict fails when a bar is missed. bench_processes.py is about
-processes. For the build tree run it with 'meson devenv'.
+them counts. Threads are started inside the measured time, worker processes before
+it, ours and theirs. --strict fails when a bar is missed. For the build tree run it
+with 'meson devenv'.
 """
 import argparse
 import asyncio
 import concurrent.futures
+import contextlib
 import gc
+import multiprocessing
+import os
+import platform
 import statistics
 import sys
 import time
 
+import gi
+from gi.repository import GLib
+
 import osiiso
 
 WORKERS = 2
+# What an implementation in Python alone takes for a task of a map, in microseconds.
+IN_PYTHON = {'AsyncQueue.map': 29, 'ThreadQueue.map': 100, 'ProcessQueue.map': 107}
 
 
 def nothing(x):
@@ -29,6 +39,15 @@ def nothing(x):
 async def anothing(x):
     return x
 
+
+def spin(seconds):
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+    return seconds
+
+
+# Threads.
 
 def executor_map(n):
     with concurrent.futures.ThreadPoolExecutor(WORKERS) as executor:
@@ -53,6 +72,8 @@ def thread_submit(n):
         queue.join()
         assert len([handle.value() for handle in handles]) == n
 
+
+# Coroutines.
 
 async def gather(n):
     semaphore = asyncio.Semaphore(WORKERS)
@@ -83,24 +104,76 @@ async def async_trip(n):
             await queue.submit(anothing, i)
 
 
-# Ours, the peer, how many times faster it has to be, how many tasks.
+# Processes, which are there already.
+
+processes = contextlib.ExitStack()
+opened = {}
+
+
+def the(kind, *args, **options):
+    """The queue or pool of that kind, with its processes at work."""
+    if kind not in opened:
+        opened[kind] = processes.enter_context(kind(*args, **options))
+        list(opened[kind].map(nothing, range(100)))
+    return opened[kind]
+
+
+def prepare_processes():
+    the(osiiso.ProcessQueue, workers=WORKERS).join()
+    the(concurrent.futures.ProcessPoolExecutor, WORKERS)
+    the(multiprocessing.Pool, WORKERS)
+
+
+def process_map(n, fn=nothing, arguments=range):
+    queue = the(osiiso.ProcessQueue)
+    handles = queue.map(fn, arguments(n))
+    queue.join()
+    assert len([handle.value() for handle in handles]) == n
+    queue.clear_results()
+
+
+def process_executor_map(n):
+    assert len(list(the(concurrent.futures.ProcessPoolExecutor).map(nothing, range(n)))) == n
+
+
+def pool_map(n, fn=nothing, arguments=range):
+    assert len(the(multiprocessing.Pool).map(fn, arguments(n))) == n
+
+
+def some_work(n):
+    return [0.0002] * n
+
+
+def process_map_work(n):
+    process_map(n, spin, some_work)
+
+
+def pool_map_work(n):
+    pool_map(n, spin, some_work)
+
+
+# Ours, the peer, how many times faster it has to be or None for information, how many
+# tasks, and how many the peer gets.
 RACES = [
-    ('ThreadQueue.map', thread_map, 'ThreadPoolExecutor.map', executor_map, 5, 20_000),
-    ('ThreadQueue.submit', thread_submit, 'ThreadPoolExecutor.submit', executor_submit, 2, 20_000),
-    ('AsyncQueue.map', async_map, 'gather, create_task, Semaphore', gather, 2, 20_000),
-    ('await AsyncQueue.submit', async_trip, 'await run_in_executor', executor_trip, 1, 2_000),
+    ('ThreadQueue.map', thread_map, 'ThreadPoolExecutor.map', executor_map, 5, 20_000, 1),
+    ('ThreadQueue.submit', thread_submit, 'ThreadPoolExecutor.submit', executor_submit, 2, 20_000, 1),
+    ('AsyncQueue.map', async_map, 'gather, create_task, Semaphore', gather, 2, 20_000, 1),
+    ('await AsyncQueue.submit', async_trip, 'await run_in_executor', executor_trip, 1, 2_000, 1),
+    ('ProcessQueue.map', process_map, 'ProcessPoolExecutor.map', process_executor_map, 10, 20_000, 4),
+    ('ProcessQueue.map', process_map, 'Pool.map', pool_map, 1, 20_000, 1),
+    ('ProcessQueue.map, 200 us', process_map_work, 'Pool.map, the same work', pool_map_work, None, 2_000, 1),
 ]
 
 
 def measure(fn, n):
-    """Seconds for each task."""
+    """Microseconds for each task."""
     gc.collect()
     start = time.perf_counter()
     if asyncio.iscoroutinefunction(fn):
         asyncio.run(fn(n))
     else:
         fn(n)
-    return (time.perf_counter() - start) / n
+    return (time.perf_counter() - start) / n * 1e6
 
 
 def memory():
@@ -108,47 +181,105 @@ def memory():
         return int(file.read().split()[1]) * 4
 
 
-def growth(n):
+def growth(queue, n):
     """How much larger the process is after n more tasks, in kB."""
     batch = min(n, 10_000)
-    with osiiso.ThreadQueue(workers=WORKERS) as queue:
-        def run(count):
+
+    def run(count):
+        for _ in range(count):
+            queue.map(nothing, range(batch))
+            queue.join()
+            queue.clear_results()
+        gc.collect()
+        return memory()
+
+    before = run(5)
+    return run(n // batch) - before
+
+
+async def growth_of_loop(n):
+    """The same for a queue of coroutines."""
+    batch = min(n, 10_000)
+    async with osiiso.AsyncQueue(workers=WORKERS) as queue:
+        async def run(count):
             for _ in range(count):
-                queue.map(nothing, range(batch))
-                queue.join()
+                queue.map(anothing, range(batch))
+                await queue.join()
                 queue.clear_results()
             gc.collect()
             return memory()
 
-        before = run(5)
-        return run(n // batch) - before
+        before = await run(5)
+        return await run(n // batch) - before
+
+
+def print_machine():
+    """What the figures were measured on."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError), open('/proc/cpuinfo') as file:
+        name = next((line.partition(':')[2].strip() for line in file if line.startswith('model name')), name)
+    print(f'{len(os.sched_getaffinity(0))} processors of {name}, load {os.getloadavg()[0]:.1f}; '
+          f'Python {platform.python_version()}, PyGObject {gi.__version__}, '
+          f'GLib {GLib.MAJOR_VERSION}.{GLib.MINOR_VERSION}.{GLib.MICRO_VERSION}')
+
+
+class Verdicts:
+    """Counts what was missed."""
+
+    def __init__(self):
+        self.missed = 0
+
+    def of(self, is_met):
+        self.missed += not is_met
+        return 'pass' if is_met else 'MISS'
+
+
+def race(rounds, is_quick, only, verdicts):
+    print(f'{"us for each task":24} {"ours":>7}   {"peer":30} {"":>7} {"ratio":>6} {"least":>6} {"most":>6}  bar')
+    for name, ours, peer_name, peer, bar, n, part in RACES:
+        if only not in name:
+            continue
+        if name.startswith('Process'):
+            prepare_processes()
+        n = n // 20 if is_quick else n
+        pairs = [(measure(ours, n), measure(peer, n // part)) for _ in range(rounds + 1)][1:]
+        ratios = [theirs / mine for mine, theirs in pairs]
+        ratio = statistics.median(ratios)
+        mine, theirs = (statistics.median(column) for column in zip(*pairs))
+        verdict = 'for information' if bar is None else f'{bar} {verdicts.of(ratio >= bar)}'
+        print(f'{name:24} {mine:7.2f}   {peer_name:30} {theirs:7.2f} {ratio:6.2f} {min(ratios):6.2f} {max(ratios):6.2f}'
+              f'  {verdict}', flush=True)
+        if bar is not None and name in IN_PYTHON and peer is not pool_map:
+            least = IN_PYTHON[name] / mine
+            print(f'{"":24} {"":7}   {"written in Python alone":30} {IN_PYTHON[name]:7.2f} {least:6.2f} {"":13}'
+                  f'  10 {verdicts.of(least >= 10)}')
 
 
 def main():
     parser = argparse.ArgumentParser(description='Measures the Python package beside its peers.')
     parser.add_argument('--quick', action='store_true', help='few tasks, to see that all of it works')
     parser.add_argument('--rounds', type=int, default=9)
+    parser.add_argument('--only', default='', help='only rows whose name has that in it')
     parser.add_argument('--strict', action='store_true', help='fail when a bar is missed')
     options = parser.parse_args()
-    rounds = 1 if options.quick else options.rounds
-    missed = 0
+    verdicts = Verdicts()
 
-    print(f'{"":24} {"us/task":>8}   {"peer":32} {"us/task":>8} {"ratio":>6}  bar')
-    for name, ours, peer_name, peer, bar, n in RACES:
-        n = n // 20 if options.quick else n
-        pairs = [(measure(ours, n), measure(peer, n)) for _ in range(rounds + 1)][1:]
-        ratio = statistics.median(theirs / mine for mine, theirs in pairs)
-        mine, theirs = (statistics.median(column) * 1e6 for column in zip(*pairs))
-        verdict = '' if ratio >= bar else '  missed'
-        missed += bool(verdict)
-        print(f'{name:24} {mine:8.2f}   {peer_name:32} {theirs:8.2f} {ratio:6.2f}  {bar}{verdict}', flush=True)
-
+    print_machine()
+    with processes:
+        race(1 if options.quick else options.rounds, options.quick, options.only, verdicts)
+        opened.clear()
     n = 20_000 if options.quick else 1_000_000
-    grown = growth(n)
-    verdict = '' if grown < 2000 else '  missed'
-    missed += bool(verdict)
-    print(f'memory after {n} more tasks, their results cleared: {grown:+} kB, bar 2000{verdict}')
-    return 1 if missed and options.strict and not options.quick else 0
+    for kind in ('ThreadQueue', 'AsyncQueue', 'ProcessQueue'):
+        if options.only not in kind:
+            continue
+        if kind == 'AsyncQueue':
+            grown = asyncio.run(growth_of_loop(n))
+        else:
+            with getattr(osiiso, kind)(workers=WORKERS) as queue:
+                grown = growth(queue, n)
+        print(f'{kind}: {grown:+} kB after {n} more tasks, their results cleared; bar 2000 {verdicts.of(grown < 2000)}',
+              flush=True)
+    return 1 if verdicts.missed and options.strict and not options.quick else 0
 
 
 if __name__ == '__main__':
