@@ -5,6 +5,10 @@ import {Gio, GLib, Osiiso} from './raw.js';
 const MAX_UINT = 0xffffffff;
 const MAX_INT = 0x7fffffff;
 
+function withArticle(noun) {
+    return `${/^[AEIOU]/i.test(noun) ? 'an' : 'a'} ${noun}`;
+}
+
 export function show(value) {
     if (typeof value === 'string')
         return `'${value}'`;
@@ -15,7 +19,7 @@ export function show(value) {
     if (Array.isArray(value))
         return `an array of ${value.length}`;
     if (value !== null && typeof value === 'object')
-        return value instanceof Error ? `${value}` : `a ${value.constructor?.name ?? 'object'}`;
+        return value instanceof Error ? `${value}` : withArticle(value.constructor?.name || 'object');
     return String(value);
 }
 
