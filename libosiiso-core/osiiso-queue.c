@@ -326,8 +326,13 @@ osiiso_queue_set_property (GObject      *object,
     case PROP_KEEP_RESULTS:
       osiiso_queue_set_keep_results (self, g_value_get_boolean (value));
       break;
-    case PROP_PAUSED: /* read-only, all of these */
-    case PROP_CLOSED:
+    case PROP_PAUSED:
+      if (g_value_get_boolean (value))
+        osiiso_queue_pause (self);
+      else
+        osiiso_queue_resume (self);
+      break;
+    case PROP_CLOSED: /* read-only, all of these */
     case PROP_ACTIVE_COUNT:
     case PROP_PENDING_COUNT:
     case PROP_SCHEDULED_COUNT:
@@ -554,11 +559,13 @@ install_properties (GObjectClass *object_class)
   /**
    * OsiisoQueue:paused: (getter get_paused)
    *
-   * Whether no task begins for the time being.
+   * Whether no task begins for the time being. To set it is to call
+   * [method@Osiiso.Queue.pause] or [method@Osiiso.Queue.resume], so that a button
+   * can be bound to it.
    *
    * Since: 1.0
    */
-  props[PROP_PAUSED] = g_param_spec_boolean ("paused", NULL, NULL, FALSE, readable);
+  props[PROP_PAUSED] = g_param_spec_boolean ("paused", NULL, NULL, FALSE, writable);
 
   /**
    * OsiisoQueue:closed: (getter get_closed)

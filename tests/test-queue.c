@@ -231,6 +231,12 @@ test_pause (gconstpointer backend)
   test_run_all (queue);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
   g_assert_cmpint (notified, ==, 2);
+
+  /* As a button does it that is bound to it. */
+  g_object_set (queue, "paused", TRUE, NULL);
+  g_assert_true (osiiso_queue_get_paused (queue));
+  g_object_set (queue, "paused", FALSE, NULL);
+  g_assert_false (osiiso_queue_get_paused (queue));
   test_queue_free (queue);
 }
 
