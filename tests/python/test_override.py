@@ -82,6 +82,16 @@ def test_functions_with_attempts(queue):
     assert [member.result() for member in group] == [0, 1, 2]
 
 
+def test_functions_for_the_bare_namespace(queue):
+    """What runs without the override runs with it."""
+    handle = queue.submit(lambda attempt, nothing: attempt.return_boolean(nothing is None), options=Osiiso.TaskOptions())
+    group = queue.map(2, lambda attempt, nothing: attempt.return_boolean(nothing is None))
+    other = queue.map(2, lambda attempt, data: attempt.return_int(data), 7)
+    queue.run().check()
+    assert handle.result() is True
+    assert [member.result() for member in (*group, *other)] == [True, True, 7, 7]
+
+
 def test_groups(queue):
     group = queue.map(3, lambda attempt, *_: attempt.return_int(attempt.get_index()))
     assert len(group) == 3 and group

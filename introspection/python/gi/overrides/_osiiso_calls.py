@@ -277,6 +277,10 @@ class RawCall(Call):
 
     __slots__ = ()
 
+    def __init__(self, pins: bool, fn: Callable[..., object], args: Sequence[Any]) -> None:
+        # With no data there is a None in their place, as in all callbacks of PyGObject.
+        super().__init__(pins, fn, args or (None,))
+
     def run(self, attempt: Osiiso.Attempt) -> object:
         self._fn(attempt, *self._args)
         return None
