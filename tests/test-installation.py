@@ -273,6 +273,16 @@ def uninstalled_in_c():
     assert devenv('pkg-config', '--variable=workerdir', 'osiiso-1').strip() == str(BUILD_ROOT / 'tools')
 
 
+@test
+def plugins_are_built_uninstalled():
+    build = scratch / 'uninstalled-plugins'
+    devenv(MESON, 'setup', build, EXAMPLES / 'out-of-tree-plugin', '--werror', '-Dvala=disabled')
+    run('ninja', '-C', build)
+    found = devenv('env', f'OSIISO_BACKEND_PATH={build}', BUILD_ROOT / 'tests/osiiso-backend-conformance',
+                   '--backend', 'own-thread', '-p', '/conformance/wake')
+    assert 'ok 1 ' in found and 'not ok' not in found, found
+
+
 @test(language='python')
 def uninstalled_in_python():
     assert devenv(PYTHON, EXAMPLES / 'hello.py') == SQUARES

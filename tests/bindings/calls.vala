@@ -88,7 +88,8 @@ void test_holder () throws Error {
     assert_cmpstr (string.joinv (" ", command.argv), CompareOperator.EQ, "sort -r");
     assert_true (command.cwd == "/tmp" && command.merge_stderr && command.search_path);
     var details = Value (typeof (Osiiso.CommandResult));
-    details.set_boxed (new Osiiso.CommandResult (3 << 8, null, 0, new Bytes ("err".data), 0, 0, 0, 0, 0));
+    var command_result = new Osiiso.CommandResult (3 << 8, null, 0, new Bytes ("err".data), 0, 0, 0, 0, 0);
+    details.set_boxed (command_result);
     attempt.return_error_details (new IOError.BUSY ("busy"), details);
     attempt = null;
     queue.join ();

@@ -354,6 +354,8 @@ async void cancel_wait (string backend) throws Error {
     }
     handle.cancel ();
     assert_true (yield handle.wait_async ());
+    // It has the closure, and by that itself.
+    kept = null;
 }
 
 void test_cancelled_wait (string backend) throws Error {
@@ -738,6 +740,7 @@ void test_backend () throws Error {
     var lost = queue.submit (attempt => kept = attempt.defer ());
     assert_true (kept.is_open ());
     assert_true (lost.cancel ());
+    kept = null;
     assert_true (queue.shutdown (false));
     assert_strings (backend.calls, { "open", "workers", @"$(lost.task_id) cancelled", "close" });
 
