@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
-from osiiso_cli import (Terminal, contains, equal, fifo, finish, has_ended, main, path, popen, read, run, test,
-                        write)
+from osiiso_cli import (TIMEOUT, Terminal, contains, equal, fifo, finish, has_ended, main, path, popen, read, run,
+                        test, write)
 
 
 def entries(log):
@@ -87,6 +88,36 @@ def a_job_that_takes_too_long():
     contains(err, "timeout")
     equal(entries(log)[0][1:3], (-1, int(signal.SIGTERM)))
     equal(has_ended(int(read(pid))), True)
+
+
+def state(pid):
+    with open("/proc/%d/stat" % pid, encoding="utf-8") as f:
+        return f.read().rpartition(")")[2].split()[0]
+
+
+@test
+def jobs_stop_and_go_on_with_the_program():
+    pid = fifo()
+    gate = fifo()
+    process = popen("run", "-j1", "sh", "-c", "echo $$ >%s; while ! read x <%s; do :; done; echo done" % (pid, gate),
+                    ":::", "a")
+    with open(pid, encoding="ascii") as f:
+        job = int(f.read())
+    for _ in range(3):
+        process.send_signal(signal.SIGTSTP)
+        equal(os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1]), True)
+        # It has stopped before, or is about to.
+        end = time.monotonic() + TIMEOUT
+        while state(job) != "T" and time.monotonic() < end:
+            os.sched_yield()
+        equal(state(job), "T")
+        process.send_signal(signal.SIGCONT)
+        while state(job) == "T" and time.monotonic() < end:
+            os.sched_yield()
+        equal(state(job) != "T", True)
+    with open(gate, "w", encoding="ascii") as f:
+        f.write("\n")
+    equal(finish(process), (0, "done\n", ""))
 
 
 @test

@@ -9,7 +9,8 @@ typedef void (*ToolInterruptFunc) (int      signal,
                                    gpointer user_data);
 
 /* Calls @func, in the default main context, for each SIGINT, SIGTERM and SIGHUP that
- * was not ignored when the program began; and ignores SIGPIPE. */
+ * was not ignored when the program began; and ignores SIGPIPE. With SIGTSTP, as of
+ * Ctrl-Z, the program and what it has started stop, and go on together. */
 void tool_interrupt_catch  (ToolInterruptFunc func,
                             gpointer          user_data);
 

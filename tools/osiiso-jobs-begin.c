@@ -95,6 +95,7 @@ begin_job (ToolJobs  *self,
   g_autoptr (GError) error = NULL;
 
   job->sequence = sequence;
+  job->run = self;
   if (settings->tag)
     job->tag = g_strjoinv ("\t", columns);
   if (settings->keep_order)

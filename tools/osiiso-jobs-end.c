@@ -12,6 +12,7 @@ tool_job_free (ToolJob *job)
   g_free (job->tag);
   g_free (job->complaint);
   g_clear_object (&job->handle);
+  g_clear_pointer (&job->lines, tool_lines_free);
   g_clear_pointer (&job->out, g_bytes_unref);
   g_clear_pointer (&job->err, g_bytes_unref);
   g_free (job);
@@ -88,6 +89,42 @@ tool_jobs_release (ToolJobs *self,
       print_job (self, job);
       tool_job_free (g_queue_pop_head (&self->order));
     }
+}
+
+/* So much that waits to be read by others is enough. */
+#define MOST_LINES (1 << 20)
+
+void
+tool_jobs_listen (ToolJobs *self,
+                  ToolJob  *job)
+{
+  if (job->lines != NULL && tool_output_get_pending (self->output) < MOST_LINES)
+    tool_lines_listen (job->lines);
+}
+
+void
+tool_jobs_listen_to_all (ToolJobs *self)
+{
+  GHashTableIter iter;
+  gpointer job;
+
+  g_hash_table_iter_init (&iter, self->jobs);
+  while (g_hash_table_iter_next (&iter, NULL, &job))
+    if (osiiso_handle_get_status (((ToolJob *) job)->handle) == OSIISO_STATUS_RUNNING)
+      tool_jobs_listen (self, job);
+}
+
+void
+tool_jobs_print_lines (int      fd,
+                       GBytes  *bytes,
+                       gpointer data)
+{
+  ToolJob *job = data;
+  ToolJobs *self = job->run;
+
+  print_bytes (self, job, fd, bytes);
+  if (tool_output_get_pending (self->output) >= MOST_LINES)
+    tool_lines_pause (job->lines);
 }
 
 /* What runs goes on; what waits does not begin. */
@@ -189,6 +226,8 @@ on_complete (OsiisoQueue  *queue,
 
   g_return_if_fail (job != NULL);
   g_hash_table_remove (self->jobs, &id);
+  if (job->lines != NULL)
+    tool_lines_finish (job->lines);
   if (osiiso_handle_get_status (handle) == OSIISO_STATUS_CANCELLED)
     {
       tool_report_get_counts (self->report)->cancelled++;
@@ -224,10 +263,25 @@ on_retry (OsiisoQueue  *queue,
   tool_jobs_more_later (self);
 }
 
+static void
+on_start (OsiisoQueue  *queue,
+          OsiisoHandle *handle,
+          gpointer      user_data)
+{
+  ToolJobs *self = user_data;
+  guint64 id = osiiso_handle_get_task_id (handle);
+  ToolJob *job = g_hash_table_lookup (self->jobs, &id);
+
+  if (job != NULL)
+    tool_jobs_listen (self, job);
+}
+
 void
 tool_jobs_connect (ToolJobs *self)
 {
   g_signal_connect (self->queue, "on-complete", G_CALLBACK (on_complete), self);
+  if (self->settings->line_buffer)
+    g_signal_connect (self->queue, "on-start", G_CALLBACK (on_start), self);
   if (self->settings->retries != 0)
     g_signal_connect (self->queue, "on-retry", G_CALLBACK (on_retry), self);
 }

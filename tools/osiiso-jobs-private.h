@@ -66,6 +66,10 @@ void tool_jobs_end        (ToolJobs     *self,
 void tool_jobs_release    (ToolJobs     *self,
                            ToolJob      *job);
 void tool_jobs_connect    (ToolJobs     *self);
+/* With --line-buffer, as far as there is room: a job that runs, or all of them. */
+void tool_jobs_listen     (ToolJobs     *self,
+                           ToolJob      *job);
+void tool_jobs_listen_to_all (ToolJobs  *self);
 void tool_job_free        (ToolJob      *job);
 
 G_END_DECLS

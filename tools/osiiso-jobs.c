@@ -133,6 +133,8 @@ on_drained (gpointer user_data)
 {
   ToolJobs *self = user_data;
 
+  if (self->settings->line_buffer)
+    tool_jobs_listen_to_all (self);
   tool_jobs_more_later (self);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "osiiso-lines.h"
 #include "osiiso-settings.h"
 
 G_BEGIN_DECLS
@@ -18,6 +19,8 @@ typedef struct
   char         *tag;         /* (nullable) what begins its lines */
   OsiisoHandle *handle;      /* (nullable) */
   gboolean      ended;       /* but not printed yet */
+  ToolLines    *lines;       /* (nullable) with --line-buffer */
+  gpointer      run;         /* for tool_jobs_print_lines() */
 
   /* What came out. */
   GBytes       *out;         /* (nullable) */
@@ -32,7 +35,7 @@ typedef struct
 typedef struct
 {
   /* (transfer full) Gives a job to the queue, and sets its label. NULL: with an error,
-   * or, without one, it is only a rehearsal. */
+   * or, without one, it is only a rehearsal. One that prints itself has lines. */
   OsiisoHandle *(*submit)  (ToolJob            *job,
                             const char * const *columns,
                             guint               without,
@@ -45,6 +48,11 @@ typedef struct
                             const GError       *error, /* (nullable) */
                             gpointer            user_data);
 } ToolJobKind;
+
+/* A ToolLinesPrint: prints lines of a job, which is its data. */
+void tool_jobs_print_lines (int      fd,
+                            GBytes  *bytes,
+                            gpointer job);
 
 /* Runs all jobs on @backend and returns the exit status. */
 int tool_jobs_run (ToolSettings      *settings,

@@ -13,13 +13,15 @@ typedef struct
   ToolSettings *settings;
   ToolTemplate *template;
   char         *direct[2]; /* where jobs print to with --ungroup */
+  char         *folder;    /* (nullable) of the pipes that they print to with --line-buffer */
 } Run;
 
-/* Lets @argv print to where this program prints. A child has no descriptors of ours
- * but it can open them again. */
+/* Lets @argv print to these files. A child has no descriptors of ours but it can open
+ * them again. */
 static char **
-make_direct (Run  *run,
-             char **argv)
+make_direct (const char *out,
+             const char *err,
+             char      **argv)
 {
   GPtrArray *words = g_ptr_array_new ();
 
@@ -27,8 +29,8 @@ make_direct (Run  *run,
   g_ptr_array_add (words, g_strdup ("-c"));
   g_ptr_array_add (words, g_strdup ("out=$1 err=$2; shift 2; exec \"$@\" >>\"$out\" 2>>\"$err\""));
   g_ptr_array_add (words, g_strdup ("osiiso"));
-  g_ptr_array_add (words, g_strdup (run->direct[0]));
-  g_ptr_array_add (words, g_strdup (run->direct[1]));
+  g_ptr_array_add (words, g_strdup (out));
+  g_ptr_array_add (words, g_strdup (err));
   for (guint i = 0; argv[i] != NULL; i++)
     g_ptr_array_add (words, argv[i]);
   g_ptr_array_add (words, NULL);
@@ -64,7 +66,17 @@ submit_command (ToolJob            *job,
   if (settings->dry_run)
     return NULL;
   if (settings->ungroup)
-    argv = make_direct (run, g_steal_pointer (&argv));
+    {
+      argv = make_direct (run->direct[0], run->direct[1], g_steal_pointer (&argv));
+    }
+  else if (settings->line_buffer)
+    {
+      job->lines = tool_lines_new (run->folder, job->sequence, tool_jobs_print_lines, job, error);
+      if (job->lines == NULL)
+        return NULL;
+      argv = make_direct (tool_lines_get_path (job->lines, STDOUT_FILENO),
+                          tool_lines_get_path (job->lines, STDERR_FILENO), g_steal_pointer (&argv));
+    }
   command = osiiso_command_new ((const char * const *) argv);
   osiiso_command_set_output_limit (command, (guint64) settings->output_limit);
   if (settings->cwd != NULL)
@@ -145,6 +157,19 @@ open_direct (Run *run)
   return TRUE;
 }
 
+static gboolean
+make_folder (Run *run)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!run->settings->line_buffer || run->settings->dry_run)
+    return TRUE;
+  run->folder = g_dir_make_tmp ("osiiso-XXXXXX", &error);
+  if (run->folder == NULL)
+    g_printerr ("%s: --line-buffer: %s\n", run->settings->title, error->message);
+  return run->folder != NULL;
+}
+
 /* Who shares our descriptors goes on where the jobs have stopped. */
 static void
 close_direct (Run *run)
@@ -163,7 +188,7 @@ run_with_inputs (Run        *run,
 
   if (!check_program (run))
     return TOOL_EXIT_NOT_FOUND;
-  if (!open_direct (run))
+  if (!open_direct (run) || !make_folder (run))
     return TOOL_EXIT_FAILED;
   backend = osiiso_backend_create ("subprocess", &error);
   if (backend == NULL)
@@ -183,7 +208,7 @@ tool_run (int    argc,
           char **argv)
 {
   ToolSettings settings;
-  Run run = { &settings, NULL, { NULL, NULL } };
+  Run run = { &settings, NULL, { NULL, NULL }, NULL };
   g_autoptr (ToolInputs) inputs = NULL;
   int status = TOOL_EXIT_OK;
 
@@ -197,6 +222,9 @@ tool_run (int    argc,
     }
   g_free (run.direct[0]);
   g_free (run.direct[1]);
+  if (run.folder != NULL)
+    rmdir (run.folder);
+  g_free (run.folder);
   tool_settings_clear (&settings);
   return status;
 }

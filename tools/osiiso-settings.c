@@ -172,6 +172,9 @@ check_ranges (ToolSettings *self,
   else if (self->ungroup && (self->keep_order || self->tag))
     g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                          "--ungroup does not go with --keep-order or --tag");
+  else if (self->line_buffer && (self->keep_order || self->ungroup))
+    g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                         "--line-buffer does not go with --keep-order or --ungroup");
   else
     return TRUE;
   return FALSE;
@@ -284,6 +287,7 @@ parse_options (ToolSettings *self,
   };
   const GOptionEntry of_run[] = {
     { "ungroup", 'u', 0, G_OPTION_ARG_NONE, &self->ungroup, "Let jobs print directly", NULL },
+    { "line-buffer", 0, 0, G_OPTION_ARG_NONE, &self->line_buffer, "Print lines of jobs as they come", NULL },
     { "output-limit", 0, 0, G_OPTION_ARG_STRING, &typed->output_limit, "How much a job may print to each of its two outputs (default: 64M)", "SIZE" },
     { "shell", 0, 0, G_OPTION_ARG_NONE, &self->shell, "The command is a line for sh; inputs are quoted", NULL },
     { "workdir", 0, 0, G_OPTION_ARG_FILENAME, &self->cwd, "Folder that jobs run in", "FOLDER" },

@@ -44,6 +44,7 @@ struct _ToolSettings
 
   gboolean     keep_order;
   gboolean     ungroup;
+  gboolean     line_buffer;
   gboolean     tag;
   gint64       output_limit;
   char        *joblog;

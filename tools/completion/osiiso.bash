@@ -26,7 +26,7 @@ _osiiso ()
     return
   fi
   case $command in
-    run) options="$shared --output-limit --ungroup --shell --workdir" ;;
+    run) options="$shared --output-limit --line-buffer --ungroup --shell --workdir" ;;
     call) options="$shared --backend --type" ;;
     backends) options='--json --help' ;;
     *) return ;;

@@ -51,6 +51,7 @@ complete -c osiiso -n $jobs -s v -l verbose -d 'Say what is run, retried and fai
 complete -c osiiso -n $jobs -s q -l quiet -d 'Say nothing of jobs that failed'
 
 complete -c osiiso -n $run -l output-limit -x -d 'How much a job may print'
+complete -c osiiso -n $run -l line-buffer -d 'Print lines of jobs as they come'
 complete -c osiiso -n $run -s u -l ungroup -d 'Let jobs print directly'
 complete -c osiiso -n $run -l shell -d 'The command is a line for sh'
 complete -c osiiso -n $run -l workdir -x -a '(__fish_complete_directories)' -d 'Folder that jobs run in'
