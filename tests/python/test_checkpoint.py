@@ -120,7 +120,8 @@ def test_file_of_a_later_version(tmp_path):
 def test_closed(store):
     store.close()
     store.close()
-    for call in (lambda: store.is_done('n', 'k'), lambda: store.lookup('n', ['k']), lambda: store.record('n', 'k'),
+    for call in (lambda: store.is_done('n', 'k'), lambda: store.lookup('n', ['k']), lambda: store.lookup('n', []),
+                 lambda: store.record('n', 'k'),
                  lambda: store.record('n', 'k', object()), store.count, store.namespaces, store.clear):
         with pytest.raises(RuntimeError, match='checkpoint is closed'):
             call()

@@ -518,6 +518,16 @@ def test_delay(kind):
     assert result.started_at - result.created_at >= .05
 
 
+def test_no_delay(kind):
+    """It is ready at once, and has the time of that."""
+    with kind.prepared(workers=1) as queue:
+        handles = [queue.submit(kind.work.double, 1, delay=0), *queue.map(kind.work.double, range(5), delay=0)]
+        assert all(handle.scheduled_for == pytest.approx(handle.created_at, abs=10) for handle in handles)
+        assert queue.stats['scheduled'] == 0
+        assert queue.submit(kind.work.double, 1).scheduled_for is None
+        assert kind.do(queue.run()).ok
+
+
 def test_run_at(kind):
     with kind.prepared(workers=2) as queue:
         when = time.time() + .06

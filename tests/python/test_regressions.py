@@ -5,6 +5,7 @@ The numbers are those of the list of its weaknesses. Each test ends by itself, o
 program is broken in that way again.
 """
 import asyncio
+import inspect
 import threading
 import time
 
@@ -234,6 +235,30 @@ def test_13_cancel_finds_every_task():
         assert handle.cancelled() == cancelled or handle.status == 'succeeded'
     queue.shutdown()
     assert queue.pending_count == queue.active_count == 0
+
+
+def test_14_coroutines_are_closed():
+    """Those that were cancelled before their first step; nobody is warned of them."""
+    async def main():
+        async with osiiso.AsyncQueue(workers=1) as queue:
+            waiting, delayed = quick(1), quick(2)
+            handles = [queue.submit(waiting), queue.submit(delayed, delay=1000)]
+            assert all(handle.cancel() for handle in handles)
+            await queue.join()
+            assert [handle.status for handle in handles] == ['cancelled'] * 2
+            assert inspect.getcoroutinestate(waiting) == inspect.getcoroutinestate(delayed) == inspect.CORO_CLOSED
+
+    within(60, main())
+
+
+def test_14_threads_take_no_object_that_is_a_coroutine_function():
+    class Callable:
+        async def __call__(self):
+            return 1
+
+    with osiiso.ThreadQueue(workers=1) as queue:
+        with pytest.raises(TypeError, match='plain functions'):
+            queue.submit(Callable())
 
 
 def test_15_map_gives_all_or_nothing():

@@ -10,6 +10,7 @@ import logging
 import os
 import threading
 import time
+import types
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import Context, copy_context
@@ -397,7 +398,7 @@ class BaseQueue(Generic[H, G]):
         last = self._last
         if options is not last[0]:
             last = self._last = (options, *self._core_pair(options))
-        if options.delay or options.run_at is not None:
+        if options.delay is not None or options.run_at is not None:
             self._prepare((handle,), options)
         token = handle._token = next(self._tokens)
         self._table[token] = handle
@@ -572,6 +573,9 @@ class BaseQueue(Generic[H, G]):
         if self._table.pop(handle._token, None) is None:
             return
         handle._failure = None
+        if handle._attempts == 0 and type(handle._fn) is types.CoroutineType:
+            # It will never be awaited, and shall not complain of that.
+            handle._fn.close()
         handle._finish(final, value, error, message, time.perf_counter())
         self._settled_one(handle)
 

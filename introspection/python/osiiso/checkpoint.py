@@ -95,6 +95,7 @@ class Checkpoint:
 
     def lookup(self, namespace: str, keys: Iterable[str]) -> dict[str, Hit]:
         """Those of the keys that were recorded; without those that cannot be decoded."""
+        self._check_open()
         wanted = list(dict.fromkeys(keys))
         hits: dict[str, Hit] = {}
         for at in range(0, len(wanted), _BATCH):

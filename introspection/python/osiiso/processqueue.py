@@ -266,7 +266,7 @@ class ProcessQueue(SyncQueue):
         last = self._last
         if options is not last[0]:
             last = self._last = (options, *self._core_pair(options))
-        if options.delay or options.run_at is not None:
+        if options.delay is not None or options.run_at is not None:
             self._prepare((handle,), options)
         function, payload = self._encode(handle)
         token = handle._token = next(self._tokens)

@@ -89,7 +89,8 @@ class ThreadQueue(SyncQueue):
             return
         while isinstance(fn, partial):
             fn = fn.func
-        if inspect.isawaitable(fn) or inspect.iscoroutinefunction(fn):
+        if (inspect.isawaitable(fn) or inspect.iscoroutinefunction(fn) or
+                inspect.iscoroutinefunction(getattr(fn, '__call__', None))):
             raise TypeError(f'a ThreadQueue runs plain functions, not coroutines; got {fn!r}')
 
     # In the threads of the backend.
