@@ -35,17 +35,35 @@ def python_family():
 
 def javascript_family():
     contestants = {
+        'queue-all': 'osiiso.js, Promise.all',
+        'queue-all/100k': 'the same, 100 000 pending',
+        'queue-async': 'the same, an async function that awaits',
+        'queue-options': 'the same, with retries, timeout and priority',
+        'queue-each': 'osiiso.js, awaited one by one',
+        'queue-map': 'osiiso.js, map and values()',
+        'promise-async': 'async functions and Promise.all',
+        'promise': 'Promise.resolve().then()',
         'push': 'main-loop push, a function in JavaScript',
         'submit': 'main-loop submit, a function in JavaScript',
         'idle': 'GLib.idle_add',
-        'promise': 'Promise.resolve().then()',
     }
-    measures = {f'js/{c}': Measure(f'js-{c}', n=20_000, optional=True, rounds=3, quick={'n': 200}) for c in contestants}
+    measures = {}
+    for c in contestants:
+        name, many = c.split('/') if '/' in c else (c, None)
+        with_module = name.startswith(('queue', 'promise'))
+        # For a row all rounds are needed.
+        measures[f'js/{c}'] = Measure(f'js-{name}', n=100_000 if many else 10_000 if with_module else 20_000, optional=True,
+                                      rounds=None if with_module else 3, quick={'n': 200})
     us = 0.001
     table = Table('Functions in JavaScript that do nothing, per task', [('wall us', 'wall', us), ('cpu us', 'cpu', us)],
                   [('one thread', label, f'js/{c}') for c, label in contestants.items()])
     rows = [Row('L2', f'{contestants[ours]} / {contestants[peer]}', (f'js/{ours}', 'wall'), [(f'js/{peer}', 'wall')], None,
-                'us', factor=us) for ours, peer in (('push', 'idle'), ('push', 'promise'))]
+                'us', factor=us) for ours, peer in (('push', 'idle'), ('push', 'promise'), ('queue-async', 'promise-async'),
+                                                    ('queue-all', 'promise'))]
+    rows += [
+        Row('J1', 'a task with its promise, 10 000 at a time / 12 us', ('js/queue-all', 'wall'), 12, 1.0, 'us', factor=us),
+        Row('J1', 'the same, 100 000 pending / 10 000', ('js/queue-all/100k', 'wall'), ('js/queue-all', 'wall'), 1.6, 'us', factor=us),
+    ]
     return Family('javascript', 'JavaScript', measures, [table], rows)
 
 

@@ -8,13 +8,25 @@
  * Functions that do nothing, in the one thread that JavaScript has.
  */
 import GLib from 'gi://GLib';
-import Osiiso from 'gi://Osiiso';
 import System from 'system';
+
+import {Osiiso, Queue} from '../../../introspection/js/osiiso.js';
 
 let count = 0;
 
 function nothing() {
     count++;
+}
+
+async function anothing() {
+    await null;
+    count++;
+}
+
+function newModuleQueue() {
+    const queue = new Queue({keepResults: false});
+    queue.start();
+    return queue;
 }
 
 function newQueue() {
@@ -53,6 +65,56 @@ const contestants = {
             }
             while (count < before + many)
                 GLib.MainContext.default().iteration(true);
+        });
+    },
+    // The module, with all values read.
+    async 'js-queue-all'(n) {
+        const queue = newModuleQueue();
+        return measureAsync(n, async many => {
+            const values = [];
+            for (let i = 0; i < many; i++)
+                values.push(queue.submit(nothing).value());
+            await Promise.all(values);
+        });
+    },
+    async 'js-queue-async'(n) {
+        const queue = newModuleQueue();
+        return measureAsync(n, async many => {
+            const values = [];
+            for (let i = 0; i < many; i++)
+                values.push(queue.submit(anothing).value());
+            await Promise.all(values);
+        });
+    },
+    async 'js-queue-options'(n) {
+        const queue = newModuleQueue();
+        return measureAsync(n, async many => {
+            const values = [];
+            for (let i = 0; i < many; i++)
+                values.push(queue.submit(nothing, {retries: 3, timeout: 10, priority: i % 4}).value());
+            await Promise.all(values);
+        });
+    },
+    async 'js-queue-map'(n) {
+        const queue = newModuleQueue();
+        return measureAsync(n, many => queue.map(nothing, {length: many, *[Symbol.iterator]() {
+            for (let i = 0; i < many; i++)
+                yield i;
+        }}).values());
+    },
+    async 'js-queue-each'(n) {
+        const queue = newModuleQueue();
+        return measureAsync(n, async many => {
+            for (let i = 0; i < many; i++)
+                await queue.submit(nothing).value();
+        });
+    },
+    async 'js-promise-async'(n) {
+        return measureAsync(n, async many => {
+            const values = [];
+            for (let i = 0; i < many; i++)
+                values.push(anothing());
+            await Promise.all(values);
         });
     },
     async 'js-promise'(n) {
