@@ -8,50 +8,18 @@ Each PROGRAM is a test program of GTest, of which -l lists the cases.
 """
 import pathlib
 import re
-import subprocess
 import sys
 
+sys.dont_write_bytecode = True
+
+from document_tests import PATH, check_paths, list_cases, run, tables
+
 DOCUMENT = 'docs/semantics.md'
-PATH = re.compile(r'`(/[a-z0-9-]+(?:/[a-z0-9-]+)+)`')
 # The programs whose cases are there for this document.
 OWN = 'test-semantics-'
 BACKENDS = ('main-loop', 'thread-pool')
 # Rows without a test say what there is no code for.
 MAX_UNTESTED = 6
-
-
-def list_cases(program):
-    """The paths of all cases of a test program."""
-    command = [program, '-l']
-    if 'conformance' in program.name:
-        command += ['--backend', BACKENDS[0]]
-    result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60,
-                            check=True, encoding='utf-8')
-    paths = {line for line in result.stdout.splitlines() if line.startswith('/')}
-    assert paths, f'{program.name} lists no cases'
-    return paths
-
-
-def tables(text):
-    """All tables of a text, as lists of rows, which are lists of cells."""
-    found = []
-    inside = False
-    for line in text.splitlines():
-        if line.startswith('|'):
-            if not inside:
-                found.append([])
-            found[-1].append([cell.strip() for cell in line.strip().strip('|').split('|')])
-        inside = line.startswith('|')
-    return found
-
-
-def check_paths(text, cases):
-    """Every path in the document is a case, or what several cases begin with."""
-    paths = set(PATH.findall(text))
-    assert len(paths) > 100, f'only {len(paths)} paths were found'
-    for path in sorted(paths):
-        assert path in cases or any(case.startswith(path + '/') for case in cases), \
-            f'there is no test {path}'
 
 
 def check_complete(text, own_cases):
@@ -100,24 +68,12 @@ def main():
     own_cases = set().union(*(paths for program, paths in listed.items()
                               if program.name.startswith(OWN)))
 
-    checks = [('paths', check_paths, (text, cases)),
+    checks = [('paths', check_paths, (text, cases, 100)),
               ('complete', check_complete, (text, own_cases)),
               ('backends', check_backends, (own_cases,)),
               ('tables', check_tables, (text,)),
               ('differences', check_differences, (text,))]
-
-    print(f'1..{len(checks)}')
-    failed = 0
-    for number, (name, function, arguments) in enumerate(checks, 1):
-        try:
-            function(*arguments)
-        except AssertionError as error:
-            failed += 1
-            print(f'not ok {number} /semantics-document/{name}')
-            print(f'# {error}')
-        else:
-            print(f'ok {number} /semantics-document/{name}')
-    return 1 if failed else 0
+    return run('semantics-document', checks)
 
 
 sys.exit(main())
