@@ -7,6 +7,8 @@ dots, or whatever was defined under its name. Arguments and values are pickled, 
 
 Start-up counts, so nothing is imported here that a call may do without.
 """
+from __future__ import annotations
+
 import _thread
 import os
 import pickle
@@ -14,6 +16,15 @@ import select
 import struct
 import sys
 import time
+
+# As that of the module typing, which takes its time.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Frame = tuple[int, int, int, bytes, bytes]
+    Function = Callable[..., Any]
 
 _HEADER = struct.Struct('<IIBBH')
 _pack = _HEADER.pack
@@ -56,48 +67,48 @@ class Attempt:
     There is one of these, osiiso.worker.current, for all calls.
     """
 
-    def __init__(self):
-        self._worker = None
+    def __init__(self) -> None:
+        self._worker: Worker | None = None
         self._id = 0
         self._function = ''
         self._sent = 0.0
-        self._held = None
-        self._task = None
-        self._retry_after = None
+        self._held: tuple[float, str] | None = None
+        self._task: tuple[str, int, int] | None = None
+        self._retry_after: float | None = None
 
     @property
-    def id(self):
+    def id(self) -> int:
         """The number that the call has in this process, 0 outside of calls."""
         return self._id
 
     @property
-    def function(self):
+    def function(self) -> str:
         """The name of the function that was called."""
         return self._function
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The name of the task, which is that of the function when it was given none."""
         return self._task[0] if self._task else self._function
 
     @property
-    def attempt(self):
+    def attempt(self) -> int:
         """Which attempt of its task the call is: 1 for the first, 2 for the first retry."""
         return self._task[1] if self._task else 1
 
     @property
-    def index(self):
+    def index(self) -> int:
         """The place of the task in its group, from 0 on."""
         return self._task[2] if self._task else 0
 
-    def retry_after(self, seconds):
+    def retry_after(self, seconds: float) -> None:
         """Says when to try again if the call fails, in seconds; infinite for never."""
         seconds = float(seconds)
         if not seconds >= 0:
             raise ValueError(f'the wait before a retry must be a number >= 0; got {seconds}')
         self._retry_after = seconds
 
-    def set_progress(self, fraction, status_text=None):
+    def set_progress(self, fraction: float, status_text: object = None) -> None:
         """Tells how far the call is: from 0 to 1, and in words for people.
 
         It is sent at most every 10 milliseconds; what comes in between is replaced by
@@ -117,7 +128,7 @@ class Attempt:
                 self._sent = now
                 worker.write(self._take_held())
 
-    def _take_held(self):
+    def _take_held(self) -> bytes:
         if self._held is None:
             return b''
         fraction, text = self._held
@@ -129,7 +140,7 @@ class Attempt:
 current = Attempt()
 
 
-def _describe(error):
+def _describe(error: BaseException) -> str:
     """One line, as the last one of a traceback."""
     try:
         text = str(error)
@@ -139,7 +150,7 @@ def _describe(error):
     return f'{name}: {text}' if text else name
 
 
-def _pickle_error(error):
+def _pickle_error(error: Any) -> bytes:
     """The exception with the text of its traceback, or one that stands for it when it
     cannot be taken elsewhere."""
     import traceback
@@ -159,7 +170,7 @@ def _pickle_error(error):
     return data
 
 
-def _unpickle(data):
+def _unpickle(data: bytes) -> Any:
     try:
         return pickle.loads(data)
     except Exception as error:
@@ -169,17 +180,17 @@ def _unpickle(data):
 class Worker:
     """The loop: reads frames, calls functions, and answers."""
 
-    def __init__(self, fd):
+    def __init__(self, fd: int) -> None:
         self.fd = fd
         self.lock = _thread.allocate_lock()
         self.max_body = 256 << 20
         self.greeted = False
-        self.frames = []        # of (kind, id, encoding, name, payload), the next one last
+        self.frames: list[Frame] = []        # of (kind, id, encoding, name, payload), the next one last
         self.rest = b''         # the beginning of a frame
-        self.functions = {}
-        self.definitions = {}   # pickled functions that nobody has called yet
-        self.names = {}         # as bytes and as text
-        self.tasks = {}         # what was told of the tasks of calls, by their numbers
+        self.functions: dict[str, Function] = {}
+        self.definitions: dict[str, bytes] = {}   # pickled functions that nobody has called yet
+        self.names: dict[bytes, str] = {}         # as bytes and as text
+        self.tasks: dict[int, tuple[bytes, bytes]] = {}         # what was told of the tasks of calls, by their numbers
         self.busy = False
         self.n_calls = 0
         self.turn = _thread.allocate_lock()     # of who reads during a call
@@ -187,14 +198,14 @@ class Worker:
         self.bell = _thread.allocate_lock()     # what the watcher sleeps on
         self.bell.acquire()
         self.looked = 0.0
-        self.begin = None       # what is to be done before the next call
+        self.begin: Callable[[], None] | None = None       # what is to be done before the next call
         self.tells_errors = False
         self.poll = select.poll()
         self.poll.register(fd, select.POLLIN)
 
     # What goes out.
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
         """Writes it all. An answer is never kept to be sent with others: if the
         process dies in the next call, the parent would blame this one."""
         try:
@@ -204,7 +215,7 @@ class Worker:
         except (BrokenPipeError, ConnectionResetError):
             raise _Closed from None
 
-    def send(self, kind, number, encoding=_NONE, name=b'', payload=b''):
+    def send(self, kind: int, number: int, encoding: int = _NONE, name: bytes = b'', payload: bytes = b'') -> None:
         length = len(name) + len(payload)
         if length > self.max_body:
             kind, encoding, name = _ERROR_KIND, _NONE, _IO_DOMAIN.encode()
@@ -222,7 +233,7 @@ class Worker:
                 self.write(data)
                 self.write(payload)
 
-    def send_result(self, number, encoding, payload):
+    def send_result(self, number: int, encoding: int, payload: bytes) -> None:
         """The same for what most calls come to."""
         length = len(payload)
         if length >= 65536 or length > self.max_body:
@@ -240,18 +251,18 @@ class Worker:
             if done < len(data):
                 self.write(data[done:])
 
-    def send_error(self, number, domain, code, message, details=b''):
+    def send_error(self, number: int, domain: str, code: int, message: str, details: bytes = b'') -> None:
         text = message.encode('utf-8', 'replace').replace(b'\0', b'?')
         self.send(_ERROR_KIND, number, _BYTES if details else _NONE, domain.encode(),
                   _ERROR.pack(code, len(text)) + text + details)
 
-    def send_wait(self, number, seconds):
+    def send_wait(self, number: int, seconds: float) -> None:
         with self.lock:
             self.write(_HEADER.pack(_WAIT.size, number, _RETRY, _NONE, 0) + _WAIT.pack(seconds))
 
     # What comes in.
 
-    def read(self, wait):
+    def read(self, wait: bool) -> None:
         """Reads frames; at least one when it waits."""
         rest = self.rest
         while wait or self.poll.poll(0):
@@ -269,13 +280,13 @@ class Worker:
         self.rest = rest
         self.looked = time.monotonic()
 
-    def read_some(self, length):
+    def read_some(self, length: int) -> bytes:
         try:
             return os.read(self.fd, length)
         except ConnectionResetError:
             return b''
 
-    def read_whole(self, start):
+    def read_whole(self, start: bytes) -> bytes:
         missing = _HEADER.size + _HEADER.unpack_from(start)[0] - len(start)
         parts = [start]
         while missing > 0:
@@ -286,10 +297,10 @@ class Worker:
             missing -= len(data)
         return b''.join(parts)
 
-    def split(self, data):
+    def split(self, data: bytes) -> bytes:
         """Takes whole frames off and returns what is left."""
         place, end = 0, len(data)
-        new = []
+        new: list[Frame] = []
         size, unpack, max_body = _HEADER.size, _HEADER.unpack_from, self.max_body
         while end - place >= size:
             length, number, kind, encoding, name_length = unpack(data, place)
@@ -334,7 +345,7 @@ class Worker:
             self.frames[:0] = new
         return data[place:]
 
-    def greet(self, version, payload):
+    def greet(self, version: int, payload: bytes) -> None:
         if version != _PROTOCOL:
             raise ProtocolError(f'the parent speaks version {version} of the protocol, '
                                 f'this program version {_PROTOCOL}')
@@ -343,7 +354,7 @@ class Worker:
         self.max_body = struct.unpack_from('<I', payload)[0]
         self.greeted = True
 
-    def take_out(self, kind, number, new):
+    def take_out(self, kind: int, number: int, new: list[Frame]) -> None:
         """A call that has not begun is not wanted here."""
         for frames in (self.frames, new):
             for i, frame in enumerate(frames):
@@ -358,18 +369,18 @@ class Worker:
 
     # During a call that takes long: the other thread.
 
-    def wake_watcher(self):
+    def wake_watcher(self) -> None:
         self.watcher_sleeps = False
         if self.bell.locked():
             self.bell.release()
 
-    def sleep_until_call(self):
+    def sleep_until_call(self) -> None:
         self.watcher_sleeps = True
         if not self.busy:
             self.bell.acquire()
         self.watcher_sleeps = False
 
-    def look_during_call(self, n_calls):
+    def look_during_call(self, n_calls: int) -> None:
         """Reads what is there, unless that call is over."""
         with self.turn:
             if self.busy and self.n_calls == n_calls and self.poll.poll(0):
@@ -377,8 +388,9 @@ class Worker:
 
     # Functions.
 
-    def find(self, name):
+    def find(self, name: str) -> Function:
         """The function of that name."""
+        function: Any
         definition = self.definitions.get(name)
         if definition is not None:
             function = _unpickle(definition)
@@ -394,20 +406,20 @@ class Worker:
         if not callable(function):
             raise TypeError(f'{function!r} cannot be called')
         self.functions[name] = function
-        return function
+        return function  # type: ignore[no-any-return]
 
-    def call(self, function, args, kwargs):
+    def call(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         value = function(*args, **kwargs)
         return self.wait(value) if hasattr(type(value), '__await__') else value
 
-    def wait(self, awaitable):
+    def wait(self, awaitable: Any) -> Any:
         import asyncio
 
-        async def wait():
+        async def wait() -> Any:
             return await awaitable
         return asyncio.run(wait())
 
-    def run(self, number, encoding, name, payload):
+    def run(self, number: int, encoding: int, name: str, payload: bytes) -> None:
         current._id = number
         current._function = name
         current._sent = 0.0
@@ -464,19 +476,21 @@ class Worker:
         else:
             self.send_result(number, encoding, result)
 
-    def take_task(self, number):
+    def take_task(self, number: int) -> tuple[str, int, int] | None:
         """What was told of the task of that call: name, attempt, index."""
         told = self.tasks.pop(number, None)
         if told is None or len(told[1]) < _ABOUT.size:
             return None
-        return told[0].decode('utf-8', 'replace'), *_ABOUT.unpack_from(told[1])
+        attempt, index = _ABOUT.unpack_from(told[1])
+        return told[0].decode('utf-8', 'replace'), attempt, index
 
-    def finish_set_up(self):
+    def finish_set_up(self) -> None:
         """What is left of it, see prepare()."""
-        self.begin()
+        if self.begin is not None:
+            self.begin()
         self.begin = None
 
-    def set_up(self, encoding, payload):
+    def set_up(self, encoding: int, payload: bytes) -> bool:
         """Calls what the worker is to be set up with: a pickled function, arguments
         and keywords."""
         if encoding == _NONE and not payload:
@@ -492,7 +506,7 @@ class Worker:
             return False
         return True
 
-    def serve(self):
+    def serve(self) -> int:
         words = b'recall task'
         name = b'osiiso.worker'
         self.send(_HELLO, _PROTOCOL, _NONE, name, words)
@@ -529,15 +543,15 @@ class Worker:
 
 # Whether the main module of the parent is being imported.
 preparing = False
-_own_mains = []
+_own_mains: list[object] = []
 
 
-def fail(error):
+def fail(error: BaseException) -> None:
     """A task that cannot be sent here fails here, like others."""
     raise error
 
 
-def prepare(data, initializer=None, tells_errors=False):
+def prepare(data: dict[str, Any], initializer: bytes | None = None, tells_errors: bool = False) -> None:
     """Makes the process one in which functions of the parent are found, as the module
     multiprocessing does: its sys.path, its folder and its main module; and then calls
     the initializer, which is pickled with its arguments.
@@ -548,7 +562,8 @@ def prepare(data, initializer=None, tells_errors=False):
     import signal
     # Ctrl-C is for the parent, which ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    worker = current._worker
+    assert current._worker is not None
+    worker: Worker = current._worker
     worker.tells_errors = tells_errors
     sys.path[:] = data['sys_path']
     sys.argv[:] = data['sys_argv']
@@ -557,7 +572,7 @@ def prepare(data, initializer=None, tells_errors=False):
     except OSError:
         pass
 
-    def begin():
+    def begin() -> None:
         _import_main(data['main_name'], data['main_path'])
         if initializer is not None:
             function, args = pickle.loads(initializer)
@@ -571,7 +586,7 @@ def prepare(data, initializer=None, tells_errors=False):
         pass
 
 
-def _import_main(name, path):
+def _import_main(name: str | None, path: str | None) -> None:
     """The main module of the parent, under a name that keeps it from doing its work."""
     global preparing
     if name is None and path is None or '__mp_main__' in sys.modules:
@@ -580,9 +595,10 @@ def _import_main(name, path):
     import types
     preparing = True
     try:
+        content: dict[str, Any] = {}
         if name is not None:
             content = runpy.run_module(name, run_name='__mp_main__', alter_sys=True)
-        else:
+        elif path is not None:
             content = runpy.run_path(path, run_name='__mp_main__')
     finally:
         preparing = False
@@ -593,7 +609,7 @@ def _import_main(name, path):
     sys.modules['__main__'] = sys.modules['__mp_main__'] = module
 
 
-def _watch(worker):
+def _watch(worker: Worker) -> None:
     """Listens to the parent while a call takes long: others can be called back from
     behind it, and the process ends when the parent is gone."""
     poll = select.poll()
@@ -623,7 +639,7 @@ def _watch(worker):
         os._exit(1)
 
 
-def main():
+def main() -> int:
     """Runs the worker; returns its exit status."""
     text = os.environ.get('OSIISO_WORKER_FD', '3')
     if not text.isdecimal():
