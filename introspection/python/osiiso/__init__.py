@@ -6,7 +6,7 @@ The scheduler is libosiiso; functions, arguments and values stay in Python.
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .asyncqueue import AsyncQueue as AsyncQueue
@@ -46,13 +46,15 @@ _HOMES = {
 __all__ = sorted(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    value = getattr(importlib.import_module(f'.{home}', __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:
+    # Types are above, and of no other name.
+    def __getattr__(name):
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        value = getattr(importlib.import_module(f'.{home}', __name__), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
