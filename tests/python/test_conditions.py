@@ -255,17 +255,15 @@ assert threads() == 1, threads()
 ''')
 
 
-@pytest.mark.parametrize('kind', ['ThreadQueue', 'AsyncQueue'])
+@pytest.mark.parametrize('kind', ['ThreadQueue', 'AsyncQueue', 'ProcessQueue'])
 def test_memory_stays_the_same(kind):
     run(COUNT + f'''
 async def awork(x): pass
 
-def work(x): pass
-
 def cycle(queue, n):
     for _ in range(n):
-        if type(queue) is osiiso.ThreadQueue:
-            queue.map(work, range(5000))
+        if type(queue) is not osiiso.AsyncQueue:
+            queue.map(abs, range(5000))
             queue.join()
         else:
             async def run():
