@@ -62,6 +62,7 @@ submit_call (OsiisoQueue       *self,
     .only_try = only_try,
     .needs = OSIISO_BACKEND_CAPABILITIES_CALLS,
     .calls = data != NULL ? &derived : &call,
+    .named = osiiso_call_get_params (call),
   };
   guint64 id = 0;
 
@@ -252,6 +253,7 @@ osiiso_queue_submit_token_calls (OsiisoQueue       *self,
   if (calls == NULL)
     return NULL;
   submission.calls = (OsiisoCall **) calls->pdata;
+  submission.named = osiiso_call_get_params (call);
   ids = g_new (guint64, MAX (n, 1));
   if (!osiiso_submission_submit_tokens (&submission, scheduler, (guint) n, ids, error))
     return NULL;

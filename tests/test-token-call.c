@@ -120,8 +120,12 @@ assert_call (OsiisoAttempt *attempt,
              const char    *text)
 {
   OsiisoCall *call = osiiso_attempt_get_call (attempt);
+  g_autofree char *name = osiiso_attempt_dup_name (attempt);
   gsize size;
   gconstpointer data;
+
+  /* So that no worker has to be told another one. */
+  g_assert_cmpstr (name, ==, "function");
 
   g_assert_nonnull (call);
   g_assert_cmpstr (osiiso_call_get_function (call), ==, "function");
