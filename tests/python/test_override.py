@@ -212,6 +212,22 @@ def test_full_in_the_thread_that_would_make_room():
     queue.shutdown()
 
 
+def test_calls_and_commands():
+    with Osiiso.Queue(backend_name='subprocess', workers=1, size=3) as queue:
+        options = Osiiso.TaskOptions(name='said')
+        handles = [queue.submit_command(['echo', 'a']), queue.submit_command(['cat'], GLib.Bytes(b'b'), options),
+                   queue.submit_command(['echo', 'c'], options=options)]
+        handles += [queue.new_group(None).submit_command(['echo', str(i)], None, options) for i in range(5)]
+        assert [handle.result().dup_stdout_text() for handle in handles] == ['a\n', 'b', 'c\n'] + [
+            f'{i}\n' for i in range(5)]
+        assert [handle.get_name() for handle in handles[1:]] == ['said'] * 7
+    with pytest.raises(GLib.Error, match='not accepting'):
+        queue.submit_command(['true'])
+    with Osiiso.Queue.new('main-loop') as queue:
+        with pytest.raises(NotImplementedError):
+            queue.submit_command(['true'])
+
+
 def test_room_is_waited_for():
     queue = Osiiso.Queue(backend_name='thread-pool', workers=1, size=2)
     handles = [queue.submit(abs, -i) for i in range(20)]

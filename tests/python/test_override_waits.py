@@ -65,7 +65,9 @@ BOUNDED = "Osiiso.Queue(backend_name='thread-pool', workers=1, size=2)"
 WAITS = ['queue.run()', 'queue.run_full(0, Osiiso.FailPolicy.CONTINUE)', 'queue.join()', 'queue.shutdown()',
          'handle.wait()', 'handle.result()', 'group.wait()', 'group.next_completed()']
 ROOM = ['queue.submit(abs, 1)', 'queue.push(abs, 1)', 'queue.map(abs, [1, 2])',
-        'queue.new_group(None).submit(abs, 1)', 'queue.submit(abs, 1, retries=1)']
+        'queue.new_group(None).submit(abs, 1)', 'queue.submit(abs, 1, retries=1)', "queue.submit_call('m:f', None)",
+        "queue.push_call(Osiiso.Call.new('m:f'), Osiiso.TaskOptions(retries=1))",
+        "queue.new_group(None).submit_call('m:f')"]
 
 
 def run(program):

@@ -10,6 +10,7 @@ submitted with submit(options=...), or with map() and a number.
 from __future__ import annotations
 
 import atexit
+import functools
 import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from gi.module import get_introspection_module
 from gi.overrides import override  # type: ignore[attr-defined]
-from gi.repository import Gio
+from gi.repository import Gio, GLib
 
 from ._osiiso_calls import (Call, Cancelled, Invalid, MappedCall, NotSupported, QueueFull, RawCall, TimedOut, die, groups,
                             leave_thread, of, pythonic, queues, submit)
@@ -56,6 +57,33 @@ def _register(queue: Osiiso.Queue) -> Osiiso.Queue:
 
 def _unregister(table: dict[int, object], place: int) -> None:
     table.pop(place, None)
+
+
+def _queue_of(group: Osiiso.Group) -> Osiiso.Queue | None:
+    found = groups.get(of(group))
+    return None if found is None else found()
+
+
+def _with_room(original: Callable[..., Any]) -> Any:
+    """A call that submits one task, and takes the options last."""
+
+    @functools.wraps(original)
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        n_given = len(args) + len(kwargs)
+        n_known = len(original.get_arguments()) if hasattr(original, 'get_arguments') else n_given
+        if 'options' in kwargs:
+            given = kwargs.pop('options')
+        elif n_given == n_known:
+            args, given = args[:-1], args[-1]
+        else:
+            given = None
+        queue = self if isinstance(self, Osiiso.Queue) else _queue_of(self)
+        try:
+            return admit(queue, 1, given, lambda options: original(self, *args, options=options, **kwargs))
+        except GLib.Error as error:
+            raise pythonic(error) from None
+
+    return method
 
 
 def _pins(queue: Osiiso.Queue | None) -> bool:
@@ -180,12 +208,10 @@ class Queue(Osiiso.Queue):
         await self.shutdown_async(error is not None)
 
 
+for _name in ('submit_call', 'submit_call_full', 'push_call', 'submit_command', 'submit_command_full', 'push_command'):
+    setattr(Queue, _name, _with_room(getattr(Osiiso.Queue, _name)))
 override(Queue)
 __all__.append('Queue')
-
-
-def _nothing() -> None:
-    return None
 
 
 def _exception_of(ended: Osiiso.Handle | Osiiso.TaskResult) -> BaseException | None:
@@ -241,7 +267,7 @@ __all__.append('TaskResult')
 class Group(Osiiso.Group):
     def submit(self, fn: Callable[..., object], *args: Any, **options: Any) -> Osiiso.Handle:
         given, kind = _options_of(options)
-        queue = groups.get(of(self), _nothing)()
+        queue = _queue_of(self)
         call = kind(_pins(queue), fn, args)
         return admit(queue, 1, given, lambda options: submit('group_submit', self, call, options))
 
@@ -294,6 +320,8 @@ class Group(Osiiso.Group):
         return start_async('group_next_completed', self, (), cancellable, callback, user_data)
 
 
+for _name in ('submit_call', 'submit_call_full', 'submit_command', 'submit_command_full'):
+    setattr(Group, _name, _with_room(getattr(Osiiso.Group, _name)))
 override(Group)
 __all__.append('Group')
 

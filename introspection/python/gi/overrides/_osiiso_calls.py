@@ -87,7 +87,8 @@ def _function(name: str, result: Any, *arguments: Any, library: Any = _library) 
 
 _g_error_free = _function('g_error_free', None, _pointer)
 _g_object_unref = _function('g_object_unref', None, _pointer, library=_gobject_library)
-queue_cancel = _function('osiiso_queue_cancel', None, _pointer)
+# With the interpreter's lock, without which a queue that is listed cannot go away.
+_queue_cancel = _function('osiiso_queue_cancel', None, _pointer, library=ctypes.PyDLL('libosiiso-1.so.0'))
 
 # All that may be interrupted is called without PyGObject, which makes its exceptions
 # where the handler of a signal may raise another one.
@@ -333,5 +334,6 @@ def die() -> None:
     """Nobody enters the interpreter any more."""
     global _alive
     for place in list(queues):
-        queue_cancel(place)
+        if place in queues:
+            _queue_cancel(place)
     _alive = False

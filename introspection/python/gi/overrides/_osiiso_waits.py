@@ -255,7 +255,13 @@ async def await_call(name: str, instance: GObject.Object, arguments: tuple[Any, 
             # Unless the loop is closed.
             loop.call_soon_threadsafe(_resolve, future, result)
 
-    _service.call(lambda: _begin(name, instance, arguments, own, ready))
+    def begin() -> None:
+        try:
+            _begin(name, instance, arguments, own, ready)
+        except Exception as error:
+            loop.call_soon_threadsafe(future.set_exception, error)
+
+    _service.call(begin)
     try:
         result = await future
     except asyncio.CancelledError:
