@@ -180,8 +180,11 @@ def is_foreign() -> bool:
 
 
 def is_in_task() -> bool:
-    """Whether a wait is one in a task, as far as is known; tasks of others are in threads of the library."""
-    return local.depth > 0 or is_foreign()
+    """Whether a wait is one in a task, as far as is known; tasks of others are in threads of the library.
+
+    Threads of the package osiiso wait for another one, which can be interrupted.
+    """
+    return local.depth > 0 or is_foreign() or threading.current_thread().name.startswith('osiiso-')
 
 
 def _value(thing: object) -> GObject.Value:
