@@ -2,7 +2,7 @@
 // Options of tasks as the library has them.
 import System from 'system';
 
-import {DEFAULT_OPTIONS, groupIdOf} from './options.js';
+import {DEFAULT_OPTIONS} from './options.js';
 import {Osiiso} from './raw.js';
 
 // GJS gets slow, and refuses calls for a while, when many wrappers of objects are
@@ -20,6 +20,7 @@ export function countWrapper() {
 // Options of the library that stand for those of tasks. The name is changed from one
 // submit to the next, which take a copy.
 const cores = new Map();
+const ownCores = new WeakMap();
 const MAX_CORES = 256;
 
 function newCore(options) {
@@ -28,12 +29,19 @@ function newCore(options) {
 }
 
 function coreFor(options) {
-    // Anything that is not the same for all tasks with the same numbers.
-    if (options.cancellable)
-        return newCore(options);
+    // What is not the same for all tasks with the same numbers: those of a group have the
+    // same options in one object.
+    if (options.cancellable || options.group) {
+        let core = ownCores.get(options);
+        if (core === undefined) {
+            core = newCore(options);
+            ownCores.set(options, core);
+        }
+        return core;
+    }
     const key = `${options.priority} ${options.mustComplete} ${options.timeout} ${options.deadline} ${options.retries} ${
         options.retryDelay} ${options.backoff} ${options.maxDelay} ${options.jitter} ${options.delay} ${options.runAt} ${
-        options.detached} ${options.retryOn != null} ${groupIdOf(options.group)}`;
+        options.detached} ${options.retryOn != null}`;
     let core = cores.get(key);
     if (core === undefined) {
         if (cores.size >= MAX_CORES)

@@ -163,8 +163,8 @@ export class Tokens {
         handle._attempts = attempt;
         if (handle._started === 0)
             handle._started = Date.now();
-        if (attempt > 1 && handle._toldRetry < attempt - 1)
-            this._emitRetry(handle, attempt - 1);
+        if (attempt > 1)
+            this._tellRetries(handle, attempt);
         if (this._queue._hears('on-start'))
             this._queue._emit('on-start', handle);
 
@@ -227,6 +227,13 @@ export class Tokens {
             this._emitRetry(handle, handle._attempts);
     }
 
+    // Those before that attempt of which nobody was told. The library may have given up
+    // some before they were entered.
+    _tellRetries(handle, attempt) {
+        for (let before = handle._toldRetry + 1; before < attempt; before++)
+            this._emitRetry(handle, before);
+    }
+
     _emitRetry(handle, attempt) {
         handle._toldRetry = attempt;
         // When it did not fail by itself, it took too long.
@@ -270,9 +277,12 @@ export class Tokens {
 
     // Why a task has failed that did not say so.
     _coreError(handle) {
-        const error = this.lookUp(handle)?.dup_error();
+        const object = this.lookUp(handle);
+        const error = object?.dup_error();
         if (!error)
             return new OsiisoError('the task was lost');
+        handle._attempts = object.attempts;
+        this._tellRetries(handle, handle._attempts);
         if (error.matches(Gio.IOErrorEnum, Gio.IOErrorEnum.TIMED_OUT))
             return new TimeoutError(error.message, {cause: error});
         return wrapError(error);

@@ -7,6 +7,9 @@ import {CancelledError, Queue, TaskResult, TimeoutError} from '../../introspecti
 import {assert, assertEqual, main, test, turn} from '../bindings/tap.js';
 import {assertThrown, makeGatedTask, rejection} from './helpers.js';
 
+// On a machine that does other things an attempt may be over before it begins.
+const MANY = 1000;
+
 test('states', async () => {
     const queue = new Queue();
     const task = makeGatedTask();
@@ -169,9 +172,10 @@ test('timed out while it runs', async () => {
     const handle = queue.submit(ctx => {
         contexts.push(ctx);
         void ctx.cancellable;
-        return ctx.attempt === 1 ? new Promise(() => {}) : 'second';
-    }, {timeout: 0.02, retries: 1});
-    assertEqual([await handle.value(), handle.attempts], ['second', 2]);
+        return contexts.length === 1 ? new Promise(() => {}) : 'second';
+    }, {timeout: 0.02, retries: MANY});
+    assertEqual(await handle.value(), 'second');
+    assert(handle.attempts >= 2);
     await turn();
     assert(contexts[0].cancelled);
     const slow = queue.submit(() => new Promise(() => {}), {deadline: 0.01});
@@ -181,7 +185,8 @@ test('timed out while it runs', async () => {
 test('a late failure does not count', async () => {
     const queue = new Queue();
     const task = makeGatedTask();
-    const handle = queue.submit(ctx => ctx.attempt === 1 ? task.fn(ctx) : 'second', {timeout: 0.02, retries: 1});
+    let n = 0;
+    const handle = queue.submit(ctx => ++n === 1 ? task.fn(ctx) : 'second', {timeout: 0.02, retries: MANY});
     assertEqual(await handle.value(), 'second');
     task.fail(new Error('of the first'));
     await turn();

@@ -161,6 +161,25 @@ def copied_into_an_application():
 
 
 @test
+def in_a_resource():
+    compiler = shutil.which('glib-compile-resources')
+    assert compiler, 'there is no glib-compile-resources'
+    folder = below(DATADIR) / 'osiiso-1'
+    files = ''.join(f'<file>{path.name}</file>' for path in sorted(folder.glob('*.js')))
+    (scratch / 'app.xml').write_text(f'<gresources><gresource prefix="/org/example/app">{files}</gresource></gresources>',
+                                     encoding='utf-8')
+    subprocess.run([compiler, f'--sourcedir={folder}', f'--target={scratch / "app.gresource"}', scratch / 'app.xml'],
+                   check=True, timeout=LIMIT, stdin=subprocess.DEVNULL)
+    variables = search_variables()
+    del variables['XDG_DATA_DIRS']
+    output = run(f"""import Gio from 'gi://Gio';
+Gio.resources_register(Gio.Resource.load('{scratch / "app.gresource"}'));
+const {{Queue}} = await import('resource:///org/example/app/osiiso.js');
+{WORK}""", arguments=['-m'], **variables)
+    assert output == '1,4,9\n', output
+
+
+@test
 def functions_of_processes():
     module = uri(below(DATADIR) / 'osiiso-1/osiiso.js')
     (scratch / 'work ü.js').write_text('export const twice = x => x * 2;\n', encoding='utf-8')
