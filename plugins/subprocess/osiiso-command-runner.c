@@ -362,11 +362,16 @@ open_outputs (OsiisoCommandRunner *self,
 
       if (pipe2 (fds, O_CLOEXEC) < 0)
         return FALSE;
-      self->outputs[i].fd = fds[0];
       ends[i] = fds[1];
       /* There may be two who read, see peek_result(). The child's end blocks. */
       if (fcntl (fds[0], F_SETFL, O_NONBLOCK) < 0)
-        return FALSE;
+        {
+          close (fds[0]);
+          return FALSE;
+        }
+      pthread_mutex_lock (&self->lock);
+      self->outputs[i].fd = fds[0];
+      pthread_mutex_unlock (&self->lock);
     }
   return TRUE;
 }
@@ -412,7 +417,6 @@ spawn (OsiisoCommandRunner       *self,
       spec.fds[0] = in_end;
       spec.fds[1] = out_ends[OUT];
       spec.fds[2] = out_ends[ERR] >= 0 ? out_ends[ERR] : out_ends[OUT];
-      self->started = g_get_monotonic_time ();
       self->process = osiiso_process_spawn (&spec, context, process_exited, self, error);
     }
   else
@@ -426,12 +430,9 @@ spawn (OsiisoCommandRunner       *self,
 }
 
 OsiisoCommandRunner *
-osiiso_command_runner_start (OsiisoCommand             *command,
-                             const OsiisoProcessLimits *limits,
-                             GMainContext              *context,
-                             OsiisoCommandRunnerDone    done,
-                             gpointer                   user_data,
-                             GError                   **error)
+osiiso_command_runner_new (OsiisoCommand          *command,
+                           OsiisoCommandRunnerDone done,
+                           gpointer                user_data)
 {
   OsiisoCommandRunner *self = g_new0 (OsiisoCommandRunner, 1);
   GBytes *input = osiiso_command_get_stdin_bytes (command);
@@ -446,24 +447,46 @@ osiiso_command_runner_start (OsiisoCommand             *command,
   self->outputs[ERR].fd = -1;
   if (input != NULL && g_bytes_get_size (input) > 0)
     self->input = g_bytes_ref (input);
+  self->started = g_get_monotonic_time ();
   self->source = g_source_new (&runner_source_funcs, sizeof (RunnerSource));
   ((RunnerSource *) self->source)->runner = self;
   g_source_set_static_name (self->source, "OsiisoCommandRunner");
   /* As for OsiisoProcess. */
   g_source_set_can_recurse (self->source, TRUE);
+  return self;
+}
 
+gboolean
+osiiso_command_runner_spawn (OsiisoCommandRunner       *self,
+                             const OsiisoProcessLimits *limits,
+                             GMainContext              *context,
+                             GError                   **error)
+{
   if (!spawn (self, limits, context, error))
-    {
-      osiiso_command_runner_free (self);
-      return NULL;
-    }
+    return FALSE;
   for (guint i = 0; i < N_OUTPUTS; i++)
     if (self->outputs[i].fd >= 0)
       self->outputs[i].tag = g_source_add_unix_fd (self->source, self->outputs[i].fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
   if (self->input_fd >= 0)
     self->input_tag = g_source_add_unix_fd (self->source, self->input_fd, G_IO_OUT | G_IO_ERR);
   g_source_attach (self->source, context);
-  return self;
+  return TRUE;
+}
+
+OsiisoCommandRunner *
+osiiso_command_runner_start (OsiisoCommand             *command,
+                             const OsiisoProcessLimits *limits,
+                             GMainContext              *context,
+                             OsiisoCommandRunnerDone    done,
+                             gpointer                   user_data,
+                             GError                   **error)
+{
+  OsiisoCommandRunner *self = osiiso_command_runner_new (command, done, user_data);
+
+  if (osiiso_command_runner_spawn (self, limits, context, error))
+    return self;
+  osiiso_command_runner_free (self);
+  return NULL;
 }
 
 void

@@ -39,6 +39,16 @@ OsiisoCommandRunner *osiiso_command_runner_start     (OsiisoCommand             
                                                       gpointer                   user_data,
                                                       GError                   **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The same in two steps. Between them, and while it spawns, osiiso_command_runner_peek_result()
+ * may be called already. */
+OsiisoCommandRunner *osiiso_command_runner_new       (OsiisoCommand             *command,
+                                                      OsiisoCommandRunnerDone    done,
+                                                      gpointer                   user_data);
+gboolean             osiiso_command_runner_spawn     (OsiisoCommandRunner       *self,
+                                                      const OsiisoProcessLimits *limits,
+                                                      GMainContext              *context,
+                                                      GError                   **error);
+
 /* Ends the run early, see osiiso_process_stop(). */
 void                 osiiso_command_runner_interrupt (OsiisoCommandRunner *self,
                                                       gint64               grace_us);

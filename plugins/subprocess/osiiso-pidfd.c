@@ -119,6 +119,7 @@ osiiso_pidfd_wait (const OsiisoPidfd *self,
                    struct rusage     *usage)
 {
   siginfo_t info = { 0 };
+  eventfd_t n_written;
   long result;
 
   *status = -1;
@@ -129,13 +130,16 @@ osiiso_pidfd_wait (const OsiisoPidfd *self,
     result = syscall (SYS_waitid, self->is_real ? P_PIDFD : P_PID, self->is_real ? self->fd : (int) self->pid,
                       &info, WEXITED | WNOHANG, usage);
   while (result < 0 && errno == EINTR);
+  if (result >= 0 && info.si_pid == 0)
+    return FALSE;
+  /* Whoever asks has seen that the thread has written, and that is all it does. */
+  if (!self->is_real)
+    eventfd_read (self->fd, &n_written);
   if (result < 0)
     {
       memset (usage, 0, sizeof *usage);
       return TRUE;
     }
-  if (info.si_pid == 0)
-    return FALSE;
   if (info.si_code == CLD_EXITED)
     *status = W_EXITCODE (info.si_status, 0);
   else

@@ -234,17 +234,17 @@ run_command (OsiisoWorkerPool *self,
 
   command->pool = self;
   command->attempt = attempt;
-  command->runner = osiiso_command_runner_start (osiiso_attempt_get_command (attempt), &limits, self->context,
-                                                 on_command_done, command, &error);
-  if (command->runner != NULL)
+  command->runner = osiiso_command_runner_new (osiiso_attempt_get_command (attempt), on_command_done, command);
+  /* First, so that what it writes before it is cancelled is always found. */
+  set_running (self, attempt, command->runner);
+  if (osiiso_command_runner_spawn (command->runner, &limits, self->context, &error))
     {
       g_ptr_array_add (self->commands, command);
-      set_running (self, attempt, command->runner);
       return;
     }
+  set_running (self, attempt, NULL);
   osiiso_command_runner_report (attempt, NULL, error);
-  osiiso_attempt_unref (attempt);
-  g_free (command);
+  free_command (command);
 }
 
 static void
