@@ -118,26 +118,32 @@ export class Queue {
         return this._admit(new Handle(this, this._check(fn), parsed, null, 0, NO_ITEM));
     }
 
-    // The same, but waits for room in a queue that has a size.
+    // The same, but waits for room in a queue that has a size; in the order of arrival.
     async submitAsync(fn, options = undefined) {
         const parsed = parseTaskOptions(options);
-        for (let begin = true; ; begin = false) {
-            if (begin ? this._waitingForRoom.length === 0 : true) {
-                try {
-                    return this.submit(fn, parsed);
-                } catch (error) {
-                    if (!(error instanceof QueueFullError))
-                        throw error;
-                    this._wanted();
+        let place = 'push';
+        if (this._waitingForRoom.length > 0) {
+            await this._roomFor(place);
+            place = 'unshift';
+        }
+        for (;;) {
+            try {
+                return this.submit(fn, parsed);
+            } catch (error) {
+                if (!(error instanceof QueueFullError)) {
+                    // The next one will not get further, and nobody else would tell it.
+                    this._waitingForRoom.shift()?.();
+                    throw error;
                 }
             }
-            await new Promise(resolve => {
-                if (begin)
-                    this._waitingForRoom.push(resolve);
-                else
-                    this._waitingForRoom.unshift(resolve);
-            });
+            await this._roomFor(place);
+            place = 'unshift';
         }
+    }
+
+    _roomFor(place) {
+        this._wanted();
+        return new Promise(resolve => this._waitingForRoom[place](resolve));
     }
 
     // A group of calls fn (item, context), one for each item.
@@ -303,14 +309,17 @@ export class Queue {
             parseRunOptions(options);
         const first = this._nCleared + this._results.length;
         const before = {...this._counts};
-        const running = this._tokens.operate('tell_run', timeout, failPolicy, cancellable);
+        const wasActive = this._active;
         this._active = true;
         let told;
         try {
-            told = await running;
-        } finally {
-            this._active = false;
+            told = await this._tokens.operate('tell_run', timeout, failPolicy, cancellable);
+        } catch (error) {
+            this._active = wasActive;
+            throw error;
         }
+        // It rests now.
+        this._active = false;
         const counts = {};
         for (const key of Object.keys(before))
             counts[key] = this._counts[key] - before[key];
@@ -444,6 +453,8 @@ for (const [name, property] of Object.entries(CORE_PROPERTIES)) {
         },
         set(value) {
             this._core[property] = checkQueueOption(name, value);
+            if (name === 'size')
+                this._waitingForRoom.splice(0).forEach(resolve => resolve());
         },
         configurable: true,
     });

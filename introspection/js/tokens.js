@@ -269,10 +269,17 @@ export class Tokens {
             return;
         if (status === Status.CANCELLED)
             this.settle(handle, 'cancelled', new CancelledError(handle._attempts > 0 ? 'cancelled' : 'cancelled before execution'));
-        else if (handle._attempts > 0 && handle._failedAttempt === handle._attempts)
+        else if (this._hasReported(handle))
             this.settle(handle, 'failed', handle._failure);
         else
             this.settle(handle, 'failed', this._coreError(handle));
+    }
+
+    // Whether its last attempt has thrown something. There may be one that took too long
+    // before it was entered.
+    _hasReported(handle) {
+        return handle._attempts > 0 && handle._failedAttempt === handle._attempts &&
+            (!handle._options.timeout || (this.lookUp(handle)?.attempts ?? handle._attempts) === handle._attempts);
     }
 
     // Why a task has failed that did not say so.

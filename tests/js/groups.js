@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Groups, maps and functions that belong to a queue.
-import {BoundTask, Queue, QueueError, QueueFullError} from '../../introspection/js/osiiso.js';
+import {BoundTask, ClosedError, Queue, QueueError, QueueFullError} from '../../introspection/js/osiiso.js';
 import {assert, assertEqual, main, test} from '../bindings/tap.js';
 import {assertThrown, makeGatedTask, rejection} from './helpers.js';
 
@@ -126,6 +126,25 @@ test('waiting for room', async () => {
     assertEqual(await Promise.all(handles.map(handle => handle.value())), Array.from({length: 20}, (_, i) => i));
     await queue.close();
     assert(await rejection(queue.submitAsync(() => 1)) instanceof QueueError);
+});
+
+test('waiting for room that comes otherwise', async () => {
+    const queue = new Queue({size: 1});
+    const task = makeGatedTask();
+    queue.submit(task.fn);
+    const waiting = [1, 2, 3].map(n => queue.submitAsync(() => n));
+    await task.begun;
+    queue.size = 3;
+    const [one, two] = await Promise.all(waiting.slice(0, 2));
+    assertEqual([await one.value(), await two.value(), await (await waiting[2]).value()], [1, 2, 3]);
+
+    queue.size = 1;
+    const late = [4, 5, 6].map(n => rejection(queue.submitAsync(() => n)));
+    const shutdown = queue.shutdown();
+    task.open();
+    await shutdown;
+    for (const error of await Promise.all(late))
+        assert(error instanceof ClosedError, `${error}`);
 });
 
 test('a function that belongs to a queue', async () => {

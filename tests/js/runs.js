@@ -102,6 +102,7 @@ test('two runs at a time', async () => {
     assert(error instanceof QueueError);
     task.open();
     assertEqual((await run).succeeded, 1);
+    assertEqual(await queue.submit(() => 'after').value(), 'after');
 });
 
 test('a run whose wait is cancelled', async () => {
