@@ -106,6 +106,26 @@ def installs():
 
 
 @test
+def everything_is_there():
+    # The table of docs/installation.md.
+    wanted = ['lib/libosiiso-1.so', 'lib/pkgconfig/osiiso-1.pc', 'include/osiiso-1/osiiso.h',
+              'lib/osiiso-1/backends/libosiiso-backend-thread-pool.so',
+              'libexec/osiiso-1/osiiso-worker', 'libexec/osiiso-1/osiiso-launch', 'bin/osiiso',
+              'bin/osiiso-backend-conformance', 'share/man/man1/osiiso.1',
+              'share/bash-completion/completions/osiiso', 'share/zsh/site-functions/_osiiso']
+    if 'python' in LANGUAGES or 'js' in LANGUAGES:
+        wanted += ['share/gir-1.0/Osiiso-1.gir', 'lib/girepository-1.0/Osiiso-1.typelib', 'share/osiiso-1/worker.js',
+                   'share/osiiso-1/osiiso.js', 'share/gjs-1.0/overrides/Osiiso.js',
+                   'lib/python3*/*-packages/osiiso/__init__.py', 'lib/python3*/*-packages/gi/overrides/Osiiso.py']
+    if 'vala' in LANGUAGES:
+        wanted += ['share/vala/vapi/osiiso-1.vapi', 'share/vala/vapi/osiiso-1.deps']
+    missing = [pattern for pattern in wanted if len(list(prefix.glob(pattern))) != 1]
+    assert not missing, f'{missing} is not there'
+    # Nothing of ours hides what belongs to others.
+    assert not list(prefix.glob('lib/python3*/*-packages/gi/__init__.py'))
+
+
+@test
 def pkg_config_names_what_is_there():
     for name in ('backenddir', 'workerdir', 'conformance'):
         place, = pkg_config(f'--variable={name}')
@@ -153,8 +173,20 @@ def main():
 if __name__ == '__main__':
     main()
 ''')
-    found = run(PYTHON, script, **installed('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH'))
+    whole = installed('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH')
+    found = run(PYTHON, script, **whole)
     assert found == '(1, 2)\n32\n', found
+    # The override of the raw namespace lies beside the package.
+    assert run(PYTHON, EXAMPLES / 'hello.py', **whole) == SQUARES
+    script = write('override.py', '''
+import gi
+gi.require_version('Osiiso', '1')
+from gi.repository import Osiiso
+
+queue = Osiiso.Queue.new('thread-pool')
+print(queue.submit(pow, 2, 10, retries=2).result())
+''')
+    assert run(PYTHON, script, **whole) == '1024\n'
 
 
 @test(language='js')
@@ -172,6 +204,16 @@ const pool = new ProcessPool({{module: resolve('./work.js', import.meta.url), wo
 print(await pool.call('square', 12));
 await pool.close();
 ''')
+    override = write('override.js', '''
+import Osiiso from 'gi://Osiiso?version=1';
+
+const {Queue} = await Osiiso.importModule();
+const queue = new Queue({backend: 'main-loop'});
+print(await queue.submit(() => 'found').value());
+await queue.close();
+''')
+    raw = installed('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH', 'XDG_DATA_DIRS')
+    assert run('gjs', '-m', override, **raw) == 'found\n'
     # The module finds its library by itself, and so do its workers.
     found = run('gjs', '-m', script)
     assert found == '42\n144\n', found
