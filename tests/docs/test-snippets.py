@@ -104,8 +104,13 @@ class JavaScript:
     def __init__(self, command):
         self.command = command
         self.preamble = (HERE / 'preamble.js').read_text(encoding='utf-8')
+        # Those that begin with the name of a file are there for the others of the page.
+        self.files = {}
 
     def prepare(self, block):
+        name = re.match(r'// ([\w-]+\.js)\n', block.code)
+        if name:
+            self.files.setdefault(block.page, {})[name[1]] = block.code
         imports = [line for line in block.code.splitlines() if line.startswith('import ')]
         names = {name for line in imports for name in re.findall(r'\w+', line.partition(' from ')[0])}
         preamble = '\n'.join(line for line in self.preamble.splitlines()
@@ -116,6 +121,8 @@ class JavaScript:
         return '\n'.join(imports) + '\n' + preamble.replace('/* THE SNIPPET */', '{' + code + '}')
 
     def check(self, block, text, folder):
+        for name, code in self.files.get(block.page, {}).items():
+            (folder / name).write_text(code, encoding='utf-8')
         path = folder / f'snippet-{block.line}.js'
         path.write_text(text, encoding='utf-8')
         return run([*self.command, str(path)], cwd=folder)
