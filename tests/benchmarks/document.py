@@ -35,8 +35,8 @@ def backend_texts(chosen, regime):
             yield f'### {backend}\n\n' + '\n\n'.join(texts)
 
 
-def text_of(info, chosen, regimes):
-    parts = [machine_text(info), '### Goals']
+def text_of(info, chosen, regimes, drawn):
+    parts = [machine_text(info), *(f'![{title}]({name})' for title, name in drawn), '### Goals']
     parts.append(markdown(report.row_cells(regimes, lambda row: row.is_goal)))
     for title, wanted in (('Other bars', lambda row: row.bar is not None and not row.is_goal),
                           ('For information', lambda row: row.bar is None)):
@@ -47,7 +47,8 @@ def text_of(info, chosen, regimes):
     return '\n\n'.join(parts)
 
 
-def update(path, info, chosen, regimes):
+def update(path, info, chosen, regimes, drawn):
+    """drawn are plots in the folder of the page."""
     with open(path, encoding='utf-8') as file:
         page = file.read()
     before, _begin, rest = page.partition(BEGIN)
@@ -55,4 +56,4 @@ def update(path, info, chosen, regimes):
     if not end:
         raise SystemExit(f"{path}: the marks '{BEGIN}' and '{END}' are not there")
     with open(path, 'w', encoding='utf-8') as file:
-        file.write(f'{before}{BEGIN}\n\n{text_of(info, chosen, regimes)}\n\n{END}{after}')
+        file.write(f'{before}{BEGIN}\n\n{text_of(info, chosen, regimes, drawn)}\n\n{END}{after}')

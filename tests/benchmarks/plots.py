@@ -125,11 +125,12 @@ def goals_plot(regimes):
     return text + 'plot ' + ', '.join(parts) + '\n'
 
 
-def draw(folder, chosen, regimes):
-    """Writes them, and says so in a sentence."""
+def draw(folder, regimes):
+    """Writes them; (title, file name) of each, none without gnuplot."""
     gnuplot = shutil.which('gnuplot')
     if gnuplot is None:
-        return 'no plots: gnuplot is not here (gnuplot-nox)'
+        print('no plots: gnuplot is not here (gnuplot-nox)')
+        return []
     os.makedirs(folder, exist_ok=True)
     drawing = Drawing(regimes[0])
     plots = {
@@ -147,8 +148,9 @@ def draw(folder, chosen, regimes):
         script = SETTINGS.format(output=path.replace("'", "''"), title=title) + commands
         subprocess.run([gnuplot], input=script, text=True, check=True)
         tidy(path)
-        written.append(name + '.svg')
-    return f'plots in {folder}: ' + ', '.join(written)
+        written.append((title, name + '.svg'))
+    print(f'plots in {folder}: ' + ', '.join(name for _title, name in written))
+    return written
 
 
 def tidy(path):

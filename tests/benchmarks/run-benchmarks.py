@@ -38,6 +38,8 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description='Measures the library beside its peers.')
     parser.add_argument('programs', nargs='*', metavar='PROGRAM')
     parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--limit', type=float, default=780, metavar='SECONDS',
+                        help='begin no round that would end later, once there are three')
     parser.add_argument('--family', action='append', metavar='NAME',
                         help='only these, can be repeated: ' + ', '.join(f.name for f in families.FAMILIES))
     parser.add_argument('--regime', action='append', choices=REGIMES,
@@ -112,6 +114,9 @@ def run_all(arguments, chosen):
     rounds, skipped, failures = {regime: [] for regime in runners}, set(), []
     begun, patience = time.monotonic(), 0
     for i in range(arguments.rounds):
+        elapsed = time.monotonic() - begun
+        if i >= 3 and elapsed + elapsed / i > arguments.limit:
+            break
         for regime, runner in runners.items():
             # Each round has its share, and what earlier ones left.
             runner.patience = patience + arguments.patience / arguments.rounds / len(runners)
@@ -124,7 +129,7 @@ def run_all(arguments, chosen):
             print(f'round {i + 1} of {arguments.rounds}: {time.monotonic() - begun:.0f} s', file=sys.stderr)
     runner = runners[arguments.regime[0]]
     missing = [f'{label} ({package})' for name, (label, package) in measures.LIBRARIES.items() if not runner.has(name)]
-    info = dict(runner.info(), rounds=arguments.rounds, processors=machine.n_processors(), machine=machine.model(),
+    info = dict(runner.info(), rounds=len(rounds[arguments.regime[0]]), processors=machine.n_processors(), machine=machine.model(),
                 memory=machine.memory(), kernel=os.uname().release, quick=arguments.quick, missing=missing,
                 date=datetime.date.today().isoformat(), seconds=round(time.monotonic() - begun, 1))
     return {'info': info, 'families': [family.name for family in chosen], 'skipped': sorted(skipped),
@@ -159,10 +164,9 @@ def main():
         with open(arguments.json, 'w', encoding='utf-8') as file:
             json.dump({**data, 'rows': {regime.name: [row.as_dict() for row in regime.rows] for regime in regimes}}, file,
                       indent=1)
-    if arguments.plots:
-        print(plots.draw(arguments.plots, chosen, regimes))
+    drawn = plots.draw(arguments.plots, regimes) if arguments.plots else []
     if arguments.document:
-        document.update(arguments.document, data['info'], chosen, regimes)
+        document.update(arguments.document, data['info'], chosen, regimes, drawn)
 
     broken = list(broken_rows(data, regimes))
     for row in broken:
