@@ -28,7 +28,7 @@ EXAMPLES = SOURCE_ROOT / 'examples'
 CC_FLAGS = ['-fsyntax-only', '-Wall', '-Wextra', '-Werror', '-Wno-unused', '-Wno-unused-parameter',
             '-Wno-unused-but-set-variable', '-Wno-incompatible-pointer-types', '-Wno-discarded-qualifiers',
             '-Wno-cast-function-type', '-Wno-address', '-Wno-missing-field-initializers']
-BIG = 1 << 42
+BIG = 1 << 40
 
 
 def example(name, *arguments, status=0):
@@ -147,6 +147,14 @@ def run_async():
     counts = {path: pathlib.Path(path).read_bytes().count(b'\n') for path in (news, license_)}
     equal(example('run-async', news, license_), ''.join(f'{n} {path}\n' for path, n in counts.items()))
     equal(example('run-async', '/nonexistent', news, status=1), f'- /nonexistent\n{counts[news]} {news}\n')
+
+
+@test
+def processes():
+    paths = [str(SOURCE_ROOT / name) for name in ('NEWS', 'README.md', 'COPYING')]
+    counts = {path: len(pathlib.Path(path).read_bytes().split()) for path in paths}
+    equal(example('processes', *paths), ''.join(f'{counts[path]} {path}\n' for path in paths))
+    equal(example('processes', '/nonexistent', paths[0], status=1), f'- /nonexistent\n{counts[paths[0]]} {paths[0]}\n')
 
 
 @test
