@@ -26,23 +26,20 @@ def on_complete(_queue, handle):
 
 def on_finished(queue, result):
     summary = queue.run_finish(result)
-    print(f'{summary.props.succeeded} of {summary.props.total_submitted} files, '
-          f'{"the loop was free" if ticks else "the loop was busy"}')
+    print(f'{summary.props.succeeded} of {summary.props.total_submitted} files')
     loop.quit()
 
 
-def tick():
-    global ticks
-    ticks += 1
-    return True
+def greet():
+    print('the loop is free')
+    return GLib.SOURCE_REMOVE
 
 
-ticks = 0
 loop = GLib.MainLoop()
 queue = Osiiso.Queue(backend_name='thread-pool', workers=4)
 queue.connect('on-complete', on_complete)
 for name in sys.argv[1:]:
     queue.submit(checksum, name, name=name)
-GLib.idle_add(tick)
+GLib.idle_add(greet, priority=GLib.PRIORITY_HIGH)
 queue.run_async(None, on_finished)
 loop.run()

@@ -71,7 +71,7 @@ ROOM = ['queue.submit(abs, 1)', 'queue.push(abs, 1)', 'queue.map(abs, [1, 2])',
 
 
 def run(program):
-    done = subprocess.run([sys.executable, '-c', PROLOGUE + program], capture_output=True, text=True, timeout=110)
+    done = subprocess.run([sys.executable, '-c', PROLOGUE + program], capture_output=True, text=True, timeout=290)
     assert (done.returncode, done.stderr) == (0, '')
     return done.stdout
 

@@ -92,8 +92,9 @@ def check(python, tmp_path, text):
     (tmp_path / 'mypy.ini').write_text('[mypy]\nstrict = True\n')
     (tmp_path / 'program.py').write_text(text)
     environment = {name: value for name, value in os.environ.items() if name not in ('MYPYPATH', 'PYTHONPATH')}
-    done = subprocess.run(['/usr/bin/mypy', '--python-executable', python, '--config-file', 'mypy.ini', 'program.py'],
-                          cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=110)
+    done = subprocess.run(['/usr/bin/mypy', '--python-executable', python, '--config-file', 'mypy.ini',
+                           '--cache-dir', python.parent.parent / 'cache', 'program.py'],
+                          cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=290)
     assert done.returncode in (0, 1) and not done.stderr, done.stderr
     return done.stdout
 
