@@ -83,6 +83,7 @@ typedef enum
 {
   PROP_BACKEND = 1,
   PROP_BACKEND_NAME,
+  PROP_NAME,
   PROP_WORKERS,
   PROP_SIZE,
   PROP_TIMEOUT,
@@ -225,6 +226,9 @@ osiiso_queue_get_property (GObject    *object,
     case PROP_BACKEND:
       g_value_set_object (value, priv->backend);
       break;
+    case PROP_NAME:
+      g_value_take_string (value, osiiso_queue_dup_name (self));
+      break;
     case PROP_WORKERS:
       g_value_set_uint (value, priv->workers);
       break;
@@ -295,6 +299,9 @@ osiiso_queue_set_property (GObject      *object,
       break;
     case PROP_BACKEND_NAME:
       priv->backend_name = g_value_dup_string (value);
+      break;
+    case PROP_NAME:
+      osiiso_queue_set_name (self, g_value_get_string (value));
       break;
     case PROP_WORKERS:
       osiiso_queue_set_workers (self, g_value_get_uint (value));
@@ -436,6 +443,16 @@ install_properties (GObjectClass *object_class)
   props[PROP_BACKEND_NAME] = g_param_spec_string ("backend-name", NULL, NULL, NULL,
                                                   G_PARAM_WRITABLE | G_PARAM_CONSTRUCT_ONLY |
                                                   G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+
+  /**
+   * OsiisoQueue:name: (getter dup_name) (setter set_name)
+   *
+   * What people know the queue by, in logs and profiles; see
+   * [func@Osiiso.log_install_writer]. It need not be the only one of that name.
+   *
+   * Since: 1.0
+   */
+  props[PROP_NAME] = g_param_spec_string ("name", NULL, NULL, NULL, writable);
 
   /**
    * OsiisoQueue:workers: (getter get_workers) (setter set_workers)
@@ -774,6 +791,67 @@ osiiso_queue_get_context (OsiisoQueue *self)
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
 
   return osiiso_queue_get_scheduler (self)->outbox.context;
+}
+
+/**
+ * osiiso_queue_dup_name: (get-property name)
+ * @self: a queue
+ *
+ * Gets what people know the queue by. Any thread.
+ *
+ * Returns: (transfer full) (nullable): the name; %NULL if it has none
+ *
+ * Since: 1.0
+ */
+char *
+osiiso_queue_dup_name (OsiisoQueue *self)
+{
+  OsiisoScheduler *scheduler;
+  char *name;
+
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  pthread_mutex_lock (&scheduler->ready_lock);
+  name = g_strdup (scheduler->name);
+  pthread_mutex_unlock (&scheduler->ready_lock);
+  return name;
+}
+
+/**
+ * osiiso_queue_set_name: (set-property name)
+ * @self: a queue
+ * @name: (nullable): the name; %NULL for none
+ *
+ * Sets what people know the queue by.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_set_name (OsiisoQueue *self,
+                       const char  *name)
+{
+  OsiisoScheduler *scheduler;
+  char *copy;
+  gboolean changed;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+
+  scheduler = osiiso_queue_get_scheduler (self);
+  copy = g_strdup (name);
+  pthread_mutex_lock (&scheduler->ready_lock);
+  changed = g_strcmp0 (scheduler->name, copy) != 0;
+  if (changed)
+    {
+      char *old = scheduler->name;
+
+      scheduler->name = copy;
+      copy = old;
+    }
+  pthread_mutex_unlock (&scheduler->ready_lock);
+  g_free (copy);
+  if (changed)
+    g_object_notify_by_pspec (G_OBJECT (self), props[PROP_NAME]);
 }
 
 /**

@@ -72,6 +72,11 @@ GListModel          *osiiso_queue_get_tasks           (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 GMainContext        *osiiso_queue_get_context         (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
+char                *osiiso_queue_dup_name            (OsiisoQueue *self) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_set_name            (OsiisoQueue *self,
+                                                       const char  *name);
+OSIISO_AVAILABLE_IN_1_0
 guint                osiiso_queue_get_workers         (OsiisoQueue *self);
 OSIISO_AVAILABLE_IN_1_0
 void                 osiiso_queue_set_workers         (OsiisoQueue *self,

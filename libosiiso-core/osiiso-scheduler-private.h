@@ -168,6 +168,7 @@ struct _OsiisoScheduler
                                      * the run gets some before its end */
   gint64             shutdown_deadline; /* of a shutdown that is under way; 0: none */
   double             shutdown_timeout;  /* as it was set */
+  char              *name;              /* (nullable) (owned): of the queue */
   OsiisoInitializer *initializer;   /* (nullable) (owned) */
   gboolean           broken;        /* it failed; no retry follows while this is halted */
   guint              n_starts;      /* which start a call of it belongs to */

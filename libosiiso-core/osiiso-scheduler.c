@@ -120,6 +120,7 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
   osiiso_deadline_heap_clear (&self->timeouts);
   osiiso_deadline_heap_clear (&self->deadlines);
   g_clear_pointer (&self->watches, g_hash_table_unref);
+  g_free (self->name);
   osiiso_record_pool_clear (&self->pool);
   pthread_cond_destroy (&self->inbox_cond);
   pthread_cond_destroy (&self->view_cond);

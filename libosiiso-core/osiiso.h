@@ -5,6 +5,8 @@
 
 #include "osiiso-types.h"
 
+#include "osiiso-adaptive-workers.h"
+#include "osiiso-application-hold.h"
 #include "osiiso-attempt.h"
 #include "osiiso-backend.h"
 #include "osiiso-backend-descriptor.h"
@@ -16,6 +18,7 @@
 #include "osiiso-error.h"
 #include "osiiso-group.h"
 #include "osiiso-handle.h"
+#include "osiiso-log.h"
 #include "osiiso-queue.h"
 #include "osiiso-run-summary.h"
 #include "osiiso-task-options.h"
