@@ -123,12 +123,13 @@ except KeyboardInterrupt:
 ''') == 'KeyboardInterrupt()\n'
 
 
-def test_interrupts_a_wait_in_a_function_on_the_main_loop():
-    assert run('''
+@pytest.mark.parametrize('wait', ['pool.join', 'pool.join, Gio.Cancellable()', 'blocked.wait'])
+def test_interrupts_a_wait_in_a_function_on_the_main_loop(wait):
+    assert run(f'''
 pool = Osiiso.Queue.new('thread-pool')
 blocked = pool.submit(block)
 queue = Osiiso.Queue.new('main-loop')
-handle = queue.submit(pool.join)
+handle = queue.submit({wait})
 threading.Thread(target=interrupt).start()
 try:
     queue.run()

@@ -72,17 +72,27 @@ def admit(queue: Osiiso.Queue | None, n: int, options: Osiiso.TaskOptions | None
 # Waits.
 
 @contextlib.contextmanager
-def _interruptible(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancellable]:
-    """Gives a cancellable that Ctrl-C cancels; KeyboardInterrupt follows.
-
-    Other handlers of signals may raise what they like in a wait.
-    """
+def _linked(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancellable]:
+    """Gives another cancellable that is cancelled along with that one."""
     own = Gio.Cancellable()
     handler = 0
     if cancellable is not None:
         handler = GObject.Object.connect(cancellable, 'cancelled', lambda *_: own.cancel())
         if cancellable.is_cancelled():
             own.cancel()
+    try:
+        yield own
+    finally:
+        if handler:
+            GObject.Object.disconnect(cancellable, handler)
+
+
+@contextlib.contextmanager
+def _interruptible(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancellable]:
+    """Gives a cancellable that Ctrl-C cancels, too; KeyboardInterrupt follows.
+
+    Other handlers of signals may raise what they like in a wait.
+    """
     interrupted: list[bool] = []
 
     def interrupt() -> None:
@@ -92,23 +102,18 @@ def _interruptible(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancella
             # It is in a function that would go on otherwise.
             raise KeyboardInterrupt
 
-    try:
-        with _ossighelper.register_sigint_fallback(interrupt):
-            try:
-                yield own
-            except GLib.Error:
-                # What the interrupt has led to; itself it is raised by the one above.
-                if not interrupted:
-                    raise
-    finally:
-        if handler:
-            GObject.Object.disconnect(cancellable, handler)
+    with _linked(cancellable) as own, _ossighelper.register_sigint_fallback(interrupt):
+        try:
+            yield own
+        except GLib.Error:
+            # What the interrupt has led to; itself it is raised by the one above.
+            if not interrupted:
+                raise
 
 
 @contextlib.contextmanager
-def _watched() -> Iterator[Gio.Cancellable]:
-    """Ctrl-C cancels what this gives while the main thread is in the library."""
-    cancellable = Gio.Cancellable()
+def _watched(cancellable: Gio.Cancellable) -> Iterator[None]:
+    """Ctrl-C cancels that while the main thread is in the library."""
     here, there = socket.socketpair()
     there.setblocking(False)
 
@@ -121,7 +126,7 @@ def _watched() -> Iterator[Gio.Cancellable]:
     before = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
     threading.Thread(target=watch, name='osiiso-watch', daemon=True).start()
     try:
-        yield cancellable
+        yield
     finally:
         signal.set_wakeup_fd(before)
         there.close()
@@ -130,10 +135,10 @@ def _watched() -> Iterator[Gio.Cancellable]:
 def _in_task(name: str, instance: GObject.Object, arguments: tuple[Any, ...],
              cancellable: Gio.Cancellable | None) -> Any:
     """Waits in a task: in one piece, because the library tells waits that could never end."""
-    if cancellable is not None or threading.get_ident() != threading.main_thread().ident:
+    if threading.get_ident() != threading.main_thread().ident:
         return call_library(name, instance, *arguments, of(cancellable))
-    with _watched() as cancellable:
-        return call_library(name, instance, *arguments, of(cancellable))
+    with _linked(cancellable) as own, _watched(own):
+        return call_library(name, instance, *arguments, of(own))
 
 
 def in_pieces(name: str, instance: GObject.Object, timeout: float, cancellable: Gio.Cancellable | None) -> Any:
