@@ -245,10 +245,15 @@ export class Tokens {
     _told(tokens, statuses) {
         this.calls?.told(tokens);
         for (let i = 0; i < tokens.length; i++) {
-            if (tokens[i] >= FIRST_OPERATION)
-                this._operationEnded(tokens[i]);
-            else if (this.calls === null)
-                this._taskEnded(this._tasks.get(tokens[i]), statuses[i]);
+            try {
+                if (tokens[i] >= FIRST_OPERATION)
+                    this._operationEnded(tokens[i]);
+                else if (this.calls === null)
+                    this._taskEnded(this._tasks.get(tokens[i]), statuses[i]);
+            } catch (error) {
+                // The others have ended all the same.
+                logError(error, 'Osiiso');
+            }
         }
     }
 
