@@ -185,6 +185,17 @@ OsiisoHandle        *osiiso_queue_submit_call_full    (OsiisoQueue       *self,
                                                        OsiisoTaskOptions *options,
                                                        GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_submit_call_async   (OsiisoQueue        *self,
+                                                       OsiisoCall         *call,
+                                                       OsiisoTaskOptions  *options,
+                                                       GCancellable       *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle        *osiiso_queue_submit_call_finish  (OsiisoQueue  *self,
+                                                       GAsyncResult *result,
+                                                       GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 guint64              osiiso_queue_push_call           (OsiisoQueue       *self,
                                                        OsiisoCall        *call,
                                                        OsiisoTaskOptions *options,
@@ -200,6 +211,17 @@ OsiisoHandle        *osiiso_queue_submit_command_full (OsiisoQueue       *self,
                                                        OsiisoCommand     *command,
                                                        OsiisoTaskOptions *options,
                                                        GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_submit_command_async (OsiisoQueue        *self,
+                                                        OsiisoCommand      *command,
+                                                        OsiisoTaskOptions  *options,
+                                                        GCancellable       *cancellable,
+                                                        GAsyncReadyCallback callback,
+                                                        gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle        *osiiso_queue_submit_command_finish (OsiisoQueue  *self,
+                                                         GAsyncResult *result,
+                                                         GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 guint64              osiiso_queue_push_command        (OsiisoQueue       *self,
                                                        OsiisoCommand     *command,

@@ -453,6 +453,79 @@ test_not_a_call (void)
   test_queue_free (queue);
 }
 
+/* A submission that waits for room. */
+typedef struct
+{
+  gboolean      returned;
+  OsiisoHandle *handle;
+  GError       *error;
+} Async;
+
+static void
+submitted (GObject      *queue,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  Async *self = user_data;
+
+  self->handle = osiiso_queue_submit_call_finish (OSIISO_QUEUE (queue), result, &self->error);
+  g_assert_true ((self->handle == NULL) == (self->error != NULL));
+  self->returned = TRUE;
+}
+
+static void
+async_await (Async *self)
+{
+  while (!self->returned)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_async (void)
+{
+  OsiisoQueue *queue = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_CALLS);
+  OsiisoQueue *other = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_COMMANDS);
+  g_autoptr (OsiisoCall) call = osiiso_call_new ("module:symbol", NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (OsiisoHandle) first = NULL;
+  Async waits = { FALSE };
+  Async cancelled = { FALSE };
+  Async refused = { FALSE };
+  OsiisoAttempt *attempt;
+
+  g_test_summary ("A call gets in when there is room, and nothing blocks until then");
+
+  osiiso_queue_set_size (queue, 1);
+  first = submit (queue, call, NULL);
+  osiiso_queue_submit_call_async (queue, call, NULL, NULL, submitted, &waits);
+  osiiso_queue_submit_call_async (queue, call, NULL, cancellable, submitted, &cancelled);
+  g_cancellable_cancel (cancellable);
+  async_await (&cancelled);
+  g_assert_error (cancelled.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_false (waits.returned);
+
+  attempt = test_holder_take (queue);
+  osiiso_attempt_return_none (attempt);
+  osiiso_attempt_unref (attempt);
+  async_await (&waits);
+  g_assert_no_error (waits.error);
+  g_assert_cmpstr (osiiso_handle_get_name (waits.handle), ==, "module:symbol");
+  attempt = test_holder_take (queue);
+  g_assert_true (osiiso_attempt_get_call (attempt) == call);
+  osiiso_attempt_return_none (attempt);
+  osiiso_attempt_unref (attempt);
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+
+  osiiso_queue_submit_call_async (other, call, NULL, NULL, submitted, &refused);
+  async_await (&refused);
+  g_assert_error (refused.error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED);
+  g_object_unref (waits.handle);
+  g_error_free (cancelled.error);
+  g_error_free (refused.error);
+  test_queue_free (queue);
+  test_queue_free (other);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -477,6 +550,7 @@ main (int   argc,
   g_test_add_func ("/call/retry", test_retry_gets_it);
   g_test_add_func ("/call/never-taken", test_never_taken);
   g_test_add_func ("/call/not-a-call", test_not_a_call);
+  g_test_add_func ("/call/async", test_async);
 
   return g_test_run ();
 }

@@ -368,6 +368,72 @@ test_end (void)
   test_queue_free (queue);
 }
 
+/* A submission that waits for room. */
+typedef struct
+{
+  gboolean      returned;
+  OsiisoHandle *handle;
+  GError       *error;
+} Async;
+
+static void
+submitted (GObject      *queue,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  Async *self = user_data;
+
+  self->handle = osiiso_queue_submit_command_finish (OSIISO_QUEUE (queue), result, &self->error);
+  g_assert_true ((self->handle == NULL) == (self->error != NULL));
+  self->returned = TRUE;
+}
+
+static void
+async_await (Async *self)
+{
+  while (!self->returned)
+    g_main_context_iteration (NULL, TRUE);
+}
+
+static void
+test_async (void)
+{
+  OsiisoQueue *queue = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_COMMANDS);
+  g_autoptr (OsiisoCommand) command = osiiso_command_new (argv_true);
+  g_autoptr (OsiisoHandle) first = osiiso_queue_submit_command_full (queue, command, NULL, NULL);
+  Async waits = { FALSE };
+  Async refused = { FALSE };
+
+  g_test_summary ("A command gets in when there is room, and nothing blocks until then");
+
+  osiiso_queue_set_size (queue, 1);
+  osiiso_queue_submit_command_async (queue, command, NULL, NULL, submitted, &waits);
+  g_assert_false (waits.returned);
+  /* A copy has been taken. */
+  osiiso_command_set_argv (command, NULL);
+  osiiso_queue_submit_command_async (queue, command, NULL, NULL, submitted, &refused);
+  async_await (&refused);
+  g_assert_error (refused.error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
+  g_assert_false (waits.returned);
+
+  for (guint i = 0; i < 2; i++)
+    {
+      OsiisoAttempt *attempt = test_holder_take (queue);
+
+      assert_strv (osiiso_command_get_argv (osiiso_attempt_get_command (attempt)), "true");
+      osiiso_attempt_return_none (attempt);
+      osiiso_attempt_unref (attempt);
+      if (i == 0)
+        async_await (&waits);
+    }
+  g_assert_no_error (waits.error);
+  g_assert_cmpstr (osiiso_handle_get_name (waits.handle), ==, "true");
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  g_object_unref (waits.handle);
+  g_error_free (refused.error);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -384,6 +450,7 @@ main (int   argc,
   g_test_add_func ("/command/result", test_result);
   g_test_add_func ("/command/result-of-signal", test_result_of_signal);
   g_test_add_func ("/command/end", test_end);
+  g_test_add_func ("/command/async", test_async);
 
   return g_test_run ();
 }
