@@ -6,7 +6,8 @@ Usage: bench.py [--quick] [--rounds N] [--only TEXT] [--strict]
 
 Functions that do nothing, two workers, all values read. In each round everything
 runs once, one after the other; ratios are taken inside a round, and the median of
-them counts. Threads are started inside the measured time, worker processes before
+them counts. "cpu" is the ratio of processor times, of all threads and processes,
+which other work on the machine disturbs less. Threads are started inside the measured time, worker processes before
 it, ours and theirs. --strict fails when a bar is missed. For the build tree run it
 with 'meson devenv'.
 """
@@ -15,6 +16,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import gc
+import glob
 import multiprocessing
 import os
 import platform
@@ -165,15 +167,34 @@ RACES = [
 ]
 
 
+def processor_time():
+    """What this process and those that it has started have used, in seconds."""
+    used = time.process_time()
+    for children in glob.glob('/proc/self/task/*/children'):
+        for pid in read(children).split():
+            for thread in glob.glob(f'/proc/{pid}/task/*/schedstat'):
+                used += int((read(thread) or '0').split()[0]) / 1e9
+    return used
+
+
+def read(path):
+    """What is in a file, if it is still there."""
+    with contextlib.suppress(OSError), open(path) as file:
+        return file.read()
+    return ''
+
+
 def measure(fn, n):
-    """Microseconds for each task."""
+    """Microseconds for each task, and of processor time."""
     gc.collect()
+    used = processor_time()
     start = time.perf_counter()
     if asyncio.iscoroutinefunction(fn):
         asyncio.run(fn(n))
     else:
         fn(n)
-    return (time.perf_counter() - start) / n * 1e6
+    elapsed = time.perf_counter() - start
+    return elapsed / n * 1e6, (processor_time() - used) / n * 1e6
 
 
 def memory():
@@ -235,23 +256,24 @@ class Verdicts:
 
 
 def race(rounds, is_quick, only, verdicts):
-    print(f'{"us for each task":24} {"ours":>7}   {"peer":30} {"":>7} {"ratio":>6} {"least":>6} {"most":>6}  bar')
+    print(f'{"us for each task":24} {"ours":>7}   {"peer":30} {"":>7} {"ratio":>6} {"least":>6} {"most":>6} {"cpu":>6}  bar')
     for name, ours, peer_name, peer, bar, n, part in RACES:
         if only not in name:
             continue
         if name.startswith('Process'):
             prepare_processes()
         n = n // 20 if is_quick else n
-        pairs = [(measure(ours, n), measure(peer, n // part)) for _ in range(rounds + 1)][1:]
-        ratios = [theirs / mine for mine, theirs in pairs]
+        pairs = [(*measure(ours, n), *measure(peer, n // part)) for _ in range(rounds + 1)][1:]
+        ratios = [theirs / mine for mine, _, theirs, _ in pairs]
         ratio = statistics.median(ratios)
-        mine, theirs = (statistics.median(column) for column in zip(*pairs))
+        used = statistics.median(theirs / mine for _, mine, _, theirs in pairs)
+        mine, _, theirs, _ = (statistics.median(column) for column in zip(*pairs))
         verdict = 'for information' if bar is None else f'{bar} {verdicts.of(ratio >= bar)}'
         print(f'{name:24} {mine:7.2f}   {peer_name:30} {theirs:7.2f} {ratio:6.2f} {min(ratios):6.2f} {max(ratios):6.2f}'
-              f'  {verdict}', flush=True)
+              f' {used:6.2f}  {verdict}', flush=True)
         if bar is not None and name in IN_PYTHON and peer is not pool_map:
             least = IN_PYTHON[name] / mine
-            print(f'{"":24} {"":7}   {"written in Python alone":30} {IN_PYTHON[name]:7.2f} {least:6.2f} {"":13}'
+            print(f'{"":24} {"":7}   {"written in Python alone":30} {IN_PYTHON[name]:7.2f} {least:6.2f} {"":20}'
                   f'  10 {verdicts.of(least >= 10)}')
 
 
