@@ -456,7 +456,8 @@ osiiso_subprocess_backend_class_init (OsiisoSubprocessBackendClass *klass)
    * OsiisoSubprocessBackend:window:
    *
    * How many calls a worker may have at a time, one that it runs and others that wait
-   * behind it; 0: one, and up to 16 while calls take less than a millisecond.
+   * behind it; 0: one, and more while calls take less than a millisecond: up to 64, which
+   * take no more than 16 milliseconds together.
    *
    * What waits behind a call that takes longer than 5 milliseconds is taken back, if
    * the worker program is one that gives calls back.

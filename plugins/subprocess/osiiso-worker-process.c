@@ -8,11 +8,12 @@
 
 #include "osiiso-worker-private.h"
 
-/* As long as calls take less, on average, a worker gets more at a time; and less
- * when they take more than the second. */
+/* As long as calls take less, on average, a worker gets more at a time, but no more
+ * than take so long all together; and less when they take more than the second. */
 #define SHORT_CALL   (G_USEC_PER_SEC / 1000)
 #define LONG_CALL    (2 * SHORT_CALL)
-#define MOST_CALLS   16
+#define MOST_CALLS   64
+#define MOST_TIME    (16 * SHORT_CALL)
 /* After this time in one call, others do not wait behind it. */
 #define SLOW_CALL    (5 * (G_USEC_PER_SEC / 1000))
 
@@ -220,7 +221,7 @@ adapt_window (OsiisoWorker *self,
     return;
   /* What waits behind a slow one has to be able to come back. */
   if (each < SHORT_CALL && self->can_recall)
-    self->window = MIN (self->window * 2, MOST_CALLS);
+    self->window = (guint) MIN (self->window * 2, MIN (MOST_CALLS, MOST_TIME / MAX (each, 1)));
   else if (each > LONG_CALL)
     self->window = 1;
 }
