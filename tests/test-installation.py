@@ -176,6 +176,18 @@ if __name__ == '__main__':
     whole = installed('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH')
     found = run(PYTHON, script, **whole)
     assert found == '(1, 2)\n32\n', found
+    script = write('raw.py', '''
+import gi
+gi.require_version('Osiiso', '1')
+from gi.repository import Osiiso
+with Osiiso.Queue.new('thread-pool') as queue:
+    print([handle.result() for handle in queue.map(pow, [(2, 3), (3, 2)])])
+''')
+    places = installed('GI_TYPELIB_PATH', 'LD_LIBRARY_PATH', 'PYTHONPATH')
+    assert run(PYTHON, script, **places) == '[8, 9]\n'
+    for name in ('osiiso/py.typed', 'gi-stubs/py.typed', 'gi-stubs/__init__.pyi', 'gi-stubs/repository/__init__.pyi',
+                 'gi-stubs/repository/Osiiso.pyi'):
+        assert (pathlib.Path(places['PYTHONPATH']) / name).exists(), f'{name} is not there'
     # The override of the raw namespace lies beside the package.
     assert run(PYTHON, EXAMPLES / 'hello.py', **whole) == SQUARES
     script = write('override.py', '''
