@@ -216,6 +216,8 @@ def test_fail_first(kind):
         summary = kind.do(queue.run())
     assert summary.failed == 1 and summary.cancelled == 2
     assert [handle.status for handle in others] == ['cancelled'] * 2
+    # What it has ended comes behind it.
+    assert [result.status for result in summary.results] == ['failed', 'cancelled', 'cancelled', 'succeeded']
     assert kept.value() == 2
 
 

@@ -534,6 +534,9 @@ class BaseQueue(Generic[H, G]):
             if self._on_retry is not None:
                 self._hook(self._on_retry, handle, error)
         handle._failure = (attempt, error)
+        if attempt > options.retries:
+            # What that ends is told before it, and has ended after it.
+            handle._finished = time.perf_counter()
         message = f'{type(error).__name__}: {text_of(error)}'.encode('utf-8', 'replace').replace(b'\0', b'?')
         _core.token_failed(self._pointer, task_id, attempt, _core.ERROR_DOMAIN, 0, message, -1.0)
 
@@ -576,7 +579,7 @@ class BaseQueue(Generic[H, G]):
         if handle._attempts == 0 and type(handle._fn) is types.CoroutineType:
             # It will never be awaited, and shall not complain of that.
             handle._fn.close()
-        handle._finish(final, value, error, message, time.perf_counter())
+        handle._finish(final, value, error, message, handle._finished or time.perf_counter())
         self._settled_one(handle)
 
     def _settle_success(self, handle: H, value: Any, when: float) -> None:
@@ -624,6 +627,8 @@ class BaseQueue(Generic[H, G]):
 
     def _summary(self, first: int, start: float, timed_out: bool) -> RunSummary:
         handles = self._results[max(0, first - self._n_cleared):]
+        if any(handle._final == 'cancelled' for handle in handles):
+            handles.sort(key=lambda handle: handle._finished)
         return RunSummary.from_results((handle.result() for handle in handles if not handle._options.detached),
                                        run_start=start, timed_out=timed_out)
 

@@ -406,6 +406,7 @@ class ProcessQueue(SyncQueue):
                     handle._raw = data[start:place]
             elif status != _core.CANCELLED:
                 error = self._failure(handle, data[start:place] if encoding == _BYTES else b'')
+            handle._finished = finished / 1e6
             self._settle_told(handle, status, error)
         if n_done and self._n_waiting:
             with self._settled:
