@@ -37,7 +37,7 @@ osiiso_group_submit_call (OsiisoGroup       *self,
 {
   g_autoptr (OsiisoCall) call = NULL;
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (function != NULL, NULL);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -72,7 +72,7 @@ osiiso_group_submit_call_full (OsiisoGroup       *self,
   OsiisoSubmission submission;
   OsiisoHandle *handle;
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (call != NULL, NULL);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -111,7 +111,7 @@ osiiso_group_submit_command (OsiisoGroup        *self,
 {
   g_autoptr (OsiisoCommand) command = NULL;
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (argv != NULL, NULL);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -147,7 +147,7 @@ osiiso_group_submit_command_full (OsiisoGroup       *self,
   OsiisoSubmission submission;
   OsiisoHandle *handle;
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (OSIISO_IS_COMMAND (command), NULL);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);

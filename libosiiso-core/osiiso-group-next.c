@@ -142,7 +142,7 @@ osiiso_group_next_completed (OsiisoGroup  *self,
   OsiisoBatch *batch;
   gboolean ready;
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
@@ -207,7 +207,7 @@ osiiso_group_next_completed_async (OsiisoGroup        *self,
   GTask *task;
   gboolean ready;
 
-  g_return_if_fail (OSIISO_IS_GROUP (self));
+  g_return_if_fail (osiiso_group_is_whole (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = osiiso_group_new_task (self, cancellable, callback, user_data, osiiso_group_next_completed_async);
@@ -249,7 +249,7 @@ osiiso_group_next_completed_finish (OsiisoGroup  *self,
                                     GAsyncResult *result,
                                     GError      **error)
 {
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);

@@ -12,6 +12,9 @@ OsiisoGroup *osiiso_group_new           (OsiisoBatch *batch);
 
 OsiisoBatch *osiiso_group_get_batch     (OsiisoGroup *self);
 
+/* What every public method has to ask first. */
+gboolean     osiiso_group_is_whole      (OsiisoGroup *self);
+
 /* One task as the next member; the data of @submission are released in any case. */
 OsiisoHandle *osiiso_group_submit_member (OsiisoGroup            *self,
                                           const OsiisoSubmission *submission,

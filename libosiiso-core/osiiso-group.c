@@ -38,7 +38,7 @@ struct _OsiisoGroup
 {
   GObject      parent_instance;
 
-  OsiisoBatch *batch;     /* (owned) */
+  OsiisoBatch *batch;     /* (owned); NULL in one that no queue has made, see below */
   guint        n_visible; /* as list model; owner's context only, after construction */
 };
 
@@ -82,6 +82,13 @@ list_model_iface_init (GListModelInterface *iface)
 G_DEFINE_FINAL_TYPE_WITH_CODE (OsiisoGroup, osiiso_group, G_TYPE_OBJECT,
                                G_IMPLEMENT_INTERFACE (G_TYPE_LIST_MODEL, list_model_iface_init))
 
+/* Bindings can make a group that belongs to no queue, of which nothing can be asked. */
+gboolean
+osiiso_group_is_whole (OsiisoGroup *self)
+{
+  return OSIISO_IS_GROUP (self) && self->batch != NULL;
+}
+
 static void
 osiiso_group_get_property (GObject    *object,
                            guint       property_id,
@@ -90,6 +97,8 @@ osiiso_group_get_property (GObject    *object,
 {
   OsiisoGroup *self = OSIISO_GROUP (object);
 
+  if (self->batch == NULL)
+    return;
   switch ((OsiisoGroupProperty) property_id)
     {
     case PROP_GROUP_ID:
@@ -104,10 +113,8 @@ osiiso_group_get_property (GObject    *object,
 }
 
 static void
-osiiso_group_dispose (GObject *object)
+leave_batch (OsiisoGroup *self)
 {
-  OsiisoGroup *self = OSIISO_GROUP (object);
-
   pthread_mutex_lock (&self->batch->lock);
   while (self->batch->n_pins > 0)
     {
@@ -117,6 +124,15 @@ osiiso_group_dispose (GObject *object)
     }
   self->batch->group = NULL;
   pthread_mutex_unlock (&self->batch->lock);
+}
+
+static void
+osiiso_group_dispose (GObject *object)
+{
+  OsiisoGroup *self = OSIISO_GROUP (object);
+
+  if (self->batch != NULL)
+    leave_batch (self);
 
   G_OBJECT_CLASS (osiiso_group_parent_class)->dispose (object);
 }
@@ -126,7 +142,7 @@ osiiso_group_finalize (GObject *object)
 {
   OsiisoGroup *self = OSIISO_GROUP (object);
 
-  osiiso_batch_unref (self->batch);
+  g_clear_pointer (&self->batch, osiiso_batch_unref);
 
   G_OBJECT_CLASS (osiiso_group_parent_class)->finalize (object);
 }
@@ -233,7 +249,7 @@ osiiso_group_members_added (OsiisoBatch *batch)
 const char *
 osiiso_group_get_group_id (OsiisoGroup *self)
 {
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
 
   return self->batch->group_id;
 }
@@ -251,7 +267,7 @@ osiiso_group_get_group_id (OsiisoGroup *self)
 guint
 osiiso_group_get_n_finished (OsiisoGroup *self)
 {
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), 0);
+  g_return_val_if_fail (osiiso_group_is_whole (self), 0);
 
   return osiiso_batch_get_finished (self->batch);
 }
@@ -276,7 +292,7 @@ osiiso_group_get_handle (OsiisoGroup *self,
   OsiisoRecord *record;
   OsiisoHandle *handle;
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
 
   record = osiiso_batch_dup_record (self->batch, index);
   if (record == NULL)
@@ -353,7 +369,7 @@ osiiso_group_submit (OsiisoGroup       *self,
 {
   OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (func != NULL, NULL);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -377,7 +393,7 @@ osiiso_group_cancel (OsiisoGroup *self)
 {
   g_autoptr (GPtrArray) records = NULL;
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), 0);
+  g_return_val_if_fail (osiiso_group_is_whole (self), 0);
 
   records = osiiso_batch_dup_records (self->batch, G_MAXUINT);
   return osiiso_scheduler_cancel_all (self->batch->scheduler, records);
@@ -518,7 +534,7 @@ osiiso_group_wait (OsiisoGroup  *self,
   gint64 since = osiiso_clock_now ();
   gboolean ok;
 
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
@@ -592,7 +608,7 @@ osiiso_group_wait_async (OsiisoGroup        *self,
   gint64 *since;
   gboolean over;
 
-  g_return_if_fail (OSIISO_IS_GROUP (self));
+  g_return_if_fail (osiiso_group_is_whole (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = osiiso_group_new_task (self, cancellable, callback, user_data, osiiso_group_wait_async);
@@ -633,7 +649,7 @@ osiiso_group_wait_finish (OsiisoGroup  *self,
                           GAsyncResult *result,
                           GError      **error)
 {
-  g_return_val_if_fail (OSIISO_IS_GROUP (self), NULL);
+  g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);

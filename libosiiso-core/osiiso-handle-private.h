@@ -27,5 +27,7 @@ gboolean      osiiso_handle_may_notify         (OsiisoRecord    *record);
 void          osiiso_handle_notify             (OsiisoHandle    *self,
                                                 OsiisoEventKind  kind);
 OsiisoRecord *osiiso_handle_get_record         (OsiisoHandle    *self);
+/* What every public method has to ask first. */
+gboolean      osiiso_handle_is_whole           (OsiisoHandle    *self);
 
 G_END_DECLS

@@ -66,7 +66,7 @@ osiiso_handle_wait (OsiisoHandle *self,
                     GCancellable *cancellable,
                     GError      **error)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), FALSE);
   g_return_val_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable), FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
@@ -117,7 +117,7 @@ osiiso_handle_wait_async (OsiisoHandle       *self,
   GTask *task;
   GError *error = NULL;
 
-  g_return_if_fail (OSIISO_IS_HANDLE (self));
+  g_return_if_fail (osiiso_handle_is_whole (self));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = g_task_new (self, cancellable, callback, user_data);
@@ -152,7 +152,7 @@ osiiso_handle_wait_finish (OsiisoHandle *self,
                            GAsyncResult *result,
                            GError      **error)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), FALSE);
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
 
   return g_task_propagate_boolean (G_TASK (result), error);

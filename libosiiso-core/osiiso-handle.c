@@ -30,7 +30,8 @@ struct _OsiisoHandle
 {
   GObject               parent_instance;
 
-  OsiisoRecord         *record; /* (owned), and with it its scheduler */
+  OsiisoRecord         *record; /* (owned), and with it its scheduler; NULL in one that
+                                 * no queue has made */
   _Atomic (const char *) name;  /* (nullable) (owned), made when somebody asks */
 };
 
@@ -222,6 +223,13 @@ osiiso_handle_notify (OsiisoHandle   *self,
   g_object_thaw_notify (object);
 }
 
+/* Bindings can make a handle of no task, which nothing can be asked. */
+gboolean
+osiiso_handle_is_whole (OsiisoHandle *self)
+{
+  return OSIISO_IS_HANDLE (self) && self->record != NULL;
+}
+
 OsiisoRecord *
 osiiso_handle_get_record (OsiisoHandle *self)
 {
@@ -236,6 +244,8 @@ osiiso_handle_get_property (GObject    *object,
 {
   OsiisoHandle *self = OSIISO_HANDLE (object);
 
+  if (self->record == NULL)
+    return;
   switch ((OsiisoHandleProperty) property_id)
     {
     case PROP_TASK_ID:
@@ -295,9 +305,8 @@ osiiso_handle_get_property (GObject    *object,
 }
 
 static void
-osiiso_handle_dispose (GObject *object)
+leave_record (OsiisoHandle *self)
 {
-  OsiisoHandle *self = OSIISO_HANDLE (object);
   OsiisoRecordExt *ext = osiiso_record_get_ext (self->record);
 
   pthread_mutex_lock (&get_scheduler (self)->view_lock);
@@ -307,9 +316,19 @@ osiiso_handle_dispose (GObject *object)
       g_thread_yield ();
       pthread_mutex_lock (&get_scheduler (self)->view_lock);
     }
-  if (ext->handle == self)
+  /* Somebody may dispose of it while the core has a reference and relies on it. */
+  if (ext->handle == self && !(osiiso_record_get_word (self->record) & OSIISO_RECORD_HANDLED))
     ext->handle = NULL;
   pthread_mutex_unlock (&get_scheduler (self)->view_lock);
+}
+
+static void
+osiiso_handle_dispose (GObject *object)
+{
+  OsiisoHandle *self = OSIISO_HANDLE (object);
+
+  if (self->record != NULL)
+    leave_record (self);
 
   G_OBJECT_CLASS (osiiso_handle_parent_class)->dispose (object);
 }
@@ -318,11 +337,15 @@ static void
 osiiso_handle_finalize (GObject *object)
 {
   OsiisoHandle *self = OSIISO_HANDLE (object);
-  OsiisoScheduler *scheduler = get_scheduler (self);
 
   g_free ((char *) atomic_load_explicit (&self->name, memory_order_acquire));
-  osiiso_record_unref (self->record);
-  osiiso_scheduler_unref (scheduler);
+  if (self->record != NULL)
+    {
+      OsiisoScheduler *scheduler = get_scheduler (self);
+
+      osiiso_record_unref (self->record);
+      osiiso_scheduler_unref (scheduler);
+    }
 
   G_OBJECT_CLASS (osiiso_handle_parent_class)->finalize (object);
 }
@@ -518,7 +541,7 @@ osiiso_handle_init (OsiisoHandle *self)
 guint64
 osiiso_handle_get_task_id (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_id (self->record);
 }
@@ -539,7 +562,7 @@ osiiso_handle_get_name (OsiisoHandle *self)
   const char *name;
   char *made;
 
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   name = atomic_load_explicit (&self->name, memory_order_acquire);
   if (name != NULL)
@@ -565,7 +588,7 @@ osiiso_handle_get_name (OsiisoHandle *self)
 OsiisoStatus
 osiiso_handle_get_status (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), OSIISO_STATUS_PENDING);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), OSIISO_STATUS_PENDING);
 
   return osiiso_record_get_status (self->record);
 }
@@ -583,7 +606,7 @@ osiiso_handle_get_status (OsiisoHandle *self)
 guint
 osiiso_handle_get_attempts (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_attempts (self->record);
 }
@@ -601,7 +624,7 @@ osiiso_handle_get_attempts (OsiisoHandle *self)
 int
 osiiso_handle_get_priority (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_priority (self->record);
 }
@@ -624,7 +647,7 @@ gboolean
 osiiso_handle_set_priority (OsiisoHandle *self,
                             int           priority)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), FALSE);
   g_return_val_if_fail (priority >= OSIISO_PRIORITY_MIN && priority <= OSIISO_PRIORITY_MAX, FALSE);
 
   return osiiso_scheduler_set_priority (get_scheduler (self), self->record, priority);
@@ -643,7 +666,7 @@ osiiso_handle_set_priority (OsiisoHandle *self,
 gboolean
 osiiso_handle_get_must_complete (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), FALSE);
 
   return osiiso_record_get_must_complete (self->record);
 }
@@ -661,7 +684,7 @@ osiiso_handle_get_must_complete (OsiisoHandle *self)
 gboolean
 osiiso_handle_get_detached (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), FALSE);
 
   return osiiso_record_get_detached (self->record);
 }
@@ -679,7 +702,7 @@ osiiso_handle_get_detached (OsiisoHandle *self)
 const char *
 osiiso_handle_get_group_id (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   return osiiso_record_get_group_id (self->record);
 }
@@ -697,7 +720,7 @@ osiiso_handle_get_group_id (OsiisoHandle *self)
 guint
 osiiso_handle_get_index (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_index (self->record);
 }
@@ -715,7 +738,7 @@ osiiso_handle_get_index (OsiisoHandle *self)
 GVariant *
 osiiso_handle_get_metadata (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   return osiiso_record_get_metadata (self->record);
 }
@@ -736,7 +759,7 @@ osiiso_handle_get_progress (OsiisoHandle *self)
   OsiisoRecordRare *rare;
   double fraction = 0;
 
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   rare = osiiso_record_get_rare (self->record);
   if (rare == NULL)
@@ -764,7 +787,7 @@ osiiso_handle_dup_status_text (OsiisoHandle *self)
   OsiisoRecordRare *rare;
   char *text = NULL;
 
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   rare = osiiso_record_get_rare (self->record);
   if (rare == NULL)
@@ -789,7 +812,7 @@ osiiso_handle_dup_status_text (OsiisoHandle *self)
 double
 osiiso_handle_get_scheduled_for (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_scheduled_for (self->record);
 }
@@ -807,7 +830,7 @@ osiiso_handle_get_scheduled_for (OsiisoHandle *self)
 double
 osiiso_handle_get_created (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_created (self->record);
 }
@@ -825,7 +848,7 @@ osiiso_handle_get_created (OsiisoHandle *self)
 double
 osiiso_handle_get_started (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_started (self->record);
 }
@@ -843,7 +866,7 @@ osiiso_handle_get_started (OsiisoHandle *self)
 double
 osiiso_handle_get_finished (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_finished (self->record);
 }
@@ -862,7 +885,7 @@ osiiso_handle_get_finished (OsiisoHandle *self)
 double
 osiiso_handle_get_duration (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), 0);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), 0);
 
   return osiiso_record_get_duration (self->record);
 }
@@ -880,7 +903,7 @@ osiiso_handle_get_duration (OsiisoHandle *self)
 gboolean
 osiiso_handle_is_done (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), FALSE);
 
   return osiiso_status_is_final (osiiso_record_get_status (self->record));
 }
@@ -903,7 +926,7 @@ osiiso_handle_is_done (OsiisoHandle *self)
 const GValue *
 osiiso_handle_get_value (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   return osiiso_record_get_value (self->record);
 }
@@ -925,7 +948,7 @@ osiiso_handle_dup_value (OsiisoHandle *self)
 {
   const GValue *value;
 
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   value = osiiso_record_get_value (self->record);
   return value != NULL ? g_boxed_copy (G_TYPE_VALUE, value) : NULL;
@@ -949,7 +972,7 @@ osiiso_handle_dup_error (OsiisoHandle *self)
 {
   const GError *error;
 
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   error = osiiso_record_get_error (self->record);
   return error != NULL ? g_error_copy (error) : NULL;
@@ -974,7 +997,7 @@ osiiso_handle_dup_error (OsiisoHandle *self)
 const GValue *
 osiiso_handle_get_error_details (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   return osiiso_record_get_error_details (self->record);
 }
@@ -995,7 +1018,7 @@ osiiso_handle_dup_error_details (OsiisoHandle *self)
 {
   const GValue *details;
 
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   details = osiiso_handle_get_error_details (self);
   return details != NULL ? g_boxed_copy (G_TYPE_VALUE, details) : NULL;
@@ -1014,7 +1037,7 @@ osiiso_handle_dup_error_details (OsiisoHandle *self)
 OsiisoTaskResult *
 osiiso_handle_dup_result (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), NULL);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), NULL);
 
   if (!osiiso_handle_is_done (self))
     return NULL;
@@ -1039,7 +1062,7 @@ osiiso_handle_dup_result (OsiisoHandle *self)
 gboolean
 osiiso_handle_cancel (OsiisoHandle *self)
 {
-  g_return_val_if_fail (OSIISO_IS_HANDLE (self), FALSE);
+  g_return_val_if_fail (osiiso_handle_is_whole (self), FALSE);
 
   return osiiso_scheduler_cancel (get_scheduler (self), self->record);
 }

@@ -235,6 +235,9 @@ osiiso_queue_submit_token_calls (OsiisoQueue       *self,
   g_autoptr (GPtrArray) calls = NULL;
   g_autofree guint64 *ids = NULL;
 
+  /* Bindings look at it in any case. */
+  if (n_ids != NULL)
+    *n_ids = 0;
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
   g_return_val_if_fail (call != NULL, NULL);
   g_return_val_if_fail (payloads != NULL, NULL);
@@ -243,8 +246,6 @@ osiiso_queue_submit_token_calls (OsiisoQueue       *self,
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (n_ids != NULL)
-    *n_ids = 0;
   scheduler = osiiso_queue_get_scheduler (self);
   if (!check_told (self, n > 0 && first <= G_MAXUINT64 - (n - 1) ? first + (n - 1) : first, error) ||
       !osiiso_call_prepare (call, scheduler, error))

@@ -70,9 +70,11 @@ osiiso_backend_take_tokens (OsiisoBackend *self,
 {
   guint64 *numbers;
 
+  g_return_val_if_fail (n != NULL, NULL);
+  /* Bindings look at it in any case. */
+  *n = 0;
   g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
   g_return_val_if_fail (max > 0, NULL);
-  g_return_val_if_fail (n != NULL, NULL);
 
   numbers = g_new (guint64, (gsize) max * N_NUMBERS);
   *n = take_tokens (self, max, numbers);

@@ -515,12 +515,13 @@ osiiso_queue_submit_tokens (OsiisoQueue       *self,
   const OsiisoSubmission submission = { .data = (gpointer) (gsize) first, .options = options };
   g_autofree guint64 *ids = NULL;
 
+  /* Bindings look at it in any case. */
+  if (n_ids != NULL)
+    *n_ids = 0;
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (n_ids != NULL)
-    *n_ids = 0;
   if (!check_runner (self, n > 0 && first <= G_MAXUINT64 - (n - 1) ? first + (n - 1) : first, error))
     return NULL;
   ids = g_new (guint64, MAX (n, 1));

@@ -60,6 +60,8 @@ static void
 osiiso_worker_channel_init (OsiisoWorkerChannel *self)
 {
   self->fd = -1;
+  /* Until it has a socket, which one that a binding has made of nothing never gets. */
+  self->closed = TRUE;
   self->max_reply = OSIISO_FRAME_MAX_DEFAULT;
   pthread_mutex_init (&self->in_lock, NULL);
   pthread_mutex_init (&self->out_lock, NULL);
@@ -158,6 +160,7 @@ osiiso_worker_channel_new (int         fd,
 
   self = g_object_new (OSIISO_TYPE_WORKER_CHANNEL, NULL);
   self->fd = fd;
+  self->closed = FALSE;
   fcntl (fd, F_SETFD, FD_CLOEXEC);
   /* What is not handed out yet can always be given back. */
   words = g_strjoin (" ", "recall task", abilities, NULL);

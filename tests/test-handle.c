@@ -436,6 +436,27 @@ test_cancel_race (void)
   g_test_message ("%u of 300 were cancelled", n_cancelled);
 }
 
+static void
+test_disposed (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  OsiisoHandle *handle = test_submit (queue, test_task_none, NULL, NULL);
+  gpointer watched = handle;
+
+  g_test_summary ("A handle that somebody disposes of, as bindings can, is still that of its task");
+
+  g_object_add_weak_pointer (G_OBJECT (handle), &watched);
+  g_object_run_dispose (G_OBJECT (handle));
+  watched = handle;
+  g_object_add_weak_pointer (G_OBJECT (handle), &watched);
+  g_assert_true (osiiso_handle_cancel (handle));
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
+  g_object_unref (handle);
+  test_run_all (queue);
+  g_assert_null (watched);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -454,6 +475,7 @@ main (int   argc,
   g_test_add_func ("/handle/notify", test_notify);
   g_test_add_func ("/handle/properties", test_properties);
   g_test_add_func ("/handle/cancel-race", test_cancel_race);
+  g_test_add_func ("/handle/disposed", test_disposed);
 
   return g_test_run ();
 }

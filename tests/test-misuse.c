@@ -285,7 +285,7 @@ test_criticals (gconstpointer backend)
 
   handle = test_submit (queue, test_task_none, NULL, NULL);
   assert_critical ("OSIISO_PRIORITY_MAX", osiiso_handle_set_priority (handle, 1000));
-  assert_critical ("OSIISO_IS_HANDLE", osiiso_handle_cancel (NULL));
+  assert_critical ("osiiso_handle_is_whole", osiiso_handle_cancel (NULL));
   test_run_all (queue);
   assert_works (queue);
   g_clear_object (&group);

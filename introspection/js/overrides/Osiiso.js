@@ -18,8 +18,31 @@ function* items(model) {
         yield model.get_item(i);
 }
 
+// When an argument is of no use, GJS 1.74 frees an array that was never returned. So those
+// of functions that return one are looked at before.
+function guardArrays(Osiiso) {
+    const isOptions = value => value === null || value instanceof Osiiso.TaskOptions;
+    const isNumber = value => typeof value === 'number';
+
+    for (const [type, method, tests] of [
+        [Osiiso.Queue, 'submit_tokens', [isNumber, isNumber, isOptions]],
+        [Osiiso.Queue, 'submit_token_calls', [isNumber, value => value instanceof Osiiso.Call,
+            value => value instanceof GLib.Bytes, value => Array.isArray(value) && value.every(isNumber), isOptions]],
+        [Osiiso.Backend, 'take_tokens', [isNumber]],
+    ]) {
+        const raw = type.prototype[method];
+        type.prototype[method] = function (...args) {
+            if (!(this instanceof type) || args.length < tests.length || !tests.every((test, i) => test(args[i])))
+                throw new TypeError(`the arguments of ${method} do not have the types that it expects`);
+            return raw.apply(this, args.slice(0, tests.length));
+        };
+    }
+}
+
 function _init() {
     const Osiiso = this;
+
+    guardArrays(Osiiso);
 
     Object.defineProperty(Osiiso, 'moduleUri', {get: findModule, configurable: true});
     Osiiso.importModule = () => import(findModule());
