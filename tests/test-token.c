@@ -48,9 +48,9 @@ run (guint64  token,
       self->n_refused--;
       return 0;
     }
-  g_atomic_int_inc (&self->n_calls);
   if (self->later)
     self->id = id;
+  g_atomic_int_inc (&self->n_calls);
   work (self, token, id, attempt);
   if (self->later)
     return first;
