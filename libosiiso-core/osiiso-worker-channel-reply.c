@@ -27,7 +27,10 @@ flush_locked (OsiisoWorkerChannel *self)
       if (n < 0 && !self->mute && errno == EINTR)
         continue;
       if (n < 0)
-        self->mute = self->closed = TRUE;
+        {
+          self->closed = TRUE;
+          self->mute = TRUE;
+        }
       osiiso_frame_buffer_consume (&self->buffer, n < 0 ? length : (gsize) n);
     }
 }
