@@ -657,6 +657,108 @@ test_fuzz (void)
     }
 }
 
+static void
+append_call (Pair   *pair,
+             guint32 id)
+{
+  osiiso_frame_buffer_append (&pair->out, OSIISO_FRAME_CALL, id, 0, "function", NULL, 0);
+}
+
+static void
+test_task (void)
+{
+  OsiisoWorkerChannel *channel;
+  OsiisoFrame frame;
+  double seconds;
+  Pair pair;
+
+  g_test_summary ("A call tells of its task what the parent says of it, and when to try again");
+
+  pair_start (&pair);
+  channel = pair.channel;
+  g_assert_null (osiiso_worker_channel_get_task_name (channel));
+  osiiso_frame_buffer_append_task (&pair.out, 7, "name", 3, 12);
+  append_call (&pair, 7);
+  /* Of a call that was taken back. */
+  osiiso_frame_buffer_append_task (&pair.out, 8, "other", 4, 5);
+  append_call (&pair, 9);
+  pair_send (&pair);
+
+  g_assert_cmpint (osiiso_worker_channel_receive (channel, TRUE, NULL, NULL), ==, OSIISO_WORKER_MESSAGE_CALL);
+  g_assert_cmpstr (osiiso_worker_channel_get_task_name (channel), ==, "name");
+  g_assert_cmpuint (osiiso_worker_channel_get_attempt_number (channel), ==, 3);
+  g_assert_cmpuint (osiiso_worker_channel_get_task_index (channel), ==, 12);
+  osiiso_worker_channel_set_retry_after (channel, 1, 5);
+  osiiso_worker_channel_set_retry_after (channel, 7, 0.25);
+  osiiso_worker_channel_reply_error (channel, 7, "domain", 1, "message");
+  g_assert_true (pair_receive (&pair, &frame));
+  g_assert_cmpint (frame.kind, ==, OSIISO_FRAME_RETRY);
+  g_assert_cmpuint (frame.id, ==, 7);
+  g_assert_true (osiiso_frame_parse_retry (&frame, &seconds));
+  g_assert_cmpfloat (seconds, ==, 0.25);
+  assert_frame (&pair, OSIISO_FRAME_ERROR, 7, NULL);
+
+  g_assert_cmpint (osiiso_worker_channel_receive (channel, TRUE, NULL, NULL), ==, OSIISO_WORKER_MESSAGE_CALL);
+  g_assert_cmpstr (osiiso_worker_channel_get_task_name (channel), ==, "function");
+  g_assert_cmpuint (osiiso_worker_channel_get_attempt_number (channel), ==, 1);
+  g_assert_cmpuint (osiiso_worker_channel_get_task_index (channel), ==, 0);
+  osiiso_worker_channel_reply_error (channel, 9, "domain", 1, "message");
+  assert_frame (&pair, OSIISO_FRAME_ERROR, 9, NULL);
+  pair_stop (&pair);
+}
+
+static gboolean
+on_cancelled (OsiisoWorkerChannel *channel,
+              gpointer             cancelled)
+{
+  OsiisoWorkerMessage message;
+
+  while ((message = osiiso_worker_channel_receive (channel, FALSE, NULL, NULL)) != OSIISO_WORKER_MESSAGE_NONE)
+    {
+      g_assert_cmpint (message, ==, OSIISO_WORKER_MESSAGE_CANCEL);
+      *(gboolean *) cancelled = TRUE;
+    }
+  return TRUE;
+}
+
+static void
+test_watched (void)
+{
+  Pair pair;
+
+  g_test_summary ("Another thread listens while a call takes long, and whoever has a main loop still hears of all");
+
+  pair_start (&pair);
+  osiiso_worker_channel_exit_when_closed (pair.channel);
+  for (guint32 id = 1; id < 20; id += 2)
+    {
+      gboolean cancelled = FALSE;
+
+      append_call (&pair, id);
+      append_call (&pair, id + 1);
+      pair_send (&pair);
+      g_assert_cmpint (osiiso_worker_channel_receive (pair.channel, TRUE, NULL, NULL), ==, OSIISO_WORKER_MESSAGE_CALL);
+      g_assert_cmpuint (osiiso_worker_channel_get_id (pair.channel), ==, id);
+      /* This thread is in the call. */
+      osiiso_frame_buffer_append (&pair.out, OSIISO_FRAME_RECALL, id + 1, 0, "", NULL, 0);
+      pair_send (&pair);
+      assert_frame (&pair, OSIISO_FRAME_RECALLED, id + 1, "");
+
+      osiiso_worker_channel_attach (pair.channel, on_cancelled, &cancelled, NULL);
+      osiiso_frame_buffer_append (&pair.out, OSIISO_FRAME_CANCEL, id, 0, "", NULL, 0);
+      pair_send (&pair);
+      while (!cancelled)
+        g_main_context_iteration (NULL, TRUE);
+      osiiso_worker_channel_detach (pair.channel);
+      osiiso_worker_channel_reply_none (pair.channel, id);
+      assert_frame (&pair, OSIISO_FRAME_RESULT, id, "");
+    }
+  /* The thread has the channel for good. */
+  g_object_unref (pair.channel);
+  osiiso_frame_buffer_clear (&pair.out);
+  osiiso_frame_reader_clear (&pair.in);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -672,7 +774,9 @@ main (int   argc,
   g_test_add_func ("/worker-channel/threads", test_threads);
   g_test_add_func ("/worker-channel/full-socket", test_full_socket);
   g_test_add_func ("/worker-channel/no-socket", test_no_socket);
+  g_test_add_func ("/worker-channel/task", test_task);
   g_test_add_func ("/worker-channel/fuzz", test_fuzz);
+  g_test_add_func ("/worker-channel/watched", test_watched);
 
   return g_test_run ();
 }
