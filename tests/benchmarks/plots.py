@@ -16,6 +16,8 @@ set key outside right top
 set style data linespoints
 """
 
+COLORS = ('#1a5fb4', '#26a269', '#813d9c', '#e66100', '#c01c28', '#f5c211', '#63452c', '#000000', '#2ec7e8', '#ff7bb0')
+
 
 class Drawing:
     """Medians over the rounds of a regime, as series of (x, low, middle, high)."""
@@ -41,9 +43,10 @@ def lines_plot(series, commands):
     text = ''.join(block(f'data{i}', points) for i, (_label, points) in enumerate(series)) + commands
     parts = []
     for i, (label, _points) in enumerate(series):
-        style = f'lc {i + 1} lw {3 if label.startswith("libosiiso") else 1}'
-        parts.append(f"$data{i} using 1:3:2:4 with yerrorbars pt 7 ps 0.3 {style} notitle")
-        parts.append(f"$data{i} using 1:3 with lines {style} title '{label}'")
+        color = f"lc rgb '{COLORS[i % len(COLORS)]}'"
+        width = 3 if label.startswith('libosiiso') else 1.5
+        parts.append(f"$data{i} using 1:3:2:4 with yerrorbars pt 7 ps 0.3 lw 0.6 {color} notitle")
+        parts.append(f"$data{i} using 1:3 with lines lw {width} {color} title '{label}'")
     return text + 'plot ' + ', \\\n  '.join(parts) + '\n' if series else None
 
 
@@ -51,15 +54,19 @@ def bars_plot(bars, columns, commands):
     """bars are (label, value...)."""
     if not bars:
         return None
-    text = block('data', [[f"'{label}'", *values] for label, *values in bars])
+    text = block('data', [[f'"{label}"', *values] for label, *values in bars])
     text += commands + "set style data histograms\nset style fill solid 0.8\nset boxwidth 0.9\n"
     text += "set datafile separator whitespace\nset xtics rotate by -35 noenhanced\nset bmargin 7\n"
     parts = [f"$data using {i + 2}:xtic(1) title '{column}'" for i, column in enumerate(columns)]
     return text + 'plot ' + ', '.join(parts) + '\n'
 
 
+def short(label):
+    return label.split()[0].rstrip(',')
+
+
 def libraries(names):
-    return {**names, **{name: label.split()[0] for name, (label, _package) in LIBRARIES.items()}}
+    return {**names, **{name: short(label) for name, (label, _package) in LIBRARIES.items()}}
 
 
 def workers_plot(drawing):
@@ -86,7 +93,7 @@ def latency_plot(drawing):
         p50, p99 = (drawing.values(f'idle/{name}', f'start_{q}', 0.001) for q in ('p50', 'p99'))
         if p50:
             bars.append((label, median(p50), median(p99)))
-    return bars_plot(bars, ('p50', 'p99'), "set ylabel 'us from submit to start'\nset yrange [0:*]\n")
+    return bars_plot(bars, ('p50', 'p99'), "set ylabel 'us from submit to start'\nset logscale y\nset yrange [1:*]\n")
 
 
 def memory_plot(drawing):
@@ -94,7 +101,7 @@ def memory_plot(drawing):
     for key, label in (('memory-osiiso-push', 'libosiiso push'), ('memory-tp', 'GThreadPool'),
                        ('memory-tp-struct', 'GThreadPool + struct'), ('memory-osiiso-submit', 'libosiiso submit'),
                        ('memory-gtask', 'GTask'), ('memory-idle', 'g_idle_add'),
-                       *((f'curve/{name}/1000000', label.split()[0]) for name, (label, _p) in LIBRARIES.items())):
+                       *((f'curve/{name}/1000000', short(label)) for name, (label, _p) in LIBRARIES.items())):
         values = drawing.values(key, 'bytes')
         if values:
             bars.append((label, median(values)))
