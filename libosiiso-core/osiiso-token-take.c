@@ -11,6 +11,8 @@
 
 /* How many numbers stand for one token. */
 #define N_NUMBERS 3
+/* Room that is made for tokens that may not be there. */
+#define MAX_AT_ONCE 1024u
 
 /* How many numbers it has put there. */
 static gsize
@@ -68,7 +70,8 @@ osiiso_backend_take_tokens (OsiisoBackend *self,
                             guint          max,
                             gsize         *n)
 {
-  guint64 *numbers;
+  guint64 *numbers = NULL;
+  guint n_taken = 0;
 
   g_return_val_if_fail (n != NULL, NULL);
   /* Bindings look at it in any case. */
@@ -76,8 +79,20 @@ osiiso_backend_take_tokens (OsiisoBackend *self,
   g_return_val_if_fail (OSIISO_IS_BACKEND (self), NULL);
   g_return_val_if_fail (max > 0, NULL);
 
-  numbers = g_new (guint64, (gsize) max * N_NUMBERS);
-  *n = take_tokens (self, max, numbers);
+  /* Not for all at once: who wants every token may ask for any number. */
+  do
+    {
+      const guint more = MIN (max - n_taken, MAX_AT_ONCE);
+      gsize length;
+
+      numbers = g_renew (guint64, numbers, (gsize) (n_taken + more) * N_NUMBERS);
+      length = take_tokens (self, more, numbers + *n);
+      *n += length;
+      n_taken += (guint) (length / N_NUMBERS);
+      if (length < (gsize) more * N_NUMBERS)
+        break;
+    }
+  while (n_taken < max);
   return numbers;
 }
 

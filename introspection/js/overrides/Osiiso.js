@@ -22,13 +22,14 @@ function* items(model) {
 // of functions that return one are looked at before.
 function guardArrays(Osiiso) {
     const isOptions = value => value === null || value instanceof Osiiso.TaskOptions;
-    const isNumber = value => typeof value === 'number';
+    const isNumber = value => Number.isSafeInteger(value) && value >= 0;
+    const isCount = value => isNumber(value) && value <= 0xffffffff;
 
     for (const [type, method, tests] of [
-        [Osiiso.Queue, 'submit_tokens', [isNumber, isNumber, isOptions]],
+        [Osiiso.Queue, 'submit_tokens', [isNumber, isCount, isOptions]],
         [Osiiso.Queue, 'submit_token_calls', [isNumber, value => value instanceof Osiiso.Call,
             value => value instanceof GLib.Bytes, value => Array.isArray(value) && value.every(isNumber), isOptions]],
-        [Osiiso.Backend, 'take_tokens', [isNumber]],
+        [Osiiso.Backend, 'take_tokens', [isCount]],
     ]) {
         const raw = type.prototype[method];
         type.prototype[method] = function (...args) {
