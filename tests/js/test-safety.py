@@ -4,7 +4,7 @@
     test-safety.py FOLDER GJS
 
 With OSIISO_TEST_LONG=1 each recipe runs ten times with many more tasks, and the fuzzer
-with more seeds.
+runs, too.
 """
 import os
 import pathlib
@@ -21,8 +21,8 @@ GJS = sys.argv.pop()
 IS_LONG = os.environ.get('OSIISO_TEST_LONG', '0') not in ('', '0')
 REPETITIONS = 10 if IS_LONG else 1
 TASKS = 30000 if IS_LONG else 3000
-SEEDS = range(1, 41 if IS_LONG else 5)
-CALLS = 3000 if IS_LONG else 400
+SEEDS = range(1, 41)
+CALLS = 3000
 TIMEOUT = 300
 # GJS says that when it puts a call off, which comes back then. It is not of interest
 # which signals were.
@@ -41,11 +41,6 @@ class TestSafety(unittest.TestCase):
         self.assertEqual(result.returncode, 0, f'{what}: status {result.returncode}\n' + '\n'.join(lines[-20:]))
         return lines
 
-    def test_fuzz(self):
-        for seed in SEEDS:
-            # What it does wrong on purpose is complained of.
-            self.check(run(HERE / 'fuzz.js', seed, CALLS), f'seed {seed}')
-
 
 def add_recipe(name):
     def test(self):
@@ -54,6 +49,16 @@ def add_recipe(name):
             self.assertEqual([line for line in lines if 'CRITICAL' in line or 'ERROR' in line], [])
     setattr(TestSafety, f'test_{name}', test)
 
+
+def fuzz(self):
+    for seed in SEEDS:
+        # What it does wrong on purpose is complained of.
+        self.check(run(HERE / 'fuzz.js', seed, CALLS), f'seed {seed}')
+
+
+# Not each time: GJS 1.74 has faults of its own that it may find.
+if IS_LONG:
+    TestSafety.test_fuzz = fuzz
 
 for recipe in run(HERE / 'recipes.js').stdout.split():
     add_recipe(recipe)
