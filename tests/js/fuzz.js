@@ -60,7 +60,7 @@ function listMethods() {
             for (let k = 0; k < GIRepository.callable_info_get_n_args(method); k++) {
                 const arg = GIRepository.callable_info_get_arg(method, k);
                 if (GIRepository.arg_info_get_direction(arg) !== GIRepository.Direction.OUT)
-                    types.push({type: GIRepository.arg_info_get_type(arg), isCount: /^(n|max)(_|$)/.test(arg.get_name())});
+                    types.push({type: GIRepository.arg_info_get_type(arg), isCount: /^(n|max|workers|most)(_|$)/.test(arg.get_name())});
             }
             const name = `${info.get_name()}.${method.get_name()}`;
             if (!LEFT_OUT.has(name))
@@ -171,9 +171,9 @@ function ofInterface(info) {
 }
 
 function fitting({type, isCount}) {
-    // So many would be more than there is memory for.
+    // More tasks, threads or processes than that would be more than there is memory for.
     if (isCount)
-        return random(100);
+        return random(20);
     switch (GIRepository.type_info_get_tag(type)) {
     case TypeTag.BOOLEAN:
         return chance(50);
@@ -213,7 +213,7 @@ function call() {
         return;
     const {name, owner, method, isMethod, types} = pick(methods);
     const self = isMethod ? thing(owner) : null;
-    const args = types.map(type => chance(15) ? pick(ODD) : fitting(type));
+    const args = types.map(type => chance(15) && !type.isCount ? pick(ODD) : fitting(type));
     if (isMethod && self === null)
         return;
     if (WAITS.test(name))
