@@ -651,6 +651,7 @@ osiiso_group_wait_finish (OsiisoGroup  *self,
 {
   g_return_val_if_fail (osiiso_group_is_whole (self), NULL);
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_group_wait_async), NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);
 }

@@ -154,6 +154,7 @@ osiiso_handle_wait_finish (OsiisoHandle *self,
 {
   g_return_val_if_fail (osiiso_handle_is_whole (self), FALSE);
   g_return_val_if_fail (g_task_is_valid (result, self), FALSE);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_handle_wait_async), FALSE);
 
   return g_task_propagate_boolean (G_TASK (result), error);
 }

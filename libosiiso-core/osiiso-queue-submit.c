@@ -224,6 +224,7 @@ osiiso_queue_submit_finish (OsiisoQueue  *self,
 {
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_submit_async), NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);
 }
