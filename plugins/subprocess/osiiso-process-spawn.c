@@ -518,8 +518,10 @@ osiiso_process_read_failure (int         status_fd,
   if (fcntl (status_fd, F_SETFL, O_NONBLOCK) < 0 || !read_line (status_fd, line))
     return NULL;
   result = parse_failure (line, NULL, &what);
+  if (what == NULL)
+    return NULL;
   /* The program was there, and what it is called has a '/' in it. */
-  if (what != NULL && strchr (what, '/') != NULL)
+  if (strchr (what, '/') != NULL)
     set_program_error (result, program, TRUE, &error);
   else
     set_launcher_error (result, program, what, &error);
