@@ -440,6 +440,31 @@ def progress_where_it_is_asked_for():
 
 
 @test
+def bad_values():
+    """What was typed, and what should have been."""
+    for option, value, expected in (
+        ("--jobs", "some", "N, N%, +N or -N"),
+        ("--timeout", "soon", "seconds, or a number with s, m, h or d"),
+        ("--output-limit", "much", "bytes, or a number with K, M or G"),
+        ("--halt", "maybe", "never, soon or now"),
+        ("--retries", "-1", "0 or more"),
+        ("--backoff", "0.5", "1 or more"),
+        ("--jitter", "1.5", "0 to 1"),
+        ("--jitter", "nan", "0 to 1"),
+        ("--rate", "inf", "0 or more"),
+        ("--burst", "0", "1 or more"),
+        ("--max-args", "-2", "0 or more"),
+        ("--colsep", "", "the text between columns"),
+    ):
+        out, err = run("%s=%s" % (option, value), "true", ":::", "a", status=2)
+        equal(out, "")
+        contains(err, "“%s” is no value for %s: it takes %s\n" % (value, option, expected))
+    contains(run("--set=nice", "true", ":::", "a", status=2)[1], "“nice” is no value for --set: it takes NAME=VALUE")
+    contains(run("--set=size=1", "true", ":::", "a", status=2)[1], "“size=1” names no setting of this backend")
+    contains(run("--set=nice=99", "true", ":::", "a", status=2)[1], "“99” is no value for the setting nice")
+
+
+@test
 def usage():
     for words in (["--nosuch"], ["-j"], ["-jx"], ["--retries=-1"], ["--timeout=never"], ["--halt=later"],
                   ["--resume"], ["-n2", "-C,"], ["--set", "nosuch=1"], ["--set", "grace-time=-1"],

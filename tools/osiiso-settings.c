@@ -31,9 +31,11 @@ typedef struct
 static gboolean
 bad (GError    **error,
      const char *option,
-     const char *value)
+     const char *value,
+     const char *expected)
 {
-  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "“%s” is no value for %s", value, option);
+  g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "“%s” is no value for %s: it takes %s",
+               value, option, expected);
   return FALSE;
 }
 
@@ -58,7 +60,7 @@ parse_duration (const char *option,
       end++;
     }
   if (end == text || *end != '\0' || !isfinite (*seconds) || *seconds < 0)
-    return bad (error, option, text);
+    return bad (error, option, text, "seconds, or a number with s, m, h or d");
   return TRUE;
 }
 
@@ -84,7 +86,7 @@ parse_size (const char *option,
       end++;
     }
   if (end == text || *end != '\0' || errno != 0 || *size < 0 || *size > G_MAXINT64 >> shift)
-    return bad (error, option, text);
+    return bad (error, option, text, "bytes, or a number with K, M or G");
   *size <<= shift;
   return TRUE;
 }
@@ -115,7 +117,7 @@ parse_jobs (const char *text,
     return TRUE;
   number = g_ascii_strtoll (text, &end, 10);
   if (end == text || ABS (number) > 1000000 || !(*end == '\0' || g_str_equal (end, "%")))
-    return bad (error, "--jobs", text);
+    return bad (error, "--jobs", text, "N, N%, +N or -N");
   if (*end == '%')
     number = MAX ((gint64) ((double) processors * (double) number / 100), 1);
   else if (*text == '+' || *text == '-')
@@ -139,7 +141,37 @@ parse_halt (const char *text,
   else if (g_str_equal (text, "now") || g_str_equal (text, "now,fail=1"))
     *halt = TOOL_HALT_NOW;
   else
-    return bad (error, "--halt", text);
+    return bad (error, "--halt", text, "never, soon or now");
+  return TRUE;
+}
+
+/* FALSE if one is out of its range. */
+static gboolean
+check_numbers (ToolSettings *self,
+               GError      **error)
+{
+  char value[G_ASCII_DTOSTR_BUF_SIZE];
+  const struct
+  {
+    const char *option;
+    double      value;
+    double      minimum;
+    double      maximum;
+    const char *expected;
+  } numbers[] = {
+    { "--retries", self->retries, 0, G_MAXINT, "0 or more" },
+    { "--backoff", self->backoff, 1, G_MAXDOUBLE, "1 or more" },
+    { "--jitter", self->jitter, 0, 1, "0 to 1" },
+    { "--rate", self->rate, 0, G_MAXDOUBLE, "0 or more" },
+    { "--burst", self->burst, 1, G_MAXINT, "1 or more" },
+    { "--priority-from", self->priority_from, 0, G_MAXINT, "the number of a column, from 1" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    /* Not those that are neither more nor less than anything. */
+    if (!(numbers[i].value >= numbers[i].minimum && numbers[i].value <= numbers[i].maximum))
+      return bad (error, numbers[i].option, g_ascii_formatd (value, sizeof value, "%.15g", numbers[i].value),
+                  numbers[i].expected);
   return TRUE;
 }
 
@@ -147,27 +179,13 @@ static gboolean
 check_ranges (ToolSettings *self,
               GError      **error)
 {
-  const char *option = NULL;
-
-  if (self->retries < 0)
-    option = "--retries";
-  else if (!(self->backoff >= 1 && isfinite (self->backoff)))
-    option = "--backoff";
-  else if (!(self->jitter >= 0 && self->jitter <= 1))
-    option = "--jitter";
-  else if (!(self->rate >= 0 && isfinite (self->rate)))
-    option = "--rate";
-  else if (self->burst < 1)
-    option = "--burst";
-  else if (self->priority_from < 0)
-    option = "--priority-from";
-  else if (self->replacement != NULL && *self->replacement == '\0')
-    option = "-I";
-  else if (self->column_separator != NULL && *self->column_separator == '\0')
-    option = "--colsep";
-  if (option != NULL)
-    g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "the value of %s is out of its range", option);
-  else if (self->resume != TOOL_RESUME_NOTHING && self->joblog == NULL)
+  if (!check_numbers (self, error))
+    return FALSE;
+  if (self->replacement != NULL && *self->replacement == '\0')
+    return bad (error, "-I", "", "a text to replace");
+  if (self->column_separator != NULL && *self->column_separator == '\0')
+    return bad (error, "--colsep", "", "the text between columns");
+  if (self->resume != TOOL_RESUME_NOTHING && self->joblog == NULL)
     g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--resume needs a --joblog");
   else if (self->ungroup && (self->keep_order || self->tag))
     g_set_error_literal (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -185,6 +203,8 @@ take_typed (ToolSettings *self,
             Typed        *typed,
             GError      **error)
 {
+  char value[16];
+
   self->output_limit = 64 << 20;
   if (!parse_jobs (typed->jobs, &self->jobs, error) ||
       !parse_duration ("--timeout", typed->timeout, &self->timeout, error) ||
@@ -203,7 +223,10 @@ take_typed (ToolSettings *self,
   if (typed->separator != NULL)
     self->column_separator = g_strcompress (typed->separator);
   if (typed->max_args < 0)
-    return bad (error, "--max-args", "a negative number");
+    {
+      g_snprintf (value, sizeof value, "%d", typed->max_args);
+      return bad (error, "--max-args", value, "0 or more");
+    }
   self->inputs.zero = typed->zero;
   self->inputs.skip_empty = typed->skip_empty;
   self->inputs.max_args = (guint) typed->max_args;
@@ -467,12 +490,18 @@ tool_settings_apply (ToolSettings  *self,
       GParamSpec *pspec = *name != '\0' ? g_object_class_find_property (G_OBJECT_GET_CLASS (backend), name) : NULL;
       g_auto (GValue) value = G_VALUE_INIT;
 
-      if (pspec == NULL || (pspec->flags & G_PARAM_WRITABLE) == 0 ||
-          !parse_setting (pspec, equals + 1, &value) || g_param_value_validate (pspec, &value))
+      if (pspec == NULL || (pspec->flags & G_PARAM_WRITABLE) == 0)
         {
           g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                       "“%s” is no setting of this backend, or has a bad value (see “osiiso backends”)",
+                       equals == NULL ? "“%s” is no value for --set: it takes NAME=VALUE"
+                                      : "“%s” names no setting of this backend (see “osiiso backends”)",
                        self->set[i]);
+          return FALSE;
+        }
+      if (!parse_setting (pspec, equals + 1, &value) || g_param_value_validate (pspec, &value))
+        {
+          g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                       "“%s” is no value for the setting %s (see “osiiso backends” for what it takes)", equals + 1, name);
           return FALSE;
         }
       g_object_set_property (G_OBJECT (backend), name, &value);
