@@ -25,6 +25,9 @@ export function checkModule(module) {
         throw new RangeError(`the module must be a URI or an absolute path; got '${module}', which ` +
             `resolve('${module}', import.meta.url) makes one of`);
     }
+    // GJS itself ends where it cannot load a module from.
+    if (!/^(\/|file:|resource:)/i.test(module))
+        throw new RangeError(`the module must be at a URI file: or resource:, or an absolute path; got '${module}'`);
     return module;
 }
 

@@ -8,10 +8,9 @@
 // one. From process-pool.js they come as bytes, which are text that values.js
 // understands, and so is what goes back. A function may be async. It has as 'this' what
 // it may need to know of its call: {id, function, name, attempt, index, cancellable,
-// setProgress (fraction, text), retryAfter (seconds)}; one that has a parameter behind
-// its arguments gets it there as well.
-import System from 'system';
-
+// cancelled, throwIfCancelled (), progress (fraction, text), retryAfter (seconds)}; one
+// that has a parameter behind its arguments gets it there as well.
+import {CancelledError} from './errors.js';
 import {Gio, GLib, Osiiso} from './raw.js';
 import {decode, describeError, encode, encodeError} from './values.js';
 
@@ -20,6 +19,19 @@ const DOMAIN = 'osiiso-js';
 const CALLS_PER_COLLECTION = 20000;
 const BYTES_PER_COLLECTION = 64 * 1024 * 1024;
 
+// In a promise GJS would only take note of it: the loop would go on, and nobody would hear
+// of the call again. The module 'system' copies this one when it is first imported, which
+// is why that is not done here.
+const System = imports.system;
+const exitFromCallback = System.exit;
+
+System.exit = status => {
+    for (;;) {
+        GLib.idle_add(GLib.MININT32, () => exitFromCallback(status));
+        GLib.MainContext.default().iteration(true);
+    }
+};
+
 const {NONE, CLOSED, SETUP, DEFINE, CALL, CANCEL} = Osiiso.WorkerMessage;
 
 function openChannel() {
@@ -27,7 +39,7 @@ function openChannel() {
         return Osiiso.WorkerChannel.new_default('cancel');
     } catch (error) {
         printerr(`worker.js: ${error.message}`);
-        System.exit(2);
+        exitFromCallback(2);
     }
     return null;
 }
@@ -88,8 +100,25 @@ class CallContext {
         this._cancellable?.cancel();
     }
 
-    setProgress(fraction, text = null) {
+    get cancelled() {
+        return channel.is_cancelled(this.id);
+    }
+
+    throwIfCancelled() {
+        if (this.cancelled)
+            throw new CancelledError(`attempt ${this.attempt} at task '${this.name}' was cancelled or has timed out`);
+    }
+
+    // How much is done, from 0 to 1, and what is going on.
+    progress(fraction, text = null) {
+        if (typeof fraction !== 'number' || !(fraction >= 0 && fraction <= 1))
+            throw new RangeError(`progress must be a number from 0 to 1; got ${fraction}`);
         channel.set_progress(this.id, fraction, text === null ? null : `${text}`);
+    }
+
+    // As in the workers of other languages.
+    setProgress(fraction, text = null) {
+        this.progress(fraction, text);
     }
 
     // When to try again if the call fails, in seconds; Infinity for never.
@@ -283,4 +312,4 @@ channel.attach(receiveAll);
 // Before any await, so that promises are settled in it; and to wait in one at the top
 // level would keep a processor busy.
 loop.run();
-System.exit(exitStatus);
+exitFromCallback(exitStatus);

@@ -30,8 +30,13 @@ function makeEnvironment(env) {
     if (env === null || typeof env !== 'object')
         throw new TypeError(`env must be an object; got ${show(env)}`);
     let list = GLib.get_environ();
-    for (const [name, value] of Object.entries(env))
-        list = value === null ? GLib.environ_unsetenv(list, name) : GLib.environ_setenv(list, name, `${value}`, true);
+    for (const [name, value] of Object.entries(env)) {
+        if (!name || name.includes('='))
+            throw new RangeError(`a variable of env must have a name without '='; got ${show(name)}`);
+        if (value !== null && typeof value !== 'string')
+            throw new TypeError(`env.${name} must be a string or null; got ${show(value)}`);
+        list = value === null ? GLib.environ_unsetenv(list, name) : GLib.environ_setenv(list, name, value, true);
+    }
     return list;
 }
 

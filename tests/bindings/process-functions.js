@@ -2,6 +2,7 @@
 // What the processes of processes.js run.
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
+import System, {exit} from 'system';
 
 export function add(a, b) {
     return a + b;
@@ -86,6 +87,25 @@ export function die() {
         GLib.usleep(1000000);
 }
 
+// In each way that there is.
+export function exitAtOnce(status) {
+    System.exit(status);
+}
+
+export async function exitLater(status) {
+    await null;
+    try {
+        exit(status);
+    } finally {
+        print('an exit is final');
+    }
+}
+
+export async function exitOld(status) {
+    await null;
+    imports.system.exit(status);
+}
+
 // Each attempt leaves a letter.
 export function failTwice(path) {
     const text = `${new TextDecoder().decode(GLib.file_get_contents(path)[1])}x`;
@@ -100,6 +120,23 @@ export function wait(context) {
     return new Promise(() => {});
 }
 
+export function tellContext(context) {
+    context.progress(0.25, 'quarter');
+    context.throwIfCancelled();
+    return [context.attempt, context.index, context.name, context.cancelled, context.cancellable.is_cancelled()];
+}
+
+export async function waitForCancel(context) {
+    context.progress(0.5);
+    while (!context.cancelled)
+        await new Promise(resolve => setTimeout(resolve, 1));
+    context.throwIfCancelled();
+}
+
+export function progressTo(fraction, context) {
+    context.progress(fraction);
+}
+
 export function progress(context) {
     for (let i = 0; i <= 100; i++)
         context.setProgress(i / 100, i === 100 ? 'last' : 'more');
@@ -110,6 +147,10 @@ export function cpuTime() {
     const stat = new TextDecoder().decode(GLib.file_get_contents('/proc/self/stat')[1]);
     const [user, system] = stat.slice(stat.lastIndexOf(')')).split(' ').slice(12, 14);
     return (Number(user) + Number(system)) / 100;
+}
+
+export function getPid() {
+    return new Gio.Credentials().get_unix_pid();
 }
 
 export function getenv(name) {

@@ -127,6 +127,15 @@ poolTest('a process that dies', async pool => {
     assertEqual(await pool.call('add', 1, 2), 3);
 });
 
+poolTest('a process that exits', async pool => {
+    for (const name of ['exitAtOnce', 'exitLater', 'exitOld']) {
+        const error = await rejection(pool.call(name, 3));
+        assert(error instanceof CrashedError, `${name}: ${error}`);
+        assertEqual(error.details['exit-status'], 3);
+    }
+    assertEqual(await pool.call('add', 1, 2), 3);
+}, {workers: 1});
+
 poolTest('retries', async pool => {
     const [path, file] = Gio.File.new_tmp('osiiso-XXXXXX');
     const handle = pool.submit('failTwice', [path.get_path()], {retries: 5});
@@ -166,6 +175,24 @@ poolTest('progress', async pool => {
     assertEqual([handle.progress, handle.statusText], [1, 'last']);
     assert(seen.every(([fraction, text]) => fraction === 1 ? text === 'last' : text === 'more'));
 });
+
+poolTest('context', async pool => {
+    const handle = pool.submit('tellContext', [], {name: 'told', onProgress: () => {}});
+    assertEqual(await handle.value(), [1, 0, 'told', false, false]);
+    assertEqual([handle.progress, handle.statusText], [0.25, 'quarter']);
+    for (const wrong of [2, -1, NaN, 'half', undefined]) {
+        const error = await rejection(pool.call('progressTo', wrong));
+        assert(error instanceof RangeError && error.message.includes(`got ${wrong}`), error.message);
+    }
+});
+
+// Nobody ends it by force within an hour.
+poolTest('cancel what asks', async pool => {
+    const pid = await pool.call('getPid');
+    const handle = pool.submit('waitForCancel', [], {onProgress: () => handle.cancel()});
+    assert(await rejection(handle.value()) instanceof CancelledError);
+    assertEqual(await pool.call('getPid'), pid);
+}, {workers: 1, graceTime: 3600});
 
 // ---- Queues
 
@@ -207,7 +234,8 @@ test('options', () => {
         [null, 'must be an object'], [{module: MODULE, nice: 20}, 'nice must be a whole number from -20 to 19; got 20'],
         [{module: MODULE, graceTime: '1'}, "graceTime must be seconds from 0 to 3600; got '1'"],
         [{module: MODULE, workers: -1}, 'workers must be'], [{module: MODULE, env: 5}, 'env must be an object; got 5'],
-        [{module: MODULE, window: 1.5}, 'got 1.5'],
+        [{module: MODULE, window: 1.5}, 'got 1.5'], [{module: 'http://x/y.js'}, "got 'http://x/y.js'"],
+        [{module: MODULE, env: {A: 5}}, 'env.A must be a string or null; got 5'], [{module: MODULE, env: {'A=B': 'c'}}, "'A=B'"],
     ]) {
         const error = thrown(() => new ProcessPool(options));
         assert((error instanceof TypeError || error instanceof RangeError) && error.message.includes(part), error.message);
