@@ -6,7 +6,8 @@ Usage: test-packages.py SOURCE_ROOT [ROOT]
 
 They are installed into a copy of this system that is thrown away, a file system
 laid over it in a name space of mounts; or into the folder ROOT, a Debian system
-that debootstrap made, whose packages apt completes.
+that debootstrap made, whose packages apt completes. Where no name space can be
+had, they are unpacked into a folder, and variables of the environment lead there.
 """
 import os
 import pathlib
@@ -17,6 +18,8 @@ import sys
 import tempfile
 
 PACKAGES = ('libosiiso-1-0', 'libosiiso-1-dev', 'libosiiso-1-doc', 'gir1.2-osiiso-1', 'python3-osiiso', 'osiiso-tools')
+# What a mount there does to others is left as it is: / need not be one that can be set.
+UNSHARE = ('unshare', '--mount', '--propagation', 'unchanged', *(() if os.geteuid() == 0 else ('--map-root-user',)))
 SQUARES = '0\n1\n4\n9\n16\n'
 FENCE = re.compile(r'^```(\w+)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
@@ -24,6 +27,7 @@ FENCE = re.compile(r'^```(\w+)\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 OVERLAY = '''
 set -eu
 layers=$1; shift
+mount --make-rprivate / 2>/dev/null || true
 mount -t tmpfs tmpfs "$layers"
 mkdir "$layers/upper" "$layers/work" "$layers/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$layers/upper,workdir=$layers/work" "$layers/root"
@@ -43,21 +47,52 @@ mount -t proc proc "$root/proc"
 mount --bind "$JOB" "$root/tmp/job"
 exec chroot "$root" "$@"
 '''
+# Says whether the first one can be.
+PROBE = '''
+set -eu
+mount --make-rprivate / 2>/dev/null || true
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+exec chroot "$1/root" true
+'''
+# Without any of that.
+UNPACKED = '''
+set -eu
+root=$1; shift
+for package in "$JOB"/*.deb; do dpkg-deb -x "$package" "$root"; done
+lib=$(dirname "$(ls "$root"/usr/lib/*/libosiiso-1.so.0)")
+export ROOT="$root" LD_LIBRARY_PATH="$lib" GI_TYPELIB_PATH="$lib/girepository-1.0"
+sed -i "s#^prefix=.*#prefix=$root/usr#" "$lib/pkgconfig/osiiso-1.pc"
+export PKG_CONFIG_PATH="$lib/pkgconfig" PATH="$root/usr/bin:$PATH"
+export OSIISO_BACKEND_PATH="$lib/osiiso-1/backends" OSIISO_LIBEXEC_PATH="$lib/osiiso-1"
+export PYTHONPATH="$root/usr/lib/python3/dist-packages" GJS_PATH="$root/usr/share/gjs-1.0"
+cd "$JOB"
+exec "$@"
+'''
 # Runs there; prints a line “case NAME” before what each of them prints.
 INSIDE = r'''
 set -eu
-export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOME=/tmp/home PATH=/usr/sbin:/usr/bin:/sbin:/bin
-unset OSIISO_BACKEND_PATH OSIISO_LIBEXEC_PATH OSIISO_MODULE_PATH LD_LIBRARY_PATH GI_TYPELIB_PATH PYTHONPATH GJS_PATH
-unset PKG_CONFIG_PATH XDG_DATA_DIRS G_DEBUG
-mkdir -p /tmp/home; cd /tmp/job
-if [ "$1" = complete ]; then
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+vala=
+if [ "$1" = unpacked ]; then
+  vala="--vapidir $ROOT/usr/share/vala/vapi -X -I$ROOT/usr/include/osiiso-1 -X -L$LD_LIBRARY_PATH"
+else
+  unset OSIISO_BACKEND_PATH OSIISO_LIBEXEC_PATH OSIISO_MODULE_PATH LD_LIBRARY_PATH GI_TYPELIB_PATH PYTHONPATH GJS_PATH
+  unset PKG_CONFIG_PATH XDG_DATA_DIRS G_DEBUG
+  export HOME=/tmp/home PATH=/usr/sbin:/usr/bin:/sbin:/bin ROOT=
+  mkdir -p /tmp/home; cd /tmp/job
+fi
+if [ "$1" = unpacked ]; then
+  :
+elif [ "$1" = complete ]; then
   apt-get -q update >&2
   apt-get -q -y install --no-install-recommends ./*.deb gcc libc6-dev pkgconf valac gjs man-db >&2
 else
   dpkg --force-unsafe-io -i ./*.deb >&2
 fi
 echo 'case c'; gcc hello.c -o hello-c $(pkg-config --cflags --libs osiiso-1); ./hello-c
-echo 'case vala'; valac --pkg osiiso-1 hello.vala -o hello-vala; ./hello-vala
+echo 'case vala'; valac $vala --pkg osiiso-1 hello.vala -o hello-vala; ./hello-vala
 echo 'case python'; /usr/bin/python3 hello.py
 echo 'case js'; gjs -m hello.js
 for file in package-*.py; do echo "case $file"; /usr/bin/python3 "$file"; done
@@ -66,8 +101,8 @@ echo 'case backends'; osiiso backends | grep -oE '^(main-loop|subprocess|thread-
 echo 'case processes'; /usr/bin/python3 processes.py
 echo 'case conformance'; osiiso-backend-conformance --backend thread-pool -p /conformance/tasks >&2; echo passed
 echo 'case worker'; test -x "$(pkg-config --variable=workerdir osiiso-1)/osiiso-worker"; echo there
-echo 'case pages'; test -e /usr/share/doc/osiiso-1/overview.html && test -e /usr/share/man/man1/osiiso.1.gz; echo there
-if [ "$1" != complete ]; then
+echo 'case pages'; test -e $ROOT/usr/share/doc/osiiso-1/overview.html && test -e $ROOT/usr/share/man/man1/osiiso.1.gz; echo there
+if [ "$1" = given ]; then
   dpkg --remove libosiiso-1-dev libosiiso-1-doc python3-osiiso osiiso-tools gir1.2-osiiso-1 libosiiso-1-0 >&2
   echo 'case removed'; find /usr -xdev -name '*siiso*' -newer /tmp/job/stamp -not -name '*.pyc' | sort
 fi
@@ -92,6 +127,11 @@ class Tests:
         self.system = system
         self.scratch = scratch
         self.output = {}
+        probe = scratch / 'probe'
+        probe.mkdir()
+        self.has_layers = not subprocess.run([*UNSHARE, 'sh', '-c', PROBE, 'sh', probe], stdin=subprocess.DEVNULL,
+                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                             check=False).returncode and 'OSIISO_TEST_UNPACKED' not in os.environ
 
     def build(self):
         folder = self.scratch / 'packages'
@@ -122,11 +162,13 @@ class Tests:
         (job / 'stamp').touch()
         layers = self.scratch / 'layers'
         layers.mkdir()
-        how = OVERLAY, layers, 'given'
+        how = UNPACKED, layers, 'unpacked'
         if self.system:
             how = CHROOT, self.system, 'complete'
-        user = [] if os.geteuid() == 0 else ['--map-root-user']
-        text = run(['unshare', '--mount', *user, 'sh', '-c', how[0], 'sh', how[1], 'sh', '-c', INSIDE, 'sh', how[2]],
+        elif self.has_layers:
+            how = OVERLAY, layers, 'given'
+        apart = [] if how[0] is UNPACKED else UNSHARE
+        text = run([*apart, 'sh', '-c', how[0], 'sh', how[1], 'sh', '-c', INSIDE, 'sh', how[2]],
                    env={**os.environ, 'JOB': str(job)})
         for piece in re.split(r'^case ', text, flags=re.MULTILINE)[1:]:
             name, _, output = piece.partition('\n')
@@ -162,7 +204,7 @@ def main():
             ('the worker is where pkg-config says', lambda: tests.has('worker', 'there')),
             ('the pages are there', lambda: tests.has('pages', 'there')),
         ]
-        if not system:
+        if tests.has_layers and not system:
             cases.append(('nothing is left when they are removed', tests.leaves_nothing))
         print(f'1..{len(cases)}')
         failed = 0
