@@ -28,12 +28,14 @@ typedef enum
 /*
  * Whoever waits for room, on the stack of a thread that blocks or with a GTask.
  *
- * Constant while it is in line: n, record, wait, task.
+ * Constant while it is in line: n, record, wait, task, answered.
  * Guarded by the inbox lock: the rest. Once entry is something else than WAITS,
  * nobody but the owner of this touches it, after the signal or the return of the
  * GTask that tells so.
  */
-typedef struct
+typedef struct _OsiisoRoomWaiter OsiisoRoomWaiter;
+
+struct _OsiisoRoomWaiter
 {
   OsiisoLink     link;
   OsiisoEntry    entry;
@@ -42,8 +44,10 @@ typedef struct
                           * NULL: the places are reserved, and the records follow */
   OsiisoWait    *wait;   /* (nullable): of a thread that blocks */
   GTask         *task;   /* (nullable) (owned), of an asynchronous call */
+  void         (*answered) (OsiisoRoomWaiter *self); /* with a GTask: puts the records into reserved places,
+                                                      * or releases them; without a lock, in any thread */
   pthread_cond_t cond;   /* without a GTask: signalled with the inbox lock */
-} OsiisoRoomWaiter;
+};
 
 #define OSIISO_ROOM_WAITER_FROM_LINK(l) ((OsiisoRoomWaiter *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoRoomWaiter, link)))
 
@@ -119,11 +123,6 @@ OsiisoEntry osiiso_admission_enter         (OsiisoScheduler  *scheduler,
                                             OsiisoRoomWaiter *waiter);
 /* TRUE when it was still in line. */
 gboolean    osiiso_admission_leave         (OsiisoScheduler  *scheduler,
-                                            OsiisoRoomWaiter *waiter);
-
-/* Releases the task of an asynchronous waiter that is not admitted. That is done
- * when the queue answers, and to be done by who takes it out of the line. */
-void        osiiso_admission_drop_record   (OsiisoScheduler  *scheduler,
                                             OsiisoRoomWaiter *waiter);
 
 /* Whether the delay or the deadline of a task has passed while it was in line. */

@@ -199,14 +199,6 @@ serve_line_locked (OsiisoScheduler *scheduler,
     }
 }
 
-void
-osiiso_admission_drop_record (OsiisoScheduler  *scheduler,
-                              OsiisoRoomWaiter *waiter)
-{
-  osiiso_scheduler_drop_payload (scheduler, waiter->record);
-  osiiso_record_unref (waiter->record);
-}
-
 static void
 lock_line (OsiisoScheduler *scheduler,
            LineChange      *change)
@@ -233,8 +225,7 @@ unlock_line (OsiisoScheduler *scheduler,
       OsiisoRoomWaiter *waiter = OSIISO_ROOM_WAITER_FROM_LINK (change->answered.next);
 
       list_remove (&waiter->link);
-      if (waiter->entry != OSIISO_ENTRY_ADMITTED)
-        osiiso_admission_drop_record (scheduler, waiter);
+      waiter->answered (waiter);
       osiiso_scheduler_complete_task (scheduler, waiter->task);
     }
   /* Who got no place was perhaps all that a run waited for. */

@@ -20,6 +20,10 @@ OsiisoHandle *osiiso_group_submit_member (OsiisoGroup            *self,
                                           const OsiisoSubmission *submission,
                                           GError                **error);
 
+/* Until all members have ended. A function that belongs to another language may live
+ * only as long as the object that it was given to. */
+void         osiiso_group_keep_alive    (OsiisoGroup *self);
+
 /* The batch grew; tells the group, if there is one, and drops the reference. In
  * the owner's context. */
 void         osiiso_group_members_added (OsiisoBatch *batch);

@@ -302,10 +302,8 @@ osiiso_group_get_handle (OsiisoGroup *self,
   return handle;
 }
 
-/* Until all members have ended. A function that belongs to another language may
- * live only as long as the object that it was given to. */
-static void
-keep_alive (OsiisoGroup *self)
+void
+osiiso_group_keep_alive (OsiisoGroup *self)
 {
   OsiisoBatch *batch = self->batch;
   gboolean taken;
@@ -331,7 +329,7 @@ osiiso_group_submit_member (OsiisoGroup            *self,
   if (!osiiso_submission_submit (submission, scheduler, &handle, NULL, error))
     return NULL;
 
-  keep_alive (self);
+  osiiso_group_keep_alive (self);
   if (osiiso_outbox_is_owner_thread (&scheduler->outbox))
     show_members (self);
   else

@@ -29,6 +29,19 @@ OsiisoHandle     *osiiso_group_submit                (OsiisoGroup       *self,
                                                       OsiisoTaskOptions *options,
                                                       GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+void              osiiso_group_submit_async          (OsiisoGroup        *self,
+                                                      OsiisoTaskFunc      func,
+                                                      gpointer            user_data,
+                                                      GDestroyNotify      user_data_destroy,
+                                                      OsiisoTaskOptions  *options,
+                                                      GCancellable       *cancellable,
+                                                      GAsyncReadyCallback callback,
+                                                      gpointer            callback_data);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle     *osiiso_group_submit_finish         (OsiisoGroup  *self,
+                                                      GAsyncResult *result,
+                                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 OsiisoHandle     *osiiso_group_submit_call           (OsiisoGroup       *self,
                                                       const char        *function,
                                                       GVariant          *args,
@@ -40,6 +53,17 @@ OsiisoHandle     *osiiso_group_submit_call_full      (OsiisoGroup       *self,
                                                       OsiisoTaskOptions *options,
                                                       GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+void              osiiso_group_submit_call_async     (OsiisoGroup        *self,
+                                                      OsiisoCall         *call,
+                                                      OsiisoTaskOptions  *options,
+                                                      GCancellable       *cancellable,
+                                                      GAsyncReadyCallback callback,
+                                                      gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle     *osiiso_group_submit_call_finish    (OsiisoGroup  *self,
+                                                      GAsyncResult *result,
+                                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 OsiisoHandle     *osiiso_group_submit_command        (OsiisoGroup        *self,
                                                       const char * const *argv,
                                                       GBytes             *stdin_bytes,
@@ -50,6 +74,17 @@ OsiisoHandle     *osiiso_group_submit_command_full   (OsiisoGroup       *self,
                                                       OsiisoCommand     *command,
                                                       OsiisoTaskOptions *options,
                                                       GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+void              osiiso_group_submit_command_async  (OsiisoGroup        *self,
+                                                      OsiisoCommand      *command,
+                                                      OsiisoTaskOptions  *options,
+                                                      GCancellable       *cancellable,
+                                                      GAsyncReadyCallback callback,
+                                                      gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoHandle     *osiiso_group_submit_command_finish (OsiisoGroup  *self,
+                                                      GAsyncResult *result,
+                                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 guint             osiiso_group_cancel                (OsiisoGroup *self);
 OSIISO_AVAILABLE_IN_1_0

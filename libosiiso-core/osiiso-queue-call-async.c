@@ -9,34 +9,25 @@
 
 /* Calls and commands that wait for room without blocking. */
 
-static GTask *
-task_new (OsiisoQueue        *self,
-          gpointer            tag,
-          GCancellable       *cancellable,
-          GAsyncReadyCallback callback,
-          gpointer            user_data)
-{
-  GTask *task = g_task_new (self, cancellable, callback, user_data);
-
-  g_task_set_source_tag (task, tag);
-  /* A task that is in the queue runs, so its handle is what there is to return. */
-  g_task_set_check_cancellable (task, FALSE);
-  return task;
-}
-
 /* Takes over @task, and @error where there is no submission. */
 static void
 submit (GTask            *task,
         OsiisoSubmission *submission,
+        gboolean          with_handle,
         GError           *error)
 {
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (g_task_get_source_object (task));
+
   if (error != NULL)
     {
       g_task_return_error (task, error);
       g_object_unref (task);
       return;
     }
-  osiiso_submission_submit_async (submission, osiiso_queue_get_scheduler (g_task_get_source_object (task)), task);
+  if (with_handle)
+    osiiso_submission_submit_async (submission, scheduler, task);
+  else
+    osiiso_submission_push_async (submission, scheduler, task);
   osiiso_submission_clear (submission);
 }
 
@@ -76,10 +67,10 @@ osiiso_queue_submit_call_async (OsiisoQueue        *self,
   g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = task_new (self, osiiso_queue_submit_call_async, cancellable, callback, user_data);
+  task = osiiso_submission_new_task (self, osiiso_queue_submit_call_async, cancellable, callback, user_data);
   if (osiiso_queue_check_backend (self, &error))
     osiiso_submission_init_call (&submission, osiiso_queue_get_scheduler (self), call, options, NULL, &error);
-  submit (task, &submission, error);
+  submit (task, &submission, TRUE, error);
 }
 
 /**
@@ -146,10 +137,10 @@ osiiso_queue_submit_command_async (OsiisoQueue        *self,
   g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = task_new (self, osiiso_queue_submit_command_async, cancellable, callback, user_data);
+  task = osiiso_submission_new_task (self, osiiso_queue_submit_command_async, cancellable, callback, user_data);
   if (osiiso_queue_check_backend (self, &error))
     osiiso_submission_init_command (&submission, osiiso_queue_get_scheduler (self), command, options, NULL, &error);
-  submit (task, &submission, error);
+  submit (task, &submission, TRUE, error);
 }
 
 /**
@@ -178,4 +169,141 @@ osiiso_queue_submit_command_finish (OsiisoQueue  *self,
   g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_submit_command_async), NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+/**
+ * osiiso_queue_push_call_async:
+ * @self: a queue
+ * @call: the call, which does not change any more from now on
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @cancellable: (nullable): ends the wait for room, not the task once it is in the
+ *   queue; the cancellable of @options does both
+ * @callback: (nullable) (scope async) (closure user_data): called when the task is in
+ *   the queue, or will never be
+ * @user_data: user data for @callback
+ *
+ * Submits a call without making a handle as soon as there is room for it, without
+ * blocking; see [method@Osiiso.Queue.push_call] and
+ * [method@Osiiso.Queue.push_async]. Any thread.
+ *
+ * @callback is called in the thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_push_call_async (OsiisoQueue        *self,
+                              OsiisoCall         *call,
+                              OsiisoTaskOptions  *options,
+                              GCancellable       *cancellable,
+                              GAsyncReadyCallback callback,
+                              gpointer            user_data)
+{
+  OsiisoSubmission submission;
+  GError *error = NULL;
+  GTask *task;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+  g_return_if_fail (call != NULL);
+  g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = osiiso_submission_new_task (self, osiiso_queue_push_call_async, cancellable, callback, user_data);
+  if (osiiso_queue_check_backend (self, &error))
+    osiiso_submission_init_call (&submission, osiiso_queue_get_scheduler (self), call, options, NULL, &error);
+  submit (task, &submission, FALSE, error);
+}
+
+/**
+ * osiiso_queue_push_call_finish:
+ * @self: a queue
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Queue.push_call_async].
+ *
+ * Fails like [method@Osiiso.Queue.submit_call_finish].
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_push_call_finish (OsiisoQueue  *self,
+                               GAsyncResult *result,
+                               GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (g_task_is_valid (result, self), 0);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_push_call_async), 0);
+
+  return osiiso_submission_push_finish (G_TASK (result), error);
+}
+
+/**
+ * osiiso_queue_push_command_async:
+ * @self: a queue
+ * @command: the command, of which a copy is taken
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @cancellable: (nullable): ends the wait for room, not the task once it is in the
+ *   queue; the cancellable of @options does both
+ * @callback: (nullable) (scope async) (closure user_data): called when the task is in
+ *   the queue, or will never be
+ * @user_data: user data for @callback
+ *
+ * Submits a program without making a handle as soon as there is room for it, without
+ * blocking; see [method@Osiiso.Queue.push_command] and
+ * [method@Osiiso.Queue.push_async]. Any thread that may use
+ * @command.
+ *
+ * @callback is called in the thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_push_command_async (OsiisoQueue        *self,
+                                 OsiisoCommand      *command,
+                                 OsiisoTaskOptions  *options,
+                                 GCancellable       *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer            user_data)
+{
+  OsiisoSubmission submission;
+  GError *error = NULL;
+  GTask *task;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+  g_return_if_fail (OSIISO_IS_COMMAND (command));
+  g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = osiiso_submission_new_task (self, osiiso_queue_push_command_async, cancellable, callback, user_data);
+  if (osiiso_queue_check_backend (self, &error))
+    osiiso_submission_init_command (&submission, osiiso_queue_get_scheduler (self), command, options, NULL, &error);
+  submit (task, &submission, FALSE, error);
+}
+
+/**
+ * osiiso_queue_push_command_finish:
+ * @self: a queue
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Queue.push_command_async].
+ *
+ * Fails like [method@Osiiso.Queue.submit_command_finish].
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_push_command_finish (OsiisoQueue  *self,
+                                  GAsyncResult *result,
+                                  GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (g_task_is_valid (result, self), 0);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_push_command_async), 0);
+
+  return osiiso_submission_push_finish (G_TASK (result), error);
 }

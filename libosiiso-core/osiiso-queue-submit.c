@@ -22,6 +22,21 @@ may_submit (OsiisoQueue            *self,
   return FALSE;
 }
 
+/* FALSE when @task has returned that error. */
+static gboolean
+may_submit_async (OsiisoQueue            *self,
+                  const OsiisoSubmission *submission,
+                  GTask                  *task)
+{
+  GError *error = NULL;
+
+  if (may_submit (self, submission, &error))
+    return TRUE;
+  g_task_return_error (task, error);
+  g_object_unref (task);
+  return FALSE;
+}
+
 static OsiisoHandle *
 submit (OsiisoQueue            *self,
         const OsiisoSubmission *submission,
@@ -179,7 +194,6 @@ osiiso_queue_submit_async (OsiisoQueue        *self,
                            gpointer            callback_data)
 {
   const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
-  GError *error = NULL;
   GTask *task;
 
   g_return_if_fail (OSIISO_IS_QUEUE (self));
@@ -187,17 +201,9 @@ osiiso_queue_submit_async (OsiisoQueue        *self,
   g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = g_task_new (self, cancellable, callback, callback_data);
-  g_task_set_source_tag (task, osiiso_queue_submit_async);
-  /* A task that is in the queue runs, so its handle is what there is to return. */
-  g_task_set_check_cancellable (task, FALSE);
-  if (!may_submit (self, &submission, &error))
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-      return;
-    }
-  osiiso_submission_submit_async (&submission, osiiso_queue_get_scheduler (self), task);
+  task = osiiso_submission_new_task (self, osiiso_queue_submit_async, cancellable, callback, callback_data);
+  if (may_submit_async (self, &submission, task))
+    osiiso_submission_submit_async (&submission, osiiso_queue_get_scheduler (self), task);
 }
 
 /**
@@ -306,6 +312,77 @@ osiiso_queue_try_push (OsiisoQueue       *self,
   return push (self, &submission, error);
 }
 
+/**
+ * osiiso_queue_push_async:
+ * @self: a queue
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the work
+ * @user_data: (nullable): data for @func
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when the task is over; also when the submission fails
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @cancellable: (nullable): ends the wait for room, not the task once it is in
+ *   the queue; the cancellable of @options does both
+ * @callback: (nullable) (scope async) (closure callback_data): called when the
+ *   task is in the queue, or will never be
+ * @callback_data: user data for @callback
+ *
+ * Submits a task without making a handle as soon as there is room for it, without
+ * blocking; see [method@Osiiso.Queue.push] and [method@Osiiso.Queue.submit_async].
+ * Any thread.
+ *
+ * @callback is called in the thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_push_async (OsiisoQueue        *self,
+                         OsiisoTaskFunc      func,
+                         gpointer            user_data,
+                         GDestroyNotify      user_data_destroy,
+                         OsiisoTaskOptions  *options,
+                         GCancellable       *cancellable,
+                         GAsyncReadyCallback callback,
+                         gpointer            callback_data)
+{
+  const OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
+  GTask *task;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+  g_return_if_fail (func != NULL);
+  g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = osiiso_submission_new_task (self, osiiso_queue_push_async, cancellable, callback, callback_data);
+  if (may_submit_async (self, &submission, task))
+    osiiso_submission_push_async (&submission, osiiso_queue_get_scheduler (self), task);
+}
+
+/**
+ * osiiso_queue_push_finish:
+ * @self: a queue
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Queue.push_async].
+ *
+ * Fails like [method@Osiiso.Queue.submit_finish].
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_push_finish (OsiisoQueue  *self,
+                          GAsyncResult *result,
+                          GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (g_task_is_valid (result, self), 0);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_push_async), 0);
+
+  return osiiso_submission_push_finish (G_TASK (result), error);
+}
+
 static OsiisoBatch *
 new_batch (OsiisoQueue *self,
            const char  *group_id)
@@ -370,6 +447,90 @@ osiiso_queue_map (OsiisoQueue       *self,
   if (!osiiso_submission_map (&submission, osiiso_queue_get_scheduler (self), n, error))
     return NULL;
   return osiiso_group_new (batch);
+}
+
+/**
+ * osiiso_queue_map_async:
+ * @self: a queue
+ * @n: how many tasks
+ * @func: (scope notified) (closure user_data) (destroy user_data_destroy): the
+ *   work; [method@Osiiso.Attempt.get_index] tells it which of the tasks it is
+ * @user_data: (nullable): data for @func, shared by all calls
+ * @user_data_destroy: (nullable): releases @user_data, in the context that owns
+ *   the queue, when all tasks are over; also when the submission fails
+ * @options: (nullable): how to run them; %NULL for the defaults
+ * @cancellable: (nullable): ends the wait for room, not the tasks once they are in
+ *   the queue; the cancellable of @options does both
+ * @callback: (nullable) (scope async) (closure callback_data): called when the
+ *   tasks are in the queue, or will never be
+ * @callback_data: user data for @callback
+ *
+ * Submits a group of tasks that run the same function as soon as there is room for
+ * all of them, without blocking; see [method@Osiiso.Queue.map] and
+ * [method@Osiiso.Queue.submit_async]. Any thread.
+ *
+ * Either all tasks come in or none.
+ *
+ * @callback is called in the thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_map_async (OsiisoQueue        *self,
+                        guint               n,
+                        OsiisoTaskFunc      func,
+                        gpointer            user_data,
+                        GDestroyNotify      user_data_destroy,
+                        OsiisoTaskOptions  *options,
+                        GCancellable       *cancellable,
+                        GAsyncReadyCallback callback,
+                        gpointer            callback_data)
+{
+  OsiisoSubmission submission = { func, user_data, user_data_destroy, options, NULL, FALSE };
+  g_autoptr (OsiisoBatch) batch = NULL;
+  GTask *task;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+  g_return_if_fail (func != NULL);
+  g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = osiiso_submission_new_task (self, osiiso_queue_map_async, cancellable, callback, callback_data);
+  if (!may_submit_async (self, &submission, task))
+    return;
+  batch = new_batch (self, options != NULL ? osiiso_task_options_get_group_id (options) : NULL);
+  submission.batch = batch;
+  osiiso_submission_map_async (&submission, osiiso_queue_get_scheduler (self), n, task);
+}
+
+/**
+ * osiiso_queue_map_finish:
+ * @self: a queue
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Queue.map_async].
+ *
+ * Fails with %OSIISO_QUEUE_ERROR_FULL when the tasks can never fit, with
+ * %G_IO_ERROR_CANCELLED when the wait for room was cancelled, with
+ * %OSIISO_QUEUE_ERROR_CLOSED when the queue does not accept tasks, also when it
+ * stopped to while the submission waited, and otherwise like
+ * [method@Osiiso.Queue.map].
+ *
+ * Returns: (transfer full): the group
+ *
+ * Since: 1.0
+ */
+OsiisoGroup *
+osiiso_queue_map_finish (OsiisoQueue  *self,
+                         GAsyncResult *result,
+                         GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_map_async), NULL);
+
+  return g_task_propagate_pointer (G_TASK (result), error);
 }
 
 /**

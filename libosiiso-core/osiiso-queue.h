@@ -174,6 +174,19 @@ guint64              osiiso_queue_push                (OsiisoQueue       *self,
                                                        OsiisoTaskOptions *options,
                                                        GError           **error);
 OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_push_async          (OsiisoQueue        *self,
+                                                       OsiisoTaskFunc      func,
+                                                       gpointer            user_data,
+                                                       GDestroyNotify      user_data_destroy,
+                                                       OsiisoTaskOptions  *options,
+                                                       GCancellable       *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer            callback_data);
+OSIISO_AVAILABLE_IN_1_0
+guint64              osiiso_queue_push_finish         (OsiisoQueue  *self,
+                                                       GAsyncResult *result,
+                                                       GError      **error);
+OSIISO_AVAILABLE_IN_1_0
 OsiisoHandle        *osiiso_queue_submit_call         (OsiisoQueue       *self,
                                                        const char        *function,
                                                        GVariant          *args,
@@ -200,6 +213,17 @@ guint64              osiiso_queue_push_call           (OsiisoQueue       *self,
                                                        OsiisoCall        *call,
                                                        OsiisoTaskOptions *options,
                                                        GError           **error);
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_push_call_async     (OsiisoQueue        *self,
+                                                       OsiisoCall         *call,
+                                                       OsiisoTaskOptions  *options,
+                                                       GCancellable       *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+guint64              osiiso_queue_push_call_finish    (OsiisoQueue  *self,
+                                                       GAsyncResult *result,
+                                                       GError      **error);
 OSIISO_AVAILABLE_IN_1_0
 OsiisoHandle        *osiiso_queue_submit_command      (OsiisoQueue        *self,
                                                        const char * const *argv,
@@ -228,6 +252,17 @@ guint64              osiiso_queue_push_command        (OsiisoQueue       *self,
                                                        OsiisoTaskOptions *options,
                                                        GError           **error);
 OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_push_command_async  (OsiisoQueue        *self,
+                                                       OsiisoCommand      *command,
+                                                       OsiisoTaskOptions  *options,
+                                                       GCancellable       *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+guint64              osiiso_queue_push_command_finish (OsiisoQueue  *self,
+                                                       GAsyncResult *result,
+                                                       GError      **error);
+OSIISO_AVAILABLE_IN_1_0
 OsiisoHandle        *osiiso_queue_try_submit          (OsiisoQueue       *self,
                                                        OsiisoTaskFunc     func,
                                                        gpointer           user_data,
@@ -249,6 +284,20 @@ OsiisoGroup         *osiiso_queue_map                 (OsiisoQueue       *self,
                                                        GDestroyNotify     user_data_destroy,
                                                        OsiisoTaskOptions *options,
                                                        GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+void                 osiiso_queue_map_async           (OsiisoQueue        *self,
+                                                       guint               n,
+                                                       OsiisoTaskFunc      func,
+                                                       gpointer            user_data,
+                                                       GDestroyNotify      user_data_destroy,
+                                                       OsiisoTaskOptions  *options,
+                                                       GCancellable       *cancellable,
+                                                       GAsyncReadyCallback callback,
+                                                       gpointer            callback_data);
+OSIISO_AVAILABLE_IN_1_0
+OsiisoGroup         *osiiso_queue_map_finish          (OsiisoQueue  *self,
+                                                       GAsyncResult *result,
+                                                       GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 OsiisoGroup         *osiiso_queue_new_group           (OsiisoQueue *self,
                                                        const char  *group_id) G_GNUC_WARN_UNUSED_RESULT;

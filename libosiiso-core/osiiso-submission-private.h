@@ -60,16 +60,71 @@ gboolean osiiso_submission_submit_tokens (const OsiisoSubmission *self,
                                           guint64                *ids,
                                           GError                **error);
 
-/* One task, when there is room. @task returns its handle; takes it over. Not into
- * a group. */
-void     osiiso_submission_submit_async (const OsiisoSubmission *self,
-                                         OsiisoScheduler        *scheduler,
-                                         GTask                  *task);
-
 /* @n tasks that share function and data, as the members of self->batch. */
 gboolean osiiso_submission_map    (const OsiisoSubmission *self,
                                    OsiisoScheduler        *scheduler,
                                    guint                   n,
                                    GError                **error);
+
+/* A GTask for that, of a queue or a group. */
+GTask   *osiiso_submission_new_task     (gpointer            source,
+                                         gpointer            tag,
+                                         GCancellable       *cancellable,
+                                         GAsyncReadyCallback callback,
+                                         gpointer            user_data);
+/* The same for a GTask, when there is room. It is taken over, and its context is
+ * where it returns: the handle of one task; what osiiso_submission_push_finish()
+ * makes an id of; the group of a map. The source of a task that goes into a group is
+ * that group. */
+void     osiiso_submission_submit_async (const OsiisoSubmission *self,
+                                         OsiisoScheduler        *scheduler,
+                                         GTask                  *task);
+void     osiiso_submission_push_async   (const OsiisoSubmission *self,
+                                         OsiisoScheduler        *scheduler,
+                                         GTask                  *task);
+guint64  osiiso_submission_push_finish  (GTask                  *task,
+                                         GError                **error);
+void     osiiso_submission_map_async    (const OsiisoSubmission *self,
+                                         OsiisoScheduler        *scheduler,
+                                         guint                   n,
+                                         GTask                  *task);
+
+/* What both ways have in common. */
+
+gboolean       osiiso_submission_check_backend (const OsiisoSubmission *self,
+                                                OsiisoScheduler        *scheduler,
+                                                GError                **error);
+
+/* Records that are not in the care of the queue yet, and what cancels them, to be
+ * released. A map releases the data when it fails, and the array is owned. */
+OsiisoRecord  *osiiso_submission_make_one      (const OsiisoSubmission *self,
+                                                OsiisoScheduler        *scheduler,
+                                                gboolean                with_handle,
+                                                OsiisoCancelWatch     **watch,
+                                                GError                **error);
+OsiisoRecord **osiiso_submission_make_map      (const OsiisoSubmission *self,
+                                                OsiisoScheduler        *scheduler,
+                                                guint                   n,
+                                                OsiisoCancelWatch     **watch,
+                                                GError                **error);
+void           osiiso_submission_drop_records  (OsiisoScheduler *scheduler,
+                                                OsiisoRecord   **records,
+                                                guint            n);
+void           osiiso_submission_release_watch (OsiisoScheduler   *scheduler,
+                                                OsiisoCancelWatch *watch);
+
+/* Whether it comes in in the step that admits it. For many tasks that would take
+ * long under the locks, and members of a group have to be added to that in the same
+ * step, under a lock that comes first; those wait for places and are pushed then. */
+gboolean       osiiso_submission_is_at_once    (const OsiisoSubmission *self,
+                                                guint                   n);
+/* Gives the places back when they cannot come in after all. */
+OsiisoEntry    osiiso_submission_push_reserved (OsiisoScheduler *scheduler,
+                                                OsiisoBatch     *batch,
+                                                OsiisoRecord   **records,
+                                                guint            n);
+
+/* A queue that works stays alive until it has nothing left to do. */
+void           osiiso_submission_hold_queue    (OsiisoScheduler *scheduler);
 
 G_END_DECLS

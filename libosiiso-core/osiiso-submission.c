@@ -9,7 +9,6 @@
 #include "osiiso-handle-private.h"
 #include "osiiso-submission-private.h"
 #include "osiiso-wait-private.h"
-#include "osiiso-waiter-private.h"
 
 void
 osiiso_submission_set_not_supported (OsiisoScheduler *scheduler,
@@ -45,10 +44,10 @@ osiiso_submission_check_capability (OsiisoScheduler          *scheduler,
   return FALSE;
 }
 
-static gboolean
-check_backend (const OsiisoSubmission *self,
-               OsiisoScheduler        *scheduler,
-               GError                **error)
+gboolean
+osiiso_submission_check_backend (const OsiisoSubmission *self,
+                                 OsiisoScheduler        *scheduler,
+                                 GError                **error)
 {
   if (!osiiso_submission_check_capability (scheduler,
                                            self->needs != 0 ? self->needs : OSIISO_BACKEND_CAPABILITIES_FUNCTIONS,
@@ -108,9 +107,9 @@ get_watch (const OsiisoSubmission *self,
   return cancellable == NULL || *watch != NULL;
 }
 
-static void
-release_watch (OsiisoScheduler   *scheduler,
-               OsiisoCancelWatch *watch)
+void
+osiiso_submission_release_watch (OsiisoScheduler   *scheduler,
+                                 OsiisoCancelWatch *watch)
 {
   if (watch != NULL)
     osiiso_scheduler_release_watch (scheduler, watch);
@@ -178,9 +177,8 @@ new_record (OsiisoScheduler   *scheduler,
   return record;
 }
 
-/* A queue that works stays alive until it has nothing left to do. */
-static void
-hold_queue (OsiisoScheduler *scheduler)
+void
+osiiso_submission_hold_queue (OsiisoScheduler *scheduler)
 {
   if (atomic_load (&scheduler->started) && !atomic_load (&scheduler->outbox.held))
     osiiso_outbox_hold (&scheduler->outbox);
@@ -200,7 +198,7 @@ push_plain (const OsiisoSubmission *self,
                                        id, &wake);
   osiiso_scheduler_act (scheduler, &wake);
   if (entry == OSIISO_ENTRY_ADMITTED)
-    hold_queue (scheduler);
+    osiiso_submission_hold_queue (scheduler);
   return entry;
 }
 
@@ -222,10 +220,51 @@ push_now (OsiisoScheduler *scheduler,
   return entry;
 }
 
-/* Blocks until there is room. One task comes in in the step that admits it. For
- * many that would take long under the locks, and members of a group have to be
- * added to that in the same step, under a lock that comes first; those wait for
- * places. */
+void
+osiiso_submission_drop_records (OsiisoScheduler *scheduler,
+                                OsiisoRecord   **records,
+                                guint            n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      osiiso_scheduler_drop_payload (scheduler, records[i]);
+      osiiso_record_unref (records[i]);
+    }
+}
+
+gboolean
+osiiso_submission_is_at_once (const OsiisoSubmission *self,
+                              guint                   n)
+{
+  return self->batch == NULL && n == 1;
+}
+
+OsiisoEntry
+osiiso_submission_push_reserved (OsiisoScheduler *scheduler,
+                                 OsiisoBatch     *batch,
+                                 OsiisoRecord   **records,
+                                 guint            n)
+{
+  gboolean due = osiiso_admission_is_due (records[n - 1]);
+  OsiisoEntry entry;
+
+  if (due)
+    {
+      pthread_mutex_lock (&scheduler->ready_lock);
+      scheduler->will_tick = TRUE;
+      pthread_mutex_unlock (&scheduler->ready_lock);
+    }
+  entry = push_now (scheduler, batch, records, n, TRUE);
+  if (due)
+    osiiso_scheduler_tick (scheduler);
+  if (entry != OSIISO_ENTRY_ADMITTED)
+    osiiso_admission_give_back (scheduler, n);
+  /* Until now these may have been taken for tasks that end. */
+  osiiso_wait_graph_update ();
+  return entry;
+}
+
+/* Blocks until there is room. */
 static OsiisoEntry
 push_later (const OsiisoSubmission *self,
             OsiisoScheduler        *scheduler,
@@ -234,33 +273,18 @@ push_later (const OsiisoSubmission *self,
             guint                   n,
             GError                **error)
 {
-  const gboolean at_once = self->batch == NULL && n == 1;
+  const gboolean at_once = osiiso_submission_is_at_once (self, n);
   GCancellable *cancellable = watch != NULL ? osiiso_cancel_watch_get_cancellable (watch) : NULL;
   OsiisoEntry entry;
-  gboolean due;
 
   if (!osiiso_admission_wait (scheduler, at_once ? records[0] : NULL, n, cancellable, error))
     return OSIISO_ENTRY_LEFT;
   if (at_once)
     return OSIISO_ENTRY_ADMITTED;
 
-  due = osiiso_admission_is_due (records[n - 1]);
-  if (due)
-    {
-      pthread_mutex_lock (&scheduler->ready_lock);
-      scheduler->will_tick = TRUE;
-      pthread_mutex_unlock (&scheduler->ready_lock);
-    }
-  entry = push_now (scheduler, self->batch, records, n, TRUE);
-  if (due)
-    osiiso_scheduler_tick (scheduler);
+  entry = osiiso_submission_push_reserved (scheduler, self->batch, records, n);
   if (entry != OSIISO_ENTRY_ADMITTED)
-    {
-      osiiso_admission_set_error (scheduler, entry, n, error);
-      osiiso_admission_give_back (scheduler, n);
-    }
-  /* Until now these may have been taken for tasks that end. */
-  osiiso_wait_graph_update ();
+    osiiso_admission_set_error (scheduler, entry, n, error);
   return entry;
 }
 
@@ -279,7 +303,7 @@ push (const OsiisoSubmission *self,
   else if (entry != OSIISO_ENTRY_ADMITTED)
     osiiso_admission_set_error (scheduler, entry, n, error);
   if (entry == OSIISO_ENTRY_ADMITTED)
-    hold_queue (scheduler);
+    osiiso_submission_hold_queue (scheduler);
   return entry == OSIISO_ENTRY_ADMITTED;
 }
 
@@ -291,27 +315,35 @@ set_call (OsiisoRecord *record,
   record->call = osiiso_call_ref (call);
 }
 
-/* The record of one task, which is not in the care of the queue yet. */
-static OsiisoRecord *
-make_one (const OsiisoSubmission *self,
-          OsiisoScheduler        *scheduler,
-          OsiisoTaskParams       *params,
-          OsiisoCancelWatch      *watch,
-          gboolean                with_handle,
-          GError                **error)
+OsiisoRecord *
+osiiso_submission_make_one (const OsiisoSubmission *self,
+                            OsiisoScheduler        *scheduler,
+                            gboolean                with_handle,
+                            OsiisoCancelWatch     **watch,
+                            GError                **error)
 {
-  OsiisoRecord *record = new_record (scheduler, params, watch,
-                                     (with_handle ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
-                                     with_handle || self->calls != NULL, 0, error);
+  g_autoptr (OsiisoTaskParams) params = NULL;
+  OsiisoRecord *record;
 
-  if (record != NULL)
+  *watch = NULL;
+  if (!get_params (self, &params, error) || !get_watch (self, scheduler, watch, error))
+    return NULL;
+  record = new_record (scheduler, params, *watch,
+                       (with_handle ? OSIISO_RECORD_KEEP : 0) | (self->func == NULL ? OSIISO_RECORD_TOKEN : 0),
+                       with_handle || self->calls != NULL, 0, error);
+  if (record == NULL)
     {
-      record->func = self->func;
-      record->data = self->data;
-      record->destroy = self->destroy;
-      if (self->calls != NULL)
-        set_call (record, self->calls[0]);
+      osiiso_submission_release_watch (scheduler, g_steal_pointer (watch));
+      return NULL;
     }
+
+  record->func = self->func;
+  record->data = self->data;
+  record->destroy = self->destroy;
+  if (self->calls != NULL)
+    set_call (record, self->calls[0]);
+  if (self->batch != NULL)
+    osiiso_record_ensure_ext (record)->batch = osiiso_batch_ref (self->batch);
   return record;
 }
 
@@ -322,13 +354,12 @@ osiiso_submission_submit (const OsiisoSubmission *self,
                           guint64                *id,
                           GError                **error)
 {
-  g_autoptr (OsiisoTaskParams) params = NULL;
   g_autoptr (OsiisoHandle) made = NULL;
   OsiisoCancelWatch *watch = NULL;
   OsiisoTaskParams plain;
   OsiisoRecord *record;
 
-  if (!check_backend (self, scheduler, error))
+  if (!osiiso_submission_check_backend (self, scheduler, error))
     goto failed;
   if (handle == NULL && self->batch == NULL && self->named == NULL && self->calls == NULL &&
       osiiso_task_options_get_plain (self->options, &plain))
@@ -344,14 +375,10 @@ osiiso_submission_submit (const OsiisoSubmission *self,
           goto failed;
         }
     }
-  if (!get_params (self, &params, error) || !get_watch (self, scheduler, &watch, error))
-    goto failed;
-  record = make_one (self, scheduler, params, watch, handle != NULL, error);
+  record = osiiso_submission_make_one (self, scheduler, handle != NULL, &watch, error);
   if (record == NULL)
     goto failed;
 
-  if (self->batch != NULL)
-    osiiso_record_ensure_ext (record)->batch = osiiso_batch_ref (self->batch);
   if (id != NULL)
     *id = osiiso_record_get_id (record);
   /* Before the task can run, so that nobody else makes it. */
@@ -367,157 +394,16 @@ osiiso_submission_submit (const OsiisoSubmission *self,
       osiiso_record_unref (record);
       goto failed;
     }
-  release_watch (scheduler, watch);
+  osiiso_submission_release_watch (scheduler, watch);
   if (handle != NULL)
     *handle = g_steal_pointer (&made);
   return TRUE;
 
 failed:
-  release_watch (scheduler, watch);
+  osiiso_submission_release_watch (scheduler, watch);
   if (self->destroy != NULL)
     osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
   return FALSE;
-}
-
-/* An asynchronous submit, on its way or in line. */
-typedef struct
-{
-  OsiisoRoomWaiter   room;
-  OsiisoScheduler   *scheduler; /* (owned), the source of the GTask goes first */
-  OsiisoRecord      *record;    /* (owned), besides the reference that the queue gets */
-  OsiisoCancelWatch *watch;     /* (nullable), in use */
-  GSource           *cancel_source; /* (nullable) (owned), with the watch */
-  GError            *error;     /* (nullable) (owned): why the queue could not be started */
-} AsyncSubmit;
-
-static void
-async_free (gpointer data)
-{
-  AsyncSubmit *async = data;
-
-  osiiso_record_unref (async->record);
-  g_clear_pointer (&async->cancel_source, g_source_unref);
-  release_watch (async->scheduler, async->watch);
-  osiiso_scheduler_unref (async->scheduler);
-  g_clear_error (&async->error);
-  g_free (async);
-}
-
-static AsyncSubmit *
-get_async (GTask *task)
-{
-  return g_object_get_data (G_OBJECT (task), "osiiso-submit");
-}
-
-static gboolean
-async_finish (GTask *task)
-{
-  AsyncSubmit *async = get_async (task);
-
-  if (async->cancel_source != NULL)
-    g_source_destroy (async->cancel_source);
-  if (async->room.entry == OSIISO_ENTRY_ADMITTED)
-    {
-      hold_queue (async->scheduler);
-      /* Nobody else made it, or the signals of the task were told already. */
-      g_task_return_pointer (task, osiiso_handle_get_for_record (async->scheduler, async->record), g_object_unref);
-      return TRUE;
-    }
-  if (async->error == NULL)
-    osiiso_admission_set_error (async->scheduler, async->room.entry, 1, &async->error);
-  g_task_return_error (task, g_steal_pointer (&async->error));
-  return TRUE;
-}
-
-static gboolean
-async_remove (GTask *task)
-{
-  AsyncSubmit *async = get_async (task);
-
-  if (!osiiso_admission_leave (async->scheduler, &async->room))
-    return FALSE;
-  osiiso_admission_drop_record (async->scheduler, &async->room);
-  if (async->cancel_source != NULL)
-    g_source_destroy (async->cancel_source);
-  return TRUE;
-}
-
-/* The cancellable of the options, in the context of the GTask, which has another
- * one for the wait alone. A task that is in the queue is cancelled there. */
-static gboolean
-async_cancelled_cb (GCancellable *cancellable,
-                    gpointer      user_data)
-{
-  GTask *task = user_data;
-
-  if (async_remove (task))
-    {
-      osiiso_scheduler_complete_task (get_async (task)->scheduler, task);
-      return G_SOURCE_REMOVE;
-    }
-  /* Not in line yet, or on its way back, as with the cancellable of the wait. */
-  g_source_set_ready_time (get_async (task)->cancel_source, 0);
-  return G_SOURCE_CONTINUE;
-}
-
-static void
-async_watch (AsyncSubmit *async,
-             GTask       *task)
-{
-  if (async->watch == NULL)
-    return;
-  async->cancel_source = g_cancellable_source_new (osiiso_cancel_watch_get_cancellable (async->watch));
-  g_source_set_callback (async->cancel_source, G_SOURCE_FUNC (async_cancelled_cb), g_object_ref (task), g_object_unref);
-  g_source_attach (async->cancel_source, g_task_get_context (task));
-}
-
-void
-osiiso_submission_submit_async (const OsiisoSubmission *self,
-                                OsiisoScheduler        *scheduler,
-                                GTask                  *task)
-{
-  g_autoptr (GTask) alive = g_object_ref (task);
-  g_autoptr (OsiisoTaskParams) params = NULL;
-  OsiisoCancelWatch *watch = NULL;
-  OsiisoRecord *record = NULL;
-  GError *error = NULL;
-  AsyncSubmit *async;
-
-  if (!g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error) &&
-      check_backend (self, scheduler, &error) && get_params (self, &params, &error) &&
-      get_watch (self, scheduler, &watch, &error))
-    record = make_one (self, scheduler, params, watch, TRUE, &error);
-  if (record == NULL)
-    {
-      release_watch (scheduler, watch);
-      if (self->destroy != NULL)
-        osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
-      g_task_return_error (task, error);
-      g_object_unref (task);
-      return;
-    }
-
-  async = g_new (AsyncSubmit, 1);
-  *async = (AsyncSubmit) {
-    .room = { .n = 1, .record = record, .task = task },
-    .scheduler = osiiso_scheduler_ref (scheduler),
-    .record = osiiso_record_ref (record),
-    .watch = watch,
-  };
-  g_object_set_data_full (G_OBJECT (task), "osiiso-submit", async, async_free);
-  osiiso_waiter_init (task, async_finish, async_remove);
-  async_watch (async, task);
-
-  if (osiiso_admission_enter (scheduler, &async->room) == OSIISO_ENTRY_WAITS &&
-      osiiso_admission_needs_start (scheduler) && !osiiso_scheduler_start (scheduler, &error))
-    {
-      if (async_remove (task))
-        {
-          async->error = g_steal_pointer (&error);
-          osiiso_scheduler_complete_task (scheduler, task);
-        }
-      g_clear_error (&error);
-    }
 }
 
 gboolean
@@ -534,7 +420,7 @@ osiiso_submission_submit_tokens (const OsiisoSubmission *self,
   guint n_made;
   gboolean ok;
 
-  if (!check_backend (self, scheduler, error) || !get_params (self, &params, error))
+  if (!osiiso_submission_check_backend (self, scheduler, error) || !get_params (self, &params, error))
     return FALSE;
   if (n == 0)
     return TRUE;
@@ -555,48 +441,44 @@ osiiso_submission_submit_tokens (const OsiisoSubmission *self,
       ids[n_made] = osiiso_record_get_id (records[n_made]);
     }
   ok = n_made == n && push (self, scheduler, watch, records, n, error);
-  for (guint i = 0; !ok && i < n_made; i++)
-    {
-      osiiso_scheduler_drop_payload (scheduler, records[i]);
-      osiiso_record_unref (records[i]);
-    }
-  release_watch (scheduler, watch);
+  if (!ok)
+    osiiso_submission_drop_records (scheduler, records, n_made);
+  osiiso_submission_release_watch (scheduler, watch);
   return ok;
 }
 
-gboolean
-osiiso_submission_map (const OsiisoSubmission *self,
-                       OsiisoScheduler        *scheduler,
-                       guint                   n,
-                       GError                **error)
+OsiisoRecord **
+osiiso_submission_make_map (const OsiisoSubmission *self,
+                            OsiisoScheduler        *scheduler,
+                            guint                   n,
+                            OsiisoCancelWatch     **watch,
+                            GError                **error)
 {
   g_autoptr (OsiisoTaskParams) params = NULL;
-  g_autofree OsiisoRecord **records = NULL;
-  OsiisoCancelWatch *watch = NULL;
+  OsiisoRecord **records;
   OsiisoMapPayload *payload;
   gint64 now;
-  guint n_made = 0;
-  gboolean ok;
+  guint n_made;
 
-  ok = check_backend (self, scheduler, error) && get_params (self, &params, error) &&
-       get_watch (self, scheduler, &watch, error);
-  if (!ok || n == 0)
+  *watch = NULL;
+  if (!osiiso_submission_check_backend (self, scheduler, error) || !get_params (self, &params, error) ||
+      !get_watch (self, scheduler, watch, error))
     {
-      release_watch (scheduler, watch);
       if (self->destroy != NULL)
         osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
-      return ok;
+      return NULL;
     }
 
   payload = g_new (OsiisoMapPayload, 1);
   *payload = (OsiisoMapPayload) { .func = self->func, .data = self->data, .destroy = self->destroy };
   osiiso_ref_count_init (&payload->ref_count);
 
-  records = g_new (OsiisoRecord *, n);
+  /* Not NULL without any, either. */
+  records = g_new (OsiisoRecord *, (gsize) n + 1);
   now = osiiso_clock_now ();
   for (n_made = 0; n_made < n; n_made++)
     {
-      OsiisoRecord *record = new_record (scheduler, params, watch, OSIISO_RECORD_KEEP | OSIISO_RECORD_MAP, TRUE, now,
+      OsiisoRecord *record = new_record (scheduler, params, *watch, OSIISO_RECORD_KEEP | OSIISO_RECORD_MAP, TRUE, now,
                                          error);
 
       if (record == NULL)
@@ -606,17 +488,31 @@ osiiso_submission_map (const OsiisoSubmission *self,
       osiiso_record_get_ext (record)->batch = osiiso_batch_ref (self->batch);
       records[n_made] = record;
     }
-
-  ok = n_made == n && push (self, scheduler, watch, records, n, error);
-  if (!ok)
-    {
-      for (guint i = 0; i < n_made; i++)
-        {
-          osiiso_scheduler_drop_payload (scheduler, records[i]);
-          osiiso_record_unref (records[i]);
-        }
-    }
   osiiso_scheduler_release_map (scheduler, payload);
-  release_watch (scheduler, watch);
+  if (n_made == n)
+    return records;
+
+  osiiso_submission_drop_records (scheduler, records, n_made);
+  g_free (records);
+  osiiso_submission_release_watch (scheduler, g_steal_pointer (watch));
+  return NULL;
+}
+
+gboolean
+osiiso_submission_map (const OsiisoSubmission *self,
+                       OsiisoScheduler        *scheduler,
+                       guint                   n,
+                       GError                **error)
+{
+  OsiisoCancelWatch *watch;
+  g_autofree OsiisoRecord **records = osiiso_submission_make_map (self, scheduler, n, &watch, error);
+  gboolean ok;
+
+  if (records == NULL)
+    return FALSE;
+  ok = n == 0 || push (self, scheduler, watch, records, n, error);
+  if (!ok)
+    osiiso_submission_drop_records (scheduler, records, n);
+  osiiso_submission_release_watch (scheduler, watch);
   return ok;
 }

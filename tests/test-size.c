@@ -214,6 +214,7 @@ main (int   argc,
   test_add_size_room ();
   test_add_size_waits ();
   test_add_size_async ();
+  test_add_size_async_pairs ();
 
   return g_test_run ();
 }

@@ -83,5 +83,6 @@ void         test_gone_cb         (gpointer  flag,
 void         test_add_size_room   (void);
 void         test_add_size_waits  (void);
 void         test_add_size_async  (void);
+void         test_add_size_async_pairs (void);
 
 G_END_DECLS

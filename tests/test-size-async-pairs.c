@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "test-size.h"
+
+/* The other calls that wait for room without blocking: pushes, maps, groups. */
+
+typedef enum
+{
+  PAIR_PUSH,
+  PAIR_MAP,
+  PAIR_GROUP,
+  N_PAIRS,
+} Pair;
+
+typedef struct
+{
+  Pair          pair;
+  GObject      *source;
+  TestData      data;
+  gboolean      returned;
+  guint64       id;
+  OsiisoGroup  *map;
+  OsiisoHandle *handle;
+  GError       *error;
+} Wait;
+
+static void
+returned_cb (GObject      *object,
+             GAsyncResult *result,
+             gpointer      user_data)
+{
+  Wait *self = user_data;
+  gboolean ok;
+
+  g_assert_false (self->returned);
+  g_assert_true (object == self->source);
+  if (self->pair == PAIR_PUSH)
+    ok = (self->id = osiiso_queue_push_finish (OSIISO_QUEUE (object), result, &self->error)) != 0;
+  else if (self->pair == PAIR_MAP)
+    ok = (self->map = osiiso_queue_map_finish (OSIISO_QUEUE (object), result, &self->error)) != NULL;
+  else
+    ok = (self->handle = osiiso_group_submit_finish (OSIISO_GROUP (object), result, &self->error)) != NULL;
+  g_assert_true (ok == (self->error == NULL));
+  self->returned = TRUE;
+}
+
+/* @n is of a map. */
+static void
+wait_start (Wait         *self,
+            Pair          pair,
+            OsiisoQueue  *queue,
+            OsiisoGroup  *group,
+            guint         n,
+            GCancellable *cancellable)
+{
+  self->pair = pair;
+  self->source = pair == PAIR_GROUP ? G_OBJECT (group) : G_OBJECT (queue);
+  if (pair == PAIR_PUSH)
+    osiiso_queue_push_async (queue, test_task_log, &self->data, test_release, NULL, cancellable, returned_cb, self);
+  else if (pair == PAIR_MAP)
+    osiiso_queue_map_async (queue, n, test_task_log, &self->data, test_release, NULL, cancellable, returned_cb, self);
+  else
+    osiiso_group_submit_async (group, test_task_log, &self->data, test_release, NULL, cancellable, returned_cb, self);
+  g_assert_false (self->returned);
+}
+
+static void
+wait_assert_in (Wait *self)
+{
+  ITERATE_UNTIL (self->returned);
+  g_assert_no_error (self->error);
+  ITERATE_UNTIL (self->data.n_released == 1);
+  g_clear_object (&self->map);
+  g_clear_object (&self->handle);
+}
+
+static void
+wait_assert_error (Wait  *self,
+                   GQuark domain,
+                   int    code)
+{
+  ITERATE_UNTIL (self->returned);
+  g_assert_error (self->error, domain, code);
+  g_clear_error (&self->error);
+  ITERATE_UNTIL (self->data.n_released == 1);
+}
+
+static void
+test_room (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_bounded_queue (backend, 2);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, "g");
+  static const char *names[] = { "push", "map", "group", "last" };
+  Wait waits[G_N_ELEMENTS (names)] = { { 0 } };
+  OsiisoAttempt *fillers[2];
+  g_autofree char *order = NULL;
+  TestLog log;
+
+  g_test_summary ("Pushes, maps and members come in when there is room, in turn, a map as a whole");
+
+  test_log_init (&log);
+  test_fill (queue, fillers, 2);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      waits[i].data = (TestData) { &log, names[i], 0 };
+      wait_start (&waits[i], (Pair) (i % N_PAIRS), queue, group, 2, NULL);
+    }
+  g_assert_cmpuint (test_n_waiting (queue), ==, 4);
+
+  osiiso_queue_pause (queue);
+  test_let_go (&fillers[0]);
+  ITERATE_UNTIL (waits[0].returned);
+  g_assert_cmpuint (waits[0].id, !=, 0);
+  /* There is room for one, which is too little. */
+  test_let_go (&fillers[1]);
+  ITERATE_UNTIL (test_n_outstanding (queue) == 1);
+  g_assert_cmpuint (test_n_waiting (queue), ==, 3);
+  g_assert_false (waits[1].returned);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (group)), ==, 0);
+
+  osiiso_queue_resume (queue);
+  ITERATE_UNTIL (waits[3].returned && waits[2].returned && waits[1].returned);
+  test_join (queue);
+  order = test_log_steal (&log);
+  g_assert_cmpstr (order, ==, "push map map group last");
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (waits[1].map)), ==, 2);
+  g_assert_cmpuint (osiiso_group_get_n_finished (waits[1].map), ==, 2);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (group)), ==, 1);
+  g_assert_cmpstr (osiiso_handle_get_group_id (waits[2].handle), ==, "g");
+  g_assert_cmpint (osiiso_handle_get_status (waits[2].handle), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 7);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    wait_assert_in (&waits[i]);
+  test_log_clear (&log);
+  test_queue_free (queue);
+}
+
+static void
+test_not_iterated (void)
+{
+  OsiisoQueue *queue = test_bounded_queue ("thread-pool", 2);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  Wait waits[9] = { { 0 } };
+  OsiisoAttempt *fillers[2];
+
+  g_test_summary ("They come in and run while nobody iterates a context");
+
+  test_fill (queue, fillers, 2);
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    wait_start (&waits[i], (Pair) (i % N_PAIRS), queue, group, 2, NULL);
+  test_let_go (&fillers[0]);
+  test_let_go (&fillers[1]);
+  while (osiiso_queue_get_completed_count (queue) < 2 + 12)
+    g_thread_yield ();
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    g_assert_false (waits[i].returned);
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    wait_assert_in (&waits[i]);
+  ITERATE_UNTIL (g_list_model_get_n_items (G_LIST_MODEL (group)) == 3);
+  test_queue_free (queue);
+}
+
+static void
+test_cancelled (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_bounded_queue (backend, 1);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  OsiisoAttempt *filler;
+
+  g_test_summary ("A wait that is cancelled ends, before it began too, and lets those behind pass");
+
+  for (guint pair = 0; pair < N_PAIRS; pair++)
+    {
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      Wait first = { 0 };
+      Wait late = { 0 };
+      Wait behind = { 0 };
+
+      test_fill (queue, &filler, 1);
+      wait_start (&first, (Pair) pair, queue, group, 1, cancellable);
+      wait_start (&behind, PAIR_PUSH, queue, group, 1, NULL);
+      g_cancellable_cancel (cancellable);
+      wait_assert_error (&first, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      wait_start (&late, (Pair) pair, queue, group, 1, cancellable);
+      wait_assert_error (&late, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      test_let_go (&filler);
+      wait_assert_in (&behind);
+      test_join (queue);
+    }
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 6);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (group)), ==, 0);
+  test_queue_free (queue);
+}
+
+static void
+test_closed (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_bounded_queue (backend, 2);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  Wait waits[N_PAIRS] = { { 0 } };
+  Wait after[N_PAIRS] = { { 0 } };
+  OsiisoAttempt *fillers[2];
+
+  g_test_summary ("A queue that is shut down refuses those that wait, and new ones");
+
+  test_fill (queue, fillers, 2);
+  for (guint pair = 0; pair < N_PAIRS; pair++)
+    wait_start (&waits[pair], (Pair) pair, queue, group, 2, NULL);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, NULL, NULL);
+  g_assert_cmpuint (test_n_waiting (queue), ==, 0);
+  for (guint pair = 0; pair < N_PAIRS; pair++)
+    wait_start (&after[pair], (Pair) pair, queue, group, 2, NULL);
+  for (guint pair = 0; pair < N_PAIRS; pair++)
+    {
+      wait_assert_error (&waits[pair], OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+      wait_assert_error (&after[pair], OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+    }
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (group)), ==, 0);
+  test_let_go (&fillers[0]);
+  test_let_go (&fillers[1]);
+  test_queue_free (queue);
+}
+
+static void
+test_map_sizes (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_bounded_queue (backend, 2);
+  Wait none = { 0 };
+  Wait many = { 0 };
+  Wait shrunk = { 0 };
+  OsiisoAttempt *filler;
+
+  g_test_summary ("A map that can never fit fails as a whole, and one of no tasks has an empty group");
+
+  wait_start (&none, PAIR_MAP, queue, NULL, 0, NULL);
+  ITERATE_UNTIL (none.returned);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (none.map)), ==, 0);
+  wait_assert_in (&none);
+
+  wait_start (&many, PAIR_MAP, queue, NULL, 3, NULL);
+  wait_assert_error (&many, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FULL);
+
+  test_fill (queue, &filler, 1);
+  wait_start (&shrunk, PAIR_MAP, queue, NULL, 2, NULL);
+  g_assert_cmpuint (test_n_waiting (queue), ==, 1);
+  osiiso_queue_set_size (queue, 1);
+  wait_assert_error (&shrunk, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FULL);
+  test_let_go (&filler);
+  test_join (queue);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 1);
+  test_queue_free (queue);
+}
+
+static void
+test_failing_start (void)
+{
+  g_test_summary ("They fail when the queue cannot be started");
+
+  for (guint pair = 0; pair < N_PAIRS; pair++)
+    {
+      OsiisoQueue *queue = test_shut_queue_new ();
+      g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+      Wait wait = { 0 };
+
+      test_submit_and_drop (queue, test_task_none, NULL, NULL);
+      wait_start (&wait, (Pair) pair, queue, group, 1, NULL);
+      g_assert_cmpuint (test_n_waiting (queue), ==, 0);
+      wait_assert_error (&wait, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED);
+      g_clear_object (&group);
+      test_queue_free (queue);
+    }
+}
+
+static void
+test_dropped (gconstpointer backend)
+{
+  g_test_summary ("Those that wait keep a queue that was dropped, and their tasks run");
+
+  for (guint pair = 0; pair < N_PAIRS; pair++)
+    {
+      OsiisoQueue *queue = test_bounded_queue (backend, 1);
+      OsiisoGroup *group = osiiso_queue_new_group (queue, NULL);
+      Wait wait = { 0 };
+      gboolean gone = FALSE;
+      OsiisoAttempt *filler;
+
+      test_fill (queue, &filler, 1);
+      wait_start (&wait, (Pair) pair, queue, group, 1, NULL);
+      g_object_weak_ref (G_OBJECT (queue), test_gone_cb, &gone);
+      g_object_unref (group);
+      g_object_unref (queue);
+      test_let_go (&filler);
+      ITERATE_UNTIL (wait.returned && gone);
+      wait_assert_in (&wait);
+    }
+}
+
+void
+test_add_size_async_pairs (void)
+{
+  test_add_for_backends ("/size/async-pairs/room", test_room);
+  g_test_add_func ("/size/async-pairs/not-iterated", test_not_iterated);
+  test_add_for_backends ("/size/async-pairs/cancelled", test_cancelled);
+  test_add_for_backends ("/size/async-pairs/closed", test_closed);
+  test_add_for_backends ("/size/async-pairs/map-sizes", test_map_sizes);
+  g_test_add_func ("/size/async-pairs/failing-start", test_failing_start);
+  test_add_for_backends ("/size/async-pairs/dropped", test_dropped);
+}
