@@ -209,6 +209,30 @@ const recipes = {
     },
 
     // A thread would wait for this one, which waits.
+    // An attempt that a function keeps is there for as long as it is kept.
+    attempts() {
+        const queue = Osiiso.Queue.new('main-loop');
+        const kept = [];
+        const keep = attempt => {
+            kept.push(attempt);
+            attempt.return_int(1);
+        };
+        const group = queue.map(10, keep, null);
+        for (let i = 0; i < TASKS; i++)
+            [() => queue.submit(keep, null), () => group.submit(keep, null), () => queue.try_submit(keep, null)][i % 3]();
+        queue.run(null);
+        if (kept.length !== TASKS + 10)
+            throw new Error(`${kept.length} attempts of ${TASKS + 10}`);
+        for (const attempt of kept) {
+            if (attempt.is_open() || attempt.return_int(2))
+                throw new Error('an attempt is not over');
+        }
+        for (let i = 0; i < 10; i++) {
+            if (group.get_handle(i).get_value() !== 1 || kept[i].get_index() !== i)
+                throw new Error(`member ${i} has ${group.get_handle(i).get_value()}`);
+        }
+    },
+
     deadlock() {
         const queue = Osiiso.Queue.new('main-loop');
         const handle = queue.submit(() => {}, null);

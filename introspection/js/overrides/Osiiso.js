@@ -40,10 +40,30 @@ function guardArrays(Osiiso) {
     }
 }
 
+// GJS does not copy what a callback is given, so an attempt that a function keeps would
+// be gone when it is over. This one has its own reference.
+function keepAttempts(Osiiso) {
+    const {ref} = Osiiso.Attempt.prototype;
+
+    for (const [type, method, place] of [
+        [Osiiso.Queue, 'submit', 0], [Osiiso.Queue, 'submit_async', 0], [Osiiso.Queue, 'try_submit', 0],
+        [Osiiso.Queue, 'push', 0], [Osiiso.Queue, 'try_push', 0], [Osiiso.Queue, 'map', 1], [Osiiso.Group, 'submit', 0],
+    ]) {
+        const raw = type.prototype[method];
+        type.prototype[method] = function (...args) {
+            const func = args[place];
+            if (typeof func === 'function')
+                args[place] = attempt => func(ref.call(attempt));
+            return raw.apply(this, args);
+        };
+    }
+}
+
 function _init() {
     const Osiiso = this;
 
     guardArrays(Osiiso);
+    keepAttempts(Osiiso);
 
     Object.defineProperty(Osiiso, 'moduleUri', {get: findModule, configurable: true});
     Osiiso.importModule = () => import(findModule());
