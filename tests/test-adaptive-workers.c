@@ -183,7 +183,7 @@ int
 main (int    argc,
       char **argv)
 {
-  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/adaptive-workers/power", test_power);
   g_test_add_func ("/adaptive-workers/memory", test_memory);

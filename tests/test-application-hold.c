@@ -149,7 +149,7 @@ int
 main (int    argc,
       char **argv)
 {
-  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/application-hold/runs-on", test_runs_on);
   g_test_add_func ("/application-hold/which", test_which);

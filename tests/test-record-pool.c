@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <pthread.h>
+
 #include "osiiso-record-pool-private.h"
 
 static void
@@ -111,13 +113,49 @@ test_shrinks (void)
   osiiso_record_pool_clear (&pool);
 }
 
-static gpointer
-return_thread (gpointer data)
+/* Without GLib's queues and locks, which checkers of threads do not know. */
+typedef struct
 {
-  GAsyncQueue *queue = data;
+  pthread_mutex_t lock;
+  pthread_cond_t  cond;
+  OsiisoRecord   *records[64];
+  guint           n;
+  gboolean        over;
+} Basket;
+
+static void
+basket_put (Basket       *self,
+            OsiisoRecord *record)
+{
+  pthread_mutex_lock (&self->lock);
+  while (self->n == G_N_ELEMENTS (self->records))
+    pthread_cond_wait (&self->cond, &self->lock);
+  self->records[self->n++] = record;
+  pthread_cond_broadcast (&self->cond);
+  pthread_mutex_unlock (&self->lock);
+}
+
+static OsiisoRecord *
+basket_take (Basket *self)
+{
+  OsiisoRecord *record = NULL;
+
+  pthread_mutex_lock (&self->lock);
+  while (self->n == 0 && !self->over)
+    pthread_cond_wait (&self->cond, &self->lock);
+  if (self->n > 0)
+    record = self->records[--self->n];
+  pthread_cond_broadcast (&self->cond);
+  pthread_mutex_unlock (&self->lock);
+  return record;
+}
+
+static void *
+return_thread (void *data)
+{
   OsiisoRecord *record;
 
-  while ((record = g_async_queue_pop (queue)) != (gpointer) queue)
+  while ((record = basket_take (data)) != NULL)
     give_back (record);
   return NULL;
 }
@@ -125,28 +163,29 @@ return_thread (gpointer data)
 static void
 test_other_threads (void)
 {
-  GAsyncQueue *queue = g_async_queue_new ();
-  GThread *threads[3];
+  Basket basket = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER };
+  pthread_t threads[3];
   OsiisoRecordPool pool;
 
   g_test_summary ("Records come back from other threads while new ones are made");
 
   osiiso_record_pool_init (&pool, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    threads[i] = g_thread_new ("return", return_thread, queue);
+    g_assert_cmpint (pthread_create (&threads[i], NULL, return_thread, &basket), ==, 0);
   for (guint i = 0; i < 50000; i++)
     {
       OsiisoRecord *record = osiiso_record_pool_alloc (&pool);
 
       g_assert_null (record->data);
       record->data = record;
-      g_async_queue_push (queue, record);
+      basket_put (&basket, record);
     }
+  pthread_mutex_lock (&basket.lock);
+  basket.over = TRUE;
+  pthread_cond_broadcast (&basket.cond);
+  pthread_mutex_unlock (&basket.lock);
   for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    g_async_queue_push (queue, queue);
-  for (guint i = 0; i < G_N_ELEMENTS (threads); i++)
-    g_thread_join (threads[i]);
-  g_async_queue_unref (queue);
+    pthread_join (threads[i], NULL);
   osiiso_record_pool_clear (&pool);
 }
 

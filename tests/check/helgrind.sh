@@ -9,4 +9,4 @@ need valgrind meson ninja
 # shellcheck disable=SC2086 # words
 configure $quick -Doptimization=1
 meson compile -C "$BUILD"
-run_tests --setup=helgrind cancel-cost deadline-heap frame rate-limiter ready-list record-pool
+run_tests --setup=helgrind deadline-heap frame rate-limiter ready-list record-pool

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Prints what valgrind says about descriptors that are open at the end, but for
+# inherited ones and those of GLib's contexts that are never freed.
+function finish () { if (inside && !known) { printf "%s", text; n++ } inside = 0 }
+/Open (file descriptor|AF_[A-Z0-9]+ socket)/ { finish(); inside = 1; known = 0; text = "" }
+inside { text = text $0 "\n" }
+inside && /inherited from parent|g_main_context_default|g_private_|g_get_worker_context|glib-2.0.so.*worker/ { known = 1 }
+inside && /^==[0-9]+== *$/ { finish() }
+END { finish(); exit n > 0 }
