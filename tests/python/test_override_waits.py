@@ -261,6 +261,26 @@ def test_await_the_calls_of_a_queue(queue):
     asyncio.run(main())
 
 
+def test_await_room_for_pushes_maps_and_members(queue):
+    async def main():
+        queue.set_size(2)
+        group = queue.new_group('members')
+        task_id = await queue.push_async(abs, -1)
+        member = await group.submit_async(pow, 2, 3)
+        mapped = queue.map_async(abs, [-1, -2], name='whole')
+        assert task_id > 0 and queue.get_pending_count() + queue.get_active_count() <= 2
+        mapped = asyncio.ensure_future(mapped)
+        summary = await queue.run_async()
+        handles = list(await mapped)
+        assert await group and member.result() == 8 and group.get_handle(0) is member
+        await queue.join_async()
+        assert [handle.result() for handle in handles] == [1, 2] and summary.props.failed == 0
+        with pytest.raises(GLib.Error, match='3 tasks can never fit into a queue of size 2'):
+            await queue.map_async(abs, [1, 2, 3])
+
+    asyncio.run(main())
+
+
 def test_await_many_without_a_thread_for_each(queue):
     gate = threading.Event()
 

@@ -90,6 +90,20 @@ def _pins(queue: Osiiso.Queue | None) -> bool:
     return queue is not None and queues.get(of(queue), (0, False))[1]
 
 
+def _mapped(pins: bool, fn: Any, iterable: Any, args: tuple[Any, ...],
+            options: dict[str, Any]) -> tuple[int, Call, Osiiso.TaskOptions | None]:
+    given, _ = _options_of(options)
+    call: Call
+    if callable(fn):
+        if args:
+            raise TypeError('map() takes one iterable')
+        elements = tuple(iterable)
+        n, call = len(elements), MappedCall(pins, fn, elements)
+    else:
+        n, call = fn, RawCall(pins, iterable, args)
+    return n, call, given
+
+
 class Queue(Osiiso.Queue):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -134,6 +148,13 @@ class Queue(Osiiso.Queue):
         call = kind(_pins(self), fn, args)
         return start_async('queue_submit', self, (call, given), cancellable, callback, user_data)
 
+    def push_async(self, fn: Callable[..., object], *args: Any, cancellable: Gio.Cancellable | None = None,
+                   callback: Callable[..., object] | None = None, user_data: Iterable[Any] = (),
+                   **options: Any) -> Awaitable[int]:
+        given, kind = _options_of(options)
+        call = kind(_pins(self), fn, args)
+        return start_async('queue_push', self, (call, given), cancellable, callback, user_data)
+
     @overload
     def map(self, fn: Callable[..., object], iterable: Iterable[Any], **options: Any) -> Osiiso.Group: ...
 
@@ -143,16 +164,14 @@ class Queue(Osiiso.Queue):
 
     def map(self, fn: Any, iterable: Any, *args: Any, **options: Any) -> Osiiso.Group:
         """A group of fn(element): tuples are arguments, mappings keywords. Or map(n, fn, ...)."""
-        given, _ = _options_of(options)
-        call: Call
-        if callable(fn):
-            if args:
-                raise TypeError('map() takes one iterable')
-            elements = tuple(iterable)
-            n, call = len(elements), MappedCall(_pins(self), fn, elements)
-        else:
-            n, call = fn, RawCall(_pins(self), iterable, args)
+        n, call, given = _mapped(_pins(self), fn, iterable, args, options)
         return admit(self, n, given, lambda options: submit('queue_map', self, call, options, n))
+
+    def map_async(self, fn: Any, iterable: Any, *args: Any, cancellable: Gio.Cancellable | None = None,
+                  callback: Callable[..., object] | None = None, user_data: Iterable[Any] = (),
+                  **options: Any) -> Awaitable[Osiiso.Group]:
+        n, call, given = _mapped(_pins(self), fn, iterable, args, options)
+        return start_async('queue_map', self, (n, call, given), cancellable, callback, user_data)
 
     def run(self, cancellable: Gio.Cancellable | None = None) -> Osiiso.RunSummary:
         return complete('queue_run', self, (), cancellable)
@@ -270,6 +289,13 @@ class Group(Osiiso.Group):
         queue = _queue_of(self)
         call = kind(_pins(queue), fn, args)
         return admit(queue, 1, given, lambda options: submit('group_submit', self, call, options))
+
+    def submit_async(self, fn: Callable[..., object], *args: Any, cancellable: Gio.Cancellable | None = None,
+                     callback: Callable[..., object] | None = None, user_data: Iterable[Any] = (),
+                     **options: Any) -> Awaitable[Osiiso.Handle]:
+        given, kind = _options_of(options)
+        call = kind(_pins(_queue_of(self)), fn, args)
+        return start_async('group_submit', self, (call, given), cancellable, callback, user_data)
 
     def __len__(self) -> int:
         return self.get_n_items()

@@ -188,10 +188,10 @@ def _begin(name: str, instance: GObject.Object, arguments: tuple[Any, ...], canc
            ready: Callable[[GObject.Object, Gio.AsyncResult], object]) -> None:
     number = next(numbers)
     waits[number] = ready
-    if name == 'queue_submit':
-        call, options = arguments
+    if name in ('queue_submit', 'queue_push', 'queue_map', 'group_submit'):
+        *more, call, options = arguments
         calls[number] = call
-        arguments = RUN, number, FORGET, of(options)
+        arguments = *more, RUN, number, FORGET, of(options)
     ASYNCS[name](of(instance), *arguments, of(cancellable), READY, number)
 
 
