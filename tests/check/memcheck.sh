@@ -10,3 +10,4 @@ configure $quick -Doptimization=1
 meson compile -C "$BUILD"
 # shellcheck disable=SC2046 # one word per test
 run_tests --setup=valgrind $(compiled_tests)
+awk -f tests/check/open-descriptors.awk "$BUILD/meson-logs/testlog-valgrind.txt" || fail "descriptors are left open"

@@ -19,7 +19,7 @@ fi
 configure $quick -Doptimization=1 -Db_sanitize=thread -Db_lundef=false
 meson compile -C "$BUILD"
 
-TSAN_OPTIONS=halt_on_error=0:second_deadlock_stack=1:suppressions=$PWD/tests/check/tsan.supp
+TSAN_OPTIONS=halt_on_error=0:die_after_fork=0:second_deadlock_stack=1:suppressions=$PWD/tests/check/tsan.supp
 export TSAN_OPTIONS
 if [ "$1" = core ]; then
   run_tests --repeat "${OSIISO_CHECK_REPEAT:-20}" deadline-heap frame rate-limiter ready-list record-pool
