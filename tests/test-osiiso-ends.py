@@ -366,6 +366,20 @@ def progress_spares_an_open_line():
 
 
 @test
+def progress_of_what_is_interrupted():
+    # What was ended is not done, while one that does not listen keeps us.
+    began, gate = fifo("began"), fifo("gate")
+    terminal = Terminal("run", "-j1", "--set=grace-time=3600", "--shell",
+                        "trap '' TERM; echo >%s; read x <%s; true" % (began, gate), ":::", "a", "b")
+    arrived(began)
+    terminal.type(b"\x03")
+    terminal.wait_for(b"0/2 0%  0 running  2 cancelled")
+    release(gate)
+    equal(terminal.finish(), 130)
+    equal(b"100%" in terminal.output, False)
+
+
+@test
 def no_progress_if_it_is_not_wanted():
     terminal = Terminal("run", "--no-progress", "sh", "-c", "sleep 1; echo out", ":::", "a")
     equal(terminal.finish(), 0)

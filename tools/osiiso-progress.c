@@ -66,17 +66,21 @@ make_line (ToolProgress *self)
   guint64 total = MAX (tool_inputs_get_total (self->inputs, counts->read, &exact), done);
   /* What was left out tells nothing about how long the rest takes. */
   guint64 own = done - counts->skipped;
+  /* What was ended before its time is not done. */
+  guint64 over = done - counts->cancelled;
 
-  g_string_append_printf (line, "%" G_GUINT64_FORMAT, done);
+  g_string_append_printf (line, "%" G_GUINT64_FORMAT, over);
   if (total > done || exact)
     g_string_append_printf (line, "/%s%" G_GUINT64_FORMAT " %u%%", exact ? "" : "~", total,
-                            (guint) (total > 0 ? (double) done / (double) total * 100 : 100));
+                            (guint) (total > 0 ? (double) over / (double) total * 100 : 100));
   g_string_append_printf (line, "  %" G_GUINT64_FORMAT " running", osiiso_queue_get_active_count (self->queue));
   if (counts->failed > 0)
     g_string_append_printf (line, "  %" G_GUINT64_FORMAT " failed", counts->failed);
+  if (counts->cancelled > 0)
+    g_string_append_printf (line, "  %" G_GUINT64_FORMAT " cancelled", counts->cancelled);
   if (counts->retries > 0)
     g_string_append_printf (line, "  %" G_GUINT64_FORMAT " retries", counts->retries);
-  if (own > 0 && total > done)
+  if (own > 0 && total > done && counts->cancelled == 0)
     {
       g_string_append (line, "  ETA ");
       append_time (line, tool_report_get_elapsed (self->report) / (double) own * (double) (total - done));
