@@ -28,7 +28,7 @@ store_u32 (guint8 *data,
 static double
 load_double (const guint8 *data)
 {
-  guint64 bits = 0;
+  guint64 bits;
   double value;
 
   G_STATIC_ASSERT (sizeof bits == sizeof value);
@@ -42,7 +42,7 @@ static void
 store_double (guint8 *data,
               double  value)
 {
-  guint64 bits = 0;
+  guint64 bits;
 
   memcpy (&bits, &value, sizeof bits);
   bits = GUINT64_TO_LE (bits);
