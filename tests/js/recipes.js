@@ -6,6 +6,7 @@
 // The process ends with status 0 and has nothing to say, or it has failed.
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
+import GObject from 'gi://GObject';
 import Osiiso from 'gi://Osiiso?version=1';
 import System from 'system';
 
@@ -230,6 +231,51 @@ const recipes = {
         for (let i = 0; i < 10; i++) {
             if (group.get_handle(i).get_value() !== 1 || kept[i].get_index() !== i)
                 throw new Error(`member ${i} has ${group.get_handle(i).get_value()}`);
+        }
+    },
+
+    // So is one that a backend has been told to interrupt.
+    interrupts() {
+        const kept = [];
+        const deferred = [];
+        const Keeper = GObject.registerClass(class Keeper extends Osiiso.Backend {
+            vfunc_get_capabilities() {
+                return Osiiso.BackendCapabilities.FUNCTIONS | Osiiso.BackendCapabilities.CLOSURES;
+            }
+
+            vfunc_open() {
+                return true;
+            }
+
+            vfunc_wake() {
+                for (let attempt = this.take(); attempt; attempt = this.take())
+                    attempt.run();
+            }
+
+            vfunc_close() {
+                this.closed();
+            }
+
+            vfunc_interrupt(attempt) {
+                kept.push(attempt);
+            }
+        });
+        const queue = Osiiso.Queue.new_with_backend(new Keeper());
+        queue.set_workers(300);
+        const handles = [];
+        for (let i = 0; i < 300; i++)
+            handles.push(queue.submit(attempt => deferred.push(attempt.defer()), null));
+        queue.start();
+        while (deferred.length < 300)
+            GLib.MainContext.default().iteration(true);
+        handles.forEach(handle => handle.cancel());
+        while (kept.length < 300)
+            GLib.MainContext.default().iteration(true);
+        deferred.splice(0).forEach(attempt => attempt.return_none());
+        System.gc();
+        for (const attempt of kept) {
+            if (attempt.is_open() || attempt.return_int(1))
+                throw new Error('an attempt is not over');
         }
     },
 

@@ -57,6 +57,18 @@ function keepAttempts(Osiiso) {
             return raw.apply(this, args);
         };
     }
+
+    // The same for backends that are written in JavaScript.
+    const classInit = Osiiso.Backend._classInit;
+    Osiiso.Backend._classInit = function (klass) {
+        if (Object.hasOwn(klass.prototype, 'vfunc_interrupt')) {
+            const {vfunc_interrupt: interrupt} = klass.prototype;
+            klass.prototype.vfunc_interrupt = function (attempt) {
+                return interrupt.call(this, ref.call(attempt));
+            };
+        }
+        return classInit.call(this, klass);
+    };
 }
 
 function _init() {
