@@ -149,12 +149,19 @@ is_final (OsiisoHandle *handle)
   return osiiso_handle_get_status (handle) >= OSIISO_STATUS_SUCCEEDED;
 }
 
-/* The thread of the timers may be about to end it, if it began when its time was over. */
-static void
+/* The thread of the timers may be about to end it, if it began when its time was over.
+ * TRUE if the attempt was open; that it is not any more is known before the status is. */
+static gboolean
 settle (Round *round)
 {
-  while (osiiso_handle_get_status (round->handle) == OSIISO_STATUS_RUNNING && !osiiso_attempt_is_open (round->attempt))
-    g_thread_yield ();
+  for (;;)
+    {
+      if (osiiso_attempt_is_open (round->attempt))
+        return TRUE;
+      if (osiiso_handle_get_status (round->handle) != OSIISO_STATUS_RUNNING)
+        return FALSE;
+      g_thread_yield ();
+    }
 }
 
 /* Whatever has happened: a task that is not over can be taken and ended. */
@@ -163,8 +170,7 @@ finish (Round *round)
 {
   OsiisoAttempt *attempt = round->attempt;
 
-  settle (round);
-  if (!is_final (round->handle) && !osiiso_attempt_is_open (attempt))
+  if (!settle (round) && !is_final (round->handle))
     {
       g_assert_cmpint (osiiso_handle_get_status (round->handle), ==, OSIISO_STATUS_PENDING);
       g_assert_cmpuint (osiiso_handle_get_attempts (round->handle), ==, 0);
