@@ -295,12 +295,15 @@ test_timeout_output (void)
   g_autoptr (OsiisoTaskOptions) options = test_options_new ("timeout", 0.5, NULL);
   g_autoptr (OsiisoHandle) handle = submit (queue, "echo before; exec sleep 1000", options);
   g_autofree char *out = NULL;
+  const GValue *details;
 
   subprocess_join (queue);
   subprocess_expect (handle, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "0.5s");
-  out = osiiso_command_result_dup_stdout_text (g_value_get_boxed (osiiso_handle_get_error_details (handle)));
-  /* It may not have got so far. */
-  if (*out != '\0')
+  /* It may not have got so far, or not even begun. */
+  details = osiiso_handle_get_error_details (handle);
+  if (details != NULL)
+    out = osiiso_command_result_dup_stdout_text (g_value_get_boxed (details));
+  if (out != NULL && *out != '\0')
     g_assert_cmpstr (out, ==, "before\n");
   queue_free (queue);
 }
