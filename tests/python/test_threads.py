@@ -5,6 +5,7 @@ import contextvars
 import functools
 import threading
 import time
+from queue import SimpleQueue
 
 import pytest
 
@@ -273,11 +274,12 @@ def test_tasks_submit_tasks():
 
 def test_cancel_in_a_task():
     queue = osiiso.ThreadQueue(workers=1)
-    threads = []
+    threads = SimpleQueue()
     gate = threading.Event()
-    handle = queue.submit(lambda: (threads.append(queue.cancel()), gate.wait()))
+    handle = queue.submit(lambda: (threads.put(queue.cancel()), gate.wait()))
     queue.run()
-    threads[0].join(10)
+    # The run may be over before cancel() has returned.
+    threads.get(timeout=60).join(60)
     gate.set()
     assert queue.closed and handle.cancelled()
 
