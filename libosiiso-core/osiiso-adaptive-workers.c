@@ -50,6 +50,7 @@ struct _OsiisoAdaptiveWorkers
   double                calm;   /* seconds */
   guint                 part;   /* of the workers that memory is there for: 1 in so many; 0 for one worker */
   guint                 timer;  /* the source that ends a warning, or 0 */
+  gboolean              ready;  /* constructed, and not disposed of */
 };
 
 G_DEFINE_FINAL_TYPE (OsiisoAdaptiveWorkers, osiiso_adaptive_workers, G_TYPE_OBJECT)
@@ -122,6 +123,7 @@ osiiso_adaptive_workers_constructed (GObject *object)
     g_signal_connect (self->memory, "low-memory-warning", G_CALLBACK (on_low_memory), self);
   if (self->power != NULL)
     g_signal_connect_swapped (self->power, "notify::power-saver-enabled", G_CALLBACK (update), self);
+  self->ready = TRUE;
   update (self);
 }
 
@@ -130,6 +132,7 @@ osiiso_adaptive_workers_dispose (GObject *object)
 {
   OsiisoAdaptiveWorkers *self = OSIISO_ADAPTIVE_WORKERS (object);
 
+  self->ready = FALSE;
   g_clear_handle_id (&self->timer, g_source_remove);
   if (self->memory != NULL)
     g_signal_handlers_disconnect_by_data (self->memory, self);
@@ -350,8 +353,7 @@ osiiso_adaptive_workers_set_most (OsiisoAdaptiveWorkers *self,
   if (self->most == most)
     return;
   self->most = most;
-  /* Before that, constructed() does it. */
-  if (self->memory != NULL || self->power != NULL)
+  if (self->ready)
     update (self);
   g_object_notify_by_pspec (G_OBJECT (self), props[PROP_MOST]);
 }

@@ -137,8 +137,8 @@ test_memory (void)
 
   g_test_summary ("The less memory there is, the fewer workers, until there was no warning for a while");
 
-  adaptive = g_object_new (OSIISO_TYPE_ADAPTIVE_WORKERS, "queue", queue, "most", 8, "power-profile-monitor", power,
-                           "memory-monitor", memory, NULL);
+  adaptive = g_object_new (OSIISO_TYPE_ADAPTIVE_WORKERS, "memory-monitor", memory, "power-profile-monitor", power,
+                           "most", 8, "queue", queue, NULL);
   g_assert_cmpuint (osiiso_queue_get_workers (queue), ==, 8);
   test_memory_warn (memory, G_MEMORY_MONITOR_WARNING_LEVEL_LOW);
   g_assert_cmpuint (osiiso_queue_get_workers (queue), ==, 4);
