@@ -15,9 +15,12 @@ import GObject from 'gi://GObject';
 // Deeper ones are not read by a function that calls itself.
 const MAX_DEPTH = 100;
 
-const ERRORS = {Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError};
+// Without what objects inherit: names in text are looked up here.
+const ERRORS = {
+    __proto__: null, Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError,
+};
 const VIEWS = {
-    Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array,
+    __proto__: null, Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array,
     Float32Array, Float64Array, BigInt64Array, BigUint64Array, DataView,
 };
 
@@ -93,6 +96,9 @@ function toBase64(bytes) {
 }
 
 function fromBase64(text) {
+    // What is not to be converted makes GJS free the same memory twice.
+    if (typeof text !== 'string')
+        throw new SyntaxError(`${JSON.stringify(text)} is no text of bytes`);
     // A copy: what GLib has made is not for a buffer that can be given away.
     return text ? new Uint8Array(GLib.base64_decode(text)) : new Uint8Array(0);
 }
@@ -280,6 +286,8 @@ function makeShell(item) {
         return makeGError(item[1], item[2], item[3], item[4]);
     case 'V': {
         const {buffer} = fromBase64(item[2]);
+        if (!VIEWS[item[1]])
+            throw new SyntaxError(`'${item[1]}' is no kind of array`);
         return new VIEWS[item[1]](buffer);
     }
     case 'B':
@@ -310,6 +318,8 @@ function readSlot(slot, objects) {
     case 'i':
         return BigInt(slot[1]);
     default:
+        if (!(slot[0] in objects) || slot[0] === 0)
+            throw new SyntaxError(`there is no object ${JSON.stringify(slot[0])}`);
         return objects[slot[0]];
     }
 }
@@ -358,18 +368,28 @@ function fill(object, item, objects) {
     }
 }
 
-// The value that encode() has made text of.
-export function decode(text) {
-    const list = JSON.parse(text);
-    if (text[0] !== ' ')
-        return list;
-
+function read(list) {
     const objects = [null];
     for (let i = 1; i < list.length; i++)
         objects.push(makeShell(list[i]));
     for (let i = 1; i < list.length; i++)
         fill(objects[i], list[i], objects);
     return readSlot(list[0], objects);
+}
+
+// The value that encode() has made text of. Any other text is a SyntaxError, or a value
+// that nobody has sent: a process that was taken over can say what it likes.
+export function decode(text) {
+    const list = JSON.parse(text);
+    if (text[0] !== ' ')
+        return list;
+    try {
+        if (!Array.isArray(list))
+            throw new SyntaxError('it is no list');
+        return read(list);
+    } catch (error) {
+        throw new SyntaxError(`the text stands for no value: ${error.message}`, {cause: error});
+    }
 }
 
 // What is said of an error where nothing but text can be told.
