@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // A named batch of tasks.
+import {beginWait, endWait} from './inside.js';
 import {RunSummary} from './summary.js';
 
 export class Group {
@@ -58,13 +59,19 @@ export class Group {
     // The handles in the order of completion, until none of those that are in the group
     // by then is left.
     async *[Symbol.asyncIterator]() {
-        for (let i = 0; ; i++) {
-            while (i >= this._finished.length) {
-                if (this.done)
-                    return;
-                await this._nextEnd();
+        let wait = null;
+        try {
+            for (let i = 0; ; i++) {
+                while (i >= this._finished.length) {
+                    if (this.done)
+                        return;
+                    wait ??= beginWait({group: this}, 'for await of a group');
+                    await this._nextEnd();
+                }
+                yield this._finished[i];
             }
-            yield this._finished[i];
+        } finally {
+            endWait(wait);
         }
     }
 
@@ -72,8 +79,7 @@ export class Group {
     // results in the order of submission.
     async wait() {
         const begin = Date.now();
-        while (!this.done)
-            await this._nextEnd();
+        await this._allEnds('wait()');
         const counts = {succeeded: 0, failed: 0, cancelled: 0};
         for (const handle of this._handles)
             counts[handle._final]++;
@@ -83,8 +89,7 @@ export class Group {
     // All values in the order of submission; rejected with the first error, in that
     // order, when all are over.
     async values() {
-        while (!this.done)
-            await this._nextEnd();
+        await this._allEnds('values()');
         const failed = this._handles.find(handle => handle._final !== 'succeeded');
         if (failed !== undefined)
             throw failed._outcome;
@@ -98,6 +103,18 @@ export class Group {
 
     toString() {
         return `[Group ${this._groupId}: ${this._finished.length} of ${this._handles.length}]`;
+    }
+
+    async _allEnds(call) {
+        if (this.done)
+            return;
+        const wait = beginWait({group: this}, call);
+        try {
+            while (!this.done)
+                await this._nextEnd();
+        } finally {
+            endWait(wait);
+        }
     }
 
     _nextEnd() {

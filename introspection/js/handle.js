@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // One task, as its submitter sees it.
+import {beginWait, endWait, leave} from './inside.js';
 import {groupIdOf, checkPriority} from './options.js';
 import {Osiiso} from './raw.js';
 
@@ -53,6 +54,8 @@ export class Handle {
         this._token = 0;
         this._id = 0;
         this._attempts = 0;
+        this._mark = -1;           // see inside.js
+        this._waits = null;
         this._final = null;        // its status when it is over
         this._outcome = undefined; // the value, or the error
         this._failure = null;      // what an attempt has thrown of which nothing is decided
@@ -186,6 +189,25 @@ export class Handle {
 
     // A promise of the value. It is rejected with what the task has thrown.
     value() {
+        let wait = null;
+        try {
+            wait = this._beginWait('value()');
+        } catch (error) {
+            return Promise.reject(error);
+        }
+        const promise = this._getPromise();
+        if (wait !== null) {
+            const end = () => endWait(wait);
+            promise.then(end, end);
+        }
+        return promise;
+    }
+
+    _beginWait(call) {
+        return this._final === null ? beginWait({handle: this}, call) : null;
+    }
+
+    _getPromise() {
         if (this._promise === null) {
             if (this._final === null) {
                 this._promise = new Promise((resolve, reject) => {
@@ -205,13 +227,21 @@ export class Handle {
 
     // A promise of the TaskResult, whatever became of the task.
     async result() {
-        await this.settled();
+        await this._wait('result()');
         return new TaskResult(this);
     }
 
     // A promise of this handle, when the task is over.
     settled() {
-        return this._final !== null ? Promise.resolve(this) : this.value().then(() => this, () => this);
+        return this._wait('settled()');
+    }
+
+    async _wait(call) {
+        const wait = this._beginWait(call);
+        if (this._final === null)
+            await this._getPromise().catch(ignore);
+        endWait(wait);
+        return this;
     }
 
     // Whether the task was not over yet.
@@ -237,6 +267,7 @@ export class Handle {
         this._final = final;
         this._outcome = outcome;
         this._finished = Date.now();
+        leave(this);
         // Neither is needed any more, and both may hold much.
         this._context = this._failure = null;
         if (this._name === undefined && this._options.name === undefined)

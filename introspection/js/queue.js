@@ -4,6 +4,7 @@ import {BoundTask} from './bound.js';
 import {QueueError, QueueFullError, wrapError} from './errors.js';
 import {Group} from './group.js';
 import {Handle} from './handle.js';
+import {beginWait, beginWaitForRoom, endWait} from './inside.js';
 import {DEFAULT_OPTIONS, TaskOptions, checkQueueOption, parseQueueOptions, parseRunOptions, show} from './options.js';
 import {Osiiso} from './raw.js';
 import {RunSummary} from './summary.js';
@@ -39,6 +40,8 @@ export class Queue {
         this._nextListener = 1;
         this._nextGroup = 1;
         this._waitingForRoom = [];
+        this._nLent = 0;           // workers of tasks that wait for others
+        this._nAutomatic = 0;      // workers meanwhile, if their number is left to the backend
         this._active = false;      // started, and not at rest again
 
         try {
@@ -141,9 +144,14 @@ export class Queue {
         }
     }
 
-    _roomFor(place) {
-        this._wanted();
-        return new Promise(resolve => this._waitingForRoom[place](resolve));
+    async _roomFor(place) {
+        const wait = beginWaitForRoom(this, this._tokens.length);
+        try {
+            this._wanted();
+            await new Promise(resolve => this._waitingForRoom[place](resolve));
+        } finally {
+            endWait(wait);
+        }
     }
 
     // A group of calls fn (item, context), one for each item.
@@ -280,6 +288,26 @@ export class Queue {
             signal.addEventListener('abort', () => handle.cancel(), {once: true});
     }
 
+    // A task that waits for others of this queue holds no worker.
+    _lendWorker(n) {
+        const workers = this._getWorkers();
+        if (this._nLent === 0)
+            this._nAutomatic = workers === 0 ? this._core.backend.get_workers() : 0;
+        this._nLent += n;
+        this._setWorkers(workers);
+    }
+
+    _getWorkers() {
+        const {workers} = this._core;
+        return this._nLent === 0 ? workers : workers - this._nLent - this._nAutomatic;
+    }
+
+    _setWorkers(workers) {
+        if (workers > 0)
+            this._nAutomatic = 0;
+        this._core.workers = this._nLent === 0 ? workers : Math.min(workers + this._nAutomatic + this._nLent, 65536);
+    }
+
     // ---- Running
 
     // Somebody waits for tasks, so a queue at rest begins.
@@ -313,7 +341,7 @@ export class Queue {
         this._active = true;
         let told;
         try {
-            told = await this._tokens.operate('tell_run', timeout, failPolicy, cancellable);
+            told = await this._operate('run()', 'tell_run', timeout, failPolicy, cancellable);
         } catch (error) {
             this._active = wasActive;
             throw error;
@@ -330,12 +358,22 @@ export class Queue {
 
     // When no work is left.
     async join({cancellable = null} = {}) {
-        await this._tokens.operate('tell_join', cancellable);
+        await this._operate('join()', 'tell_join', cancellable);
     }
 
     // Takes no more tasks, and is over when no work is left; by force that is cancelled.
     async shutdown({force = false, cancellable = null} = {}) {
-        await this._tokens.operate('tell_shutdown', force, cancellable);
+        await this._operate(force ? null : 'shutdown()', 'tell_shutdown', force, cancellable);
+    }
+
+    // call: what it is called, unless it ends also those tasks that wait for it.
+    async _operate(call, method, ...args) {
+        const wait = call === null ? null : beginWait({queue: this}, call);
+        try {
+            return await this._tokens.operate(method, ...args);
+        } finally {
+            endWait(wait);
+        }
     }
 
     async close() {
@@ -448,11 +486,15 @@ const WORDS = {
 for (const [name, property] of Object.entries(CORE_PROPERTIES)) {
     Object.defineProperty(Queue.prototype, name, {
         get() {
-            const value = this._core[property];
+            const value = name === 'workers' ? this._getWorkers() : this._core[property];
             return WORDS[name]?.[value] ?? value;
         },
         set(value) {
-            this._core[property] = checkQueueOption(name, value);
+            const checked = checkQueueOption(name, value);
+            if (name === 'workers' && this._nLent > 0)
+                this._setWorkers(checked);
+            else
+                this._core[property] = checked;
             if (name === 'size')
                 this._waitingForRoom.splice(0).forEach(resolve => resolve());
         },

@@ -9,6 +9,7 @@ import {TaskContext} from './context.js';
 import {countWrapper, objectFor} from './core-options.js';
 import {CancelledError, OsiisoError, TimeoutError, wrapError} from './errors.js';
 import {messageOf} from './handle.js';
+import {enter, leave} from './inside.js';
 import {ERROR_DOMAIN, FAILURE, FINAL_FAILURE} from './options.js';
 import {GLib, Gio, Osiiso} from './raw.js';
 
@@ -114,6 +115,11 @@ export class Tokens {
         return this._tasks.get(token);
     }
 
+    // How many tasks are not over.
+    get length() {
+        return this._tasks.size;
+    }
+
     remove(handle) {
         this._tasks.delete(handle._token);
     }
@@ -169,9 +175,9 @@ export class Tokens {
             this._queue._emit('on-start', handle);
 
         const context = new TaskContext(handle, attempt);
-        const item = handle._item;
+        const {_fn: fn, _item: item} = handle;
         try {
-            const value = item === NO_ITEM ? handle._fn(context) : handle._fn(item, context);
+            const value = item === NO_ITEM ? enter(handle, fn, context) : enter(handle, fn, item, context);
             if (typeof value?.then !== 'function')
                 return [RETURNED, value];
             (value instanceof Promise ? value : Promise.resolve(value)).then(
@@ -194,6 +200,8 @@ export class Tokens {
 
     _failed(handle, context, taskId, error) {
         const {attempt} = context;
+        if (handle._attempts === attempt)
+            leave(handle);
         if (handle._final !== null || handle._attempts !== attempt)
             return;
         const isCore = error instanceof GLib.Error;
