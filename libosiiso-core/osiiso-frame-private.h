@@ -226,6 +226,7 @@ gboolean  osiiso_frame_buffer_append_progress (OsiisoFrameBuffer *self,
                                                guint32            id,
                                                double             fraction,
                                                const char        *status_text);
+/* Any number is one. */
 gboolean  osiiso_frame_parse_progress  (const OsiisoFrame *frame,
                                         double            *fraction,
                                         char             **status_text); /* (out) (transfer full) (nullable) */
@@ -244,6 +245,7 @@ gboolean  osiiso_frame_parse_task      (const OsiisoFrame *frame,
 gboolean  osiiso_frame_buffer_append_retry (OsiisoFrameBuffer *self,
                                             guint32            id,
                                             double             seconds);
+/* Any number is one. */
 gboolean  osiiso_frame_parse_retry     (const OsiisoFrame *frame,
                                         double            *seconds);
 

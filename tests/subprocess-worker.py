@@ -5,13 +5,14 @@ Its only argument says how it starts. A call has JSON as its argument.
 """
 import json
 import os
+import select
 import signal
 import socket
 import struct
 import sys
 import time
 
-HELLO, DEFINE, CALL, RESULT, ERROR, PROGRESS, CANCEL, RECALL, RECALLED = range(1, 10)
+HELLO, DEFINE, CALL, RESULT, ERROR, PROGRESS, CANCEL, RECALL, RECALLED, TASK, RETRY = range(1, 12)
 
 sock = socket.socket(fileno=int(os.environ.get('OSIISO_WORKER_FD', '3')))
 buffered = bytearray()
@@ -67,6 +68,9 @@ def start(how):
         sys.exit(3)
     elif how == 'garbage':
         send(b'this is not a frame at all, but it is long enough to be one')
+        signal.pause()
+    elif how == 'answer':
+        send(frame(RESULT, 1, b'1'))
         signal.pause()
     elif how.startswith('hang-up:'):
         with open(how[8:], 'a') as file:
@@ -132,11 +136,36 @@ def handle(id, name, payload):
     elif name == 'not-progress':
         send(frame(PROGRESS, id, b'\x01'))
         signal.pause()
+    elif name == 'progress':
+        # Strings, for those that JSON has not.
+        send(frame(PROGRESS, id, struct.pack('<d', float(value)) + b'text'))
+        signal.pause()
+    elif name == 'progress-text':
+        send(frame(PROGRESS, id, struct.pack('<d', 0.5) + b'\xff'))
+        signal.pause()
+    elif name == 'wait':
+        send(frame(RETRY, id, struct.pack('<d', float(value))))
+        signal.pause()
+    elif name == 'not-a-wait':
+        send(frame(RETRY, id, b'123'))
+        signal.pause()
+    elif name == 'no-domain':
+        send(frame(ERROR, id, struct.pack('<iI', 7, 3) + b'why', encoding=''))
     elif name == 'unknown-id':
         send(frame(RESULT, id + 1000, b'1'))
         signal.pause()
     elif name == 'twice':
         send(frame(RESULT, id, b'1') + frame(RESULT, id, b'1'))
+    elif name == 'twice-unread':
+        # The second time when there is a next call, which it does not read.
+        reply(id, 1)
+        select.select([sock], [], [])
+        reply(id, 2)
+        signal.pause()
+    elif name == 'once-more':
+        # For the call before.
+        reply(id - 1, 2)
+        signal.pause()
     elif name == 'not-recalled':
         send(frame(RECALLED, id, encoding=''))
         signal.pause()

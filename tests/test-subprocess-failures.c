@@ -199,17 +199,27 @@ static const struct
 {
   const char *function;
   const char *text;
+  const char *json;
 } wrongs[] = {
   { "truncated", "in the middle of a frame" },
   { "oversized", "frame of 4294967280 bytes, at most 268435456 are allowed" },
   { "kind", "frame of unknown kind 99" },
-  { "other-side", "kind 3, which only the other side sends" },
+  { "other-side", "kind 3 (CALL), which only the other side sends" },
   { "encoding", "unknown encoding 90" },
   { "not-a-variant", "not a GVariant" },
   { "not-text", "not UTF-8" },
-  { "not-an-error", "an error that cannot be read" },
-  { "not-progress", "progress that cannot be read" },
-  { "unknown-id", "which it does not have" },
+  { "not-an-error", "an error that cannot be read, 1 bytes long" },
+  { "not-progress", "progress that cannot be read, 1 bytes long" },
+  { "progress-text", "progress that cannot be read, 9 bytes long" },
+  { "progress", "a progress of nan, which is not from 0 to 1", "\"nan\"" },
+  { "progress", "a progress of inf, which", "\"inf\"" },
+  { "progress", "a progress of -inf, which", "\"-inf\"" },
+  { "progress", "a progress of 1.5, which", "1.5" },
+  { "progress", "a progress of -0.25, which", "-0.25" },
+  { "wait", "tried again after -1 seconds", "-1" },
+  { "wait", "tried again after nan seconds", "\"nan\"" },
+  { "not-a-wait", "in 3 bytes instead of 8" },
+  { "unknown-id", "which it was never given" },
   { "not-recalled", "which was not called back" },
   { "hang-up", "closed its connection" },
   { "greet-again", "second greeting" },
@@ -223,7 +233,7 @@ test_wrong (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (wrongs); i++)
     {
-      g_autoptr (OsiisoHandle) wrong = subprocess_submit (queue, wrongs[i].function, NULL, NULL);
+      g_autoptr (OsiisoHandle) wrong = subprocess_submit (queue, wrongs[i].function, wrongs[i].json, NULL);
       g_autoptr (OsiisoHandle) after = subprocess_submit (queue, "pid", NULL, NULL);
 
       g_test_message ("%s", wrongs[i].function);
@@ -235,6 +245,7 @@ test_wrong (void)
   subprocess_queue_free (queue);
 }
 
+/* Whatever comes of the worker: the task is not in it any more. */
 static void
 test_answers_twice (void)
 {
@@ -244,8 +255,57 @@ test_answers_twice (void)
 
   subprocess_join (queue);
   g_assert_cmpint (osiiso_handle_get_status (twice), ==, OSIISO_STATUS_SUCCEEDED);
-  /* It had one more answer than calls; whatever it ran then is not trusted. */
   g_assert_true (osiiso_handle_is_done (after));
+  if (osiiso_handle_get_status (after) == OSIISO_STATUS_FAILED)
+    subprocess_expect_crash (after, "which is over; 'pid' has no part in that");
+  subprocess_queue_free (queue);
+}
+
+/* What has not begun goes to another worker. */
+static void
+test_answers_twice_unread (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+
+  for (int i = 0; i < 3; i++)
+    {
+      g_autoptr (OsiisoHandle) twice = subprocess_submit (queue, "twice-unread", NULL, NULL);
+      g_autoptr (OsiisoHandle) after = subprocess_submit (queue, "pid", NULL, NULL);
+
+      subprocess_join (queue);
+      g_assert_cmpint (osiiso_handle_get_status (twice), ==, OSIISO_STATUS_SUCCEEDED);
+      g_assert_cmpstr (g_value_get_string (osiiso_handle_get_value (twice)), ==, "1");
+      g_assert_cmpint (osiiso_handle_get_status (after), ==, OSIISO_STATUS_SUCCEEDED);
+      g_assert_cmpuint (osiiso_handle_get_attempts (after), ==, 1);
+    }
+  subprocess_queue_free (queue);
+}
+
+/* What has begun is lost, as with any crash, and told that it is not to blame. */
+static void
+test_answers_once_more (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  g_autoptr (OsiisoHandle) before = subprocess_submit (queue, "pid", NULL, NULL);
+  g_autoptr (OsiisoHandle) runs = subprocess_submit (queue, "once-more", NULL, NULL);
+  g_autoptr (OsiisoHandle) after = subprocess_submit (queue, "pid", NULL, NULL);
+
+  subprocess_join (queue);
+  g_assert_cmpint (osiiso_handle_get_status (before), ==, OSIISO_STATUS_SUCCEEDED);
+  subprocess_expect_crash (runs, "sent a result of call 1, which is over; 'once-more' has no part in that");
+  g_assert_cmpint (osiiso_handle_get_status (after), ==, OSIISO_STATUS_SUCCEEDED);
+  subprocess_queue_free (queue);
+}
+
+/* It is an error all the same. */
+static void
+test_no_domain (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  g_autoptr (OsiisoHandle) handle = subprocess_submit (queue, "no-domain", NULL, NULL);
+
+  subprocess_join (queue);
+  subprocess_expect (handle, g_quark_from_static_string ("osiiso-worker"), 7, "why");
   subprocess_queue_free (queue);
 }
 
@@ -277,6 +337,12 @@ static void
 test_start_version (void)
 {
   expect_start_failure ("version", OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, "version 77 of the protocol");
+}
+
+static void
+test_start_answer (void)
+{
+  expect_start_failure ("answer", OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, "kind 4 (RESULT) before it greeted");
 }
 
 static void
@@ -584,8 +650,12 @@ main (int   argc,
   g_test_add_func ("/workers/crash/unread", test_crash_unread);
   g_test_add_func ("/workers/wrong/each", test_wrong);
   g_test_add_func ("/workers/wrong/answers-twice", test_answers_twice);
+  g_test_add_func ("/workers/wrong/answers-twice/unread", test_answers_twice_unread);
+  g_test_add_func ("/workers/wrong/answers-once-more", test_answers_once_more);
+  g_test_add_func ("/workers/wrong/no-domain", test_no_domain);
   g_test_add_func ("/workers/start/exit", test_start_exit);
   g_test_add_func ("/workers/start/version", test_start_version);
+  g_test_add_func ("/workers/start/answer", test_start_answer);
   g_test_add_func ("/workers/start/garbage", test_start_garbage);
   g_test_add_func ("/workers/start/hang-up", test_start_hang_up);
   g_test_add_func ("/workers/start/silent", test_start_silent);

@@ -80,6 +80,8 @@ osiiso_worker_new_crash_error (OsiisoWorker *self,
       /* Killed for it, so that the signal says nothing. */
       g_string_printf (text, "worker %d, while it ran '%s', %s",
                        (int) osiiso_process_get_pid (self->process), function, self->wrong->message);
+      if (self->wrong_before)
+        g_string_append_printf (text, "; '%s' has no part in that, but was lost with the worker", function);
     }
   else if (!osiiso_frame_reader_is_empty (&self->in))
     {

@@ -188,6 +188,17 @@ note_error (OsiisoWorker *self,
     self->unread = TRUE;
 }
 
+/* The same, without sending or receiving. */
+static void
+note_pending_error (OsiisoWorker *self)
+{
+  int number = 0;
+  socklen_t length = sizeof number;
+
+  if (getsockopt (self->fd, SOL_SOCKET, SO_ERROR, &number, &length) == 0)
+    note_error (self, number);
+}
+
 static void
 set_blocked (OsiisoWorker *self,
              gboolean      blocked)
@@ -270,9 +281,18 @@ require_job (OsiisoWorker      *self,
 {
   OsiisoJob *job = find_job (self, frame->id);
 
-  if (job == NULL)
-    did_wrong (self, "sent %s of call %u, which it does not have", what, frame->id);
-  return job;
+  if (job != NULL)
+    return job;
+  if (frame->id != 0 && frame->id <= self->next_id)
+    {
+      did_wrong (self, "sent %s of call %u, which is over", what, frame->id);
+      self->wrong_before = TRUE;
+    }
+  else
+    {
+      did_wrong (self, "sent %s of call %u, which it was never given", what, frame->id);
+    }
+  return NULL;
 }
 
 static void
@@ -408,7 +428,7 @@ handle_error (OsiisoWorker      *self,
 
   if (!osiiso_frame_parse_error (frame, &parsed))
     {
-      did_wrong (self, "sent an error that cannot be read");
+      did_wrong (self, "sent an error that cannot be read, %" G_GSIZE_FORMAT " bytes long", (gsize) frame->length);
       return;
     }
   /* Its set-up has failed, before any call. */
@@ -442,7 +462,9 @@ handle_progress (OsiisoWorker      *self,
   if (job == NULL)
     return;
   if (!osiiso_frame_parse_progress (frame, &fraction, &text))
-    did_wrong (self, "sent progress that cannot be read");
+    did_wrong (self, "sent progress that cannot be read, %" G_GSIZE_FORMAT " bytes long", (gsize) frame->length);
+  else if (!(fraction >= 0 && fraction <= 1))
+    did_wrong (self, "sent a progress of %g, which is not from 0 to 1", fraction);
   else if (job->attempt != NULL)
     osiiso_attempt_set_progress (job->attempt, fraction, text);
 }
@@ -452,9 +474,16 @@ handle_retry (OsiisoWorker      *self,
               const OsiisoFrame *frame)
 {
   OsiisoJob *job = require_job (self, frame, "when to try again");
+  double seconds;
 
-  if (job != NULL && !osiiso_frame_parse_retry (frame, &job->retry_after))
-    did_wrong (self, "said when to try again in a way that cannot be read");
+  if (job == NULL)
+    return;
+  if (!osiiso_frame_parse_retry (frame, &seconds))
+    did_wrong (self, "said when to try again in %" G_GSIZE_FORMAT " bytes instead of 8", (gsize) frame->length);
+  else if (!(seconds >= 0))
+    did_wrong (self, "asked to be tried again after %g seconds", seconds);
+  else
+    job->retry_after = seconds;
 }
 
 static void
@@ -473,13 +502,34 @@ handle_recalled (OsiisoWorker      *self,
   osiiso_worker_remove_job (self, job);
 }
 
+static const char *
+name_kind (guint kind)
+{
+  static const char * const names[] = {
+    [OSIISO_FRAME_HELLO] = "HELLO",
+    [OSIISO_FRAME_DEFINE] = "DEFINE",
+    [OSIISO_FRAME_CALL] = "CALL",
+    [OSIISO_FRAME_RESULT] = "RESULT",
+    [OSIISO_FRAME_ERROR] = "ERROR",
+    [OSIISO_FRAME_PROGRESS] = "PROGRESS",
+    [OSIISO_FRAME_CANCEL] = "CANCEL",
+    [OSIISO_FRAME_RECALL] = "RECALL",
+    [OSIISO_FRAME_RECALLED] = "RECALLED",
+    [OSIISO_FRAME_TASK] = "TASK",
+    [OSIISO_FRAME_RETRY] = "RETRY",
+  };
+
+  /* The reader lets no other through. */
+  return kind < G_N_ELEMENTS (names) && names[kind] != NULL ? names[kind] : "?";
+}
+
 static void
 handle_frame (OsiisoWorker *self,
               OsiisoFrame  *frame)
 {
   if (self->state == OSIISO_WORKER_STARTING && frame->kind != OSIISO_FRAME_HELLO && frame->kind != OSIISO_FRAME_ERROR)
     {
-      did_wrong (self, "sent a frame of kind %d before it greeted", frame->kind);
+      did_wrong (self, "sent a frame of kind %d (%s) before it greeted", frame->kind, name_kind (frame->kind));
       return;
     }
   switch (frame->kind)
@@ -508,7 +558,8 @@ handle_frame (OsiisoWorker *self,
     case OSIISO_FRAME_RECALL:
     case OSIISO_FRAME_TASK:
     default:
-      did_wrong (self, "sent a frame of kind %d, which only the other side sends", frame->kind);
+      did_wrong (self, "sent a frame of kind %d (%s), which only the other side sends", frame->kind,
+                 name_kind (frame->kind));
       break;
     }
 }
@@ -628,6 +679,8 @@ osiiso_worker_read_rest (OsiisoWorker *self)
 
   while (self->fd >= 0 && self->wrong == NULL && read_some (self, &full))
     ;
+  if (self->fd >= 0)
+    note_pending_error (self);
   if (self->err_fd >= 0)
     read_stderr (self, N_LAST_READS);
 }

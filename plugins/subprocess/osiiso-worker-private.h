@@ -66,6 +66,7 @@ struct _OsiisoWorker
   gboolean           wants_task;   /* to know of the tasks of its calls */
   GError            *start_error;  /* (nullable) */
   GError            *wrong;        /* (nullable): what it did against the protocol */
+  gboolean           wrong_before; /* that was about a call that is over, not about the head */
   gboolean           eof;
   gboolean           exited;
   int                wait_status;

@@ -397,13 +397,14 @@ static GSourceFuncs worker_source_funcs = {
   .dispatch = worker_source_dispatch,
 };
 
-/* Whether it has ended with nothing to do, as far as it knew. One that has never
- * answered a call may do that each time, and is not given the benefit of the doubt. */
+/* Whether it has ended with nothing to do, as far as it knew; also when it was ended for
+ * what it did then. One that has never answered a call may do that each time, and is not
+ * given the benefit of the doubt. */
 static gboolean
 was_idle (OsiisoWorker *self,
           OsiisoJob    *head)
 {
-  return self->n_answered > 0 && self->wrong == NULL && osiiso_worker_has_not_read (self, head);
+  return self->n_answered > 0 && osiiso_worker_has_not_read (self, head);
 }
 
 /* What it had to do, after its end. */
