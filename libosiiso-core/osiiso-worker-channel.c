@@ -175,7 +175,9 @@ osiiso_worker_channel_new (int         fd,
  * @error: return location for an error
  *
  * Makes the channel of a program that a backend has started: of the file descriptor
- * that `OSIISO_WORKER_FD` names, else of 3.
+ * that `OSIISO_WORKER_FD` names, else of 3. The variable is taken out of the
+ * environment, so that what the program starts does not think that it is a worker, too.
+ * To be called before there are other threads.
  *
  * Returns: (transfer full): the channel, or %NULL with @error set when there is no
  *   such socket
@@ -187,6 +189,7 @@ osiiso_worker_channel_new_default (const char *abilities,
                                    GError    **error)
 {
   const char *text = g_getenv ("OSIISO_WORKER_FD");
+  OsiisoWorkerChannel *self;
   guint64 fd = DEFAULT_FD;
 
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
@@ -196,7 +199,10 @@ osiiso_worker_channel_new_default (const char *abilities,
       g_prefix_error (error, "OSIISO_WORKER_FD: ");
       return NULL;
     }
-  return osiiso_worker_channel_new ((int) fd, abilities, error);
+  self = osiiso_worker_channel_new ((int) fd, abilities, error);
+  if (self != NULL)
+    g_unsetenv ("OSIISO_WORKER_FD");
+  return self;
 }
 
 /* With the in lock: the parent's greeting is the first thing that it says. */

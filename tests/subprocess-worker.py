@@ -216,6 +216,18 @@ def handle(id, name, payload):
         reply(id, True)
     elif name == 'grow':
         send(frame(RESULT, id, b'1' * value))
+    elif name == 'descriptors':
+        found = []
+        for fd in sorted(map(int, os.listdir('/proc/self/fd'))):
+            try:
+                found.append([fd, os.readlink(f'/proc/self/fd/{fd}').split(':')[0]])
+            except FileNotFoundError:
+                pass
+        reply(id, found)
+    elif name == 'print':
+        for fd in (1, 2):
+            os.write(fd, b'# printed by a worker\n')
+        reply(id, None)
     elif name == 'environment':
         reply(id, sorted(os.environ))
     elif name == 'fds':

@@ -287,6 +287,12 @@ class TestWorker(Case):
             self.assertEqual(done.returncode, 2, done.stderr)
             self.assertIn('OSIISO_WORKER_FD' if fd == 'x' else 'socket', done.stderr)
 
+    def test_inherited(self):
+        with start() as parent:
+            number = call(parent, 'inherited')
+            self.check_value(parent.receive(), number, 'nothing')
+            self.check_end(parent, 0)
+
     def test_changes_of_mind(self):
         with tempfile.TemporaryDirectory() as folder, start() as parent:
             path = os.path.join(folder, 'gate')

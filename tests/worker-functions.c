@@ -184,3 +184,14 @@ FUNCTION (get_set_up)
 {
   return g_variant_new_int32 (value_of_setup);
 }
+
+/* What a program that is started here finds. */
+FUNCTION (inherited)
+{
+  const char *argv[] = { "sh", "-c", "printf %s \"${OSIISO_WORKER_FD-nothing}\"", NULL };
+  g_autofree char *output = NULL;
+
+  if (!g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, NULL, NULL, error))
+    return NULL;
+  return g_variant_new_string (output);
+}

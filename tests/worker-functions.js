@@ -67,4 +67,9 @@ export function retry_after(seconds, context) {
     throw new Error('not yet');
 }
 
+export function inherited() {
+    const [, output] = GLib.spawn_command_line_sync('sh -c \'printf %s "${OSIISO_WORKER_FD-nothing}"\'');
+    return new TextDecoder().decode(output);
+}
+
 export const notFunction = 1;

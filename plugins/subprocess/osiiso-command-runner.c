@@ -349,6 +349,22 @@ process_exited (OsiisoProcess       *process,
     g_source_set_ready_time (self->source, self->ended + OSIISO_COMMAND_LINGER_US);
 }
 
+static gboolean
+open_pipe (int fds[2])
+{
+  int result;
+
+  if (pipe2 (fds, O_CLOEXEC) < 0)
+    return FALSE;
+  result = osiiso_process_raise_fds (fds);
+  if (result == 0)
+    return TRUE;
+  close (fds[0]);
+  close (fds[1]);
+  errno = result;
+  return FALSE;
+}
+
 /* Opens a pipe for each output; *ends are the child's, and ours are in self. */
 static gboolean
 open_outputs (OsiisoCommandRunner *self,
@@ -360,7 +376,7 @@ open_outputs (OsiisoCommandRunner *self,
     {
       int fds[2];
 
-      if (pipe2 (fds, O_CLOEXEC) < 0)
+      if (!open_pipe (fds))
         return FALSE;
       ends[i] = fds[1];
       /* There may be two who read, see peek_result(). The child's end blocks. */
@@ -385,7 +401,7 @@ open_input (OsiisoCommandRunner *self,
 
   if (self->input == NULL)
     return TRUE;
-  if (pipe2 (fds, O_CLOEXEC) < 0)
+  if (!open_pipe (fds))
     return FALSE;
   *end = fds[0];
   self->input_fd = fds[1];

@@ -2,6 +2,7 @@
 #include "osiiso-pidfd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -37,6 +38,21 @@ watch_thread (void *data)
   return NULL;
 }
 
+/* As osiiso_process_raise_fds() does it. */
+static int
+raise_fd (OsiisoPidfd *self)
+{
+  const int low = self->fd;
+  int result;
+
+  if (low > STDERR_FILENO)
+    return 0;
+  self->fd = fcntl (low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  result = self->fd < 0 ? errno : 0;
+  close (low);
+  return result == EINVAL ? EMFILE : result;
+}
+
 static int
 start_thread (OsiisoPidfd *self)
 {
@@ -49,6 +65,9 @@ start_thread (OsiisoPidfd *self)
   self->fd = eventfd (0, EFD_CLOEXEC);
   if (self->fd < 0)
     return errno;
+  result = raise_fd (self);
+  if (result != 0)
+    return result;
   watch = g_new (Watch, 1);
   watch->fd = self->fd;
   watch->pid = self->pid;
@@ -79,7 +98,7 @@ osiiso_pidfd_open (OsiisoPidfd *self,
     return start_thread (self);
   self->fd = (int) syscall (SYS_pidfd_open, pid, 0);
   if (self->fd >= 0)
-    return 0;
+    return raise_fd (self);
   result = errno;
   /* Nobody waited for it: the program ignores SIGCHLD. */
   if (result == ESRCH)

@@ -190,6 +190,37 @@ mark_all_cloexec (void)
 }
 #endif
 
+/* A number from @least on, or -1 and errno. */
+static int
+dup_from (int fd,
+          int least)
+{
+  const int copy = fcntl (fd, F_DUPFD_CLOEXEC, least);
+
+  /* The limit is lower than that. */
+  if (copy < 0 && errno == EINVAL)
+    errno = EMFILE;
+  return copy;
+}
+
+int
+osiiso_process_raise_fds (int fds[2])
+{
+  for (int i = 0; i < 2; i++)
+    {
+      int raised;
+
+      if (fds[i] > STDERR_FILENO)
+        continue;
+      raised = dup_from (fds[i], STDERR_FILENO + 1);
+      if (raised < 0)
+        return errno;
+      close (fds[i]);
+      fds[i] = raised;
+    }
+  return 0;
+}
+
 /* A descriptor that must become another one's number would be overwritten
  * before its turn: move those out of the way. 0 or an errno. */
 static int
@@ -201,7 +232,7 @@ move_low_fds (int *fds,
       moved[i] = -1;
       if (fds[i] < 0 || fds[i] >= MAX_FDS || fds[i] == i)
         continue;
-      moved[i] = fcntl (fds[i], F_DUPFD_CLOEXEC, MAX_FDS);
+      moved[i] = dup_from (fds[i], MAX_FDS);
       if (moved[i] < 0)
         return errno;
       fds[i] = moved[i];
@@ -285,6 +316,9 @@ spawn_file (const OsiisoProcessSpec *spec,
       if (result == 0)
         result = posix_spawn (pid, file, &actions, &attributes, (char **) argv,
                               spec->envp != NULL ? (char **) spec->envp : environ);
+      /* What is duplicated exists, but the numbers may be beyond the limit. */
+      if (result == EBADF)
+        result = EMFILE;
       posix_spawnattr_destroy (&attributes);
     }
   posix_spawn_file_actions_destroy (&actions);
@@ -407,12 +441,13 @@ open_status (int *ours,
              int *its)
 {
   int ends[2];
-  int result = 0;
+  int result;
 
   if (pipe2 (ends, O_CLOEXEC) != 0)
     return errno;
-  *its = fcntl (ends[1], F_DUPFD_CLOEXEC, MAX_FDS);
-  if (*its < 0)
+  result = osiiso_process_raise_fds (ends);
+  *its = result == 0 ? dup_from (ends[1], MAX_FDS) : -1;
+  if (result == 0 && *its < 0)
     result = errno;
   close (ends[1]);
   *ours = ends[0];

@@ -711,6 +711,48 @@ check_descriptors (OsiisoWorkerPool *self,
   return FALSE;
 }
 
+/* What is opened from now on, also by GLib, is none of 0, 1 and 2, see
+ * osiiso_process_raise_fds(). */
+static void
+hold_low_fds (int held[3])
+{
+  for (int i = 0; i < 3; i++)
+    {
+      held[i] = open ("/dev/null", O_RDWR | O_CLOEXEC);
+      if (held[i] > STDERR_FILENO)
+        {
+          close (held[i]);
+          held[i] = -1;
+        }
+    }
+}
+
+static void
+release_low_fds (const int held[3])
+{
+  for (int i = 0; i < 3; i++)
+    {
+      if (held[i] >= 0)
+        close (held[i]);
+    }
+}
+
+static gboolean
+open_own_fds (OsiisoWorkerPool *self,
+              GError          **error)
+{
+  gboolean opened;
+  int held[3];
+
+  hold_low_fds (held);
+  self->mailbox = osiiso_mailbox_new (on_mail, self, error);
+  opened = self->mailbox != NULL && check_descriptors (self, error);
+  if (opened)
+    self->context = g_main_context_new ();
+  release_low_fds (held);
+  return opened;
+}
+
 OsiisoWorkerPool *
 osiiso_worker_pool_new (OsiisoBackend              *backend,
                         const OsiisoWorkerSettings *settings,
@@ -721,8 +763,7 @@ osiiso_worker_pool_new (OsiisoBackend              *backend,
   GThread *thread;
 
   self->settings = *settings;
-  self->mailbox = osiiso_mailbox_new (on_mail, self, error);
-  if (self->mailbox == NULL || !check_descriptors (self, error))
+  if (!open_own_fds (self, error))
     {
       if (self->mailbox != NULL)
         g_source_unref (&self->mailbox->source);
@@ -734,7 +775,6 @@ osiiso_worker_pool_new (OsiisoBackend              *backend,
   self->over = over;
   self->limit = osiiso_backend_get_workers (backend);
   pthread_mutex_init (&self->lock, NULL);
-  self->context = g_main_context_new ();
   self->workers = g_ptr_array_new ();
   self->commands = g_ptr_array_new_with_free_func (free_command);
   self->interrupted = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_attempt_unref);

@@ -487,30 +487,31 @@ close_pair (int fds[2])
     }
 }
 
+/* Closed by the caller in any case. */
+static gboolean
+prepare_pair (int         fds[2],
+              int         result,
+              const char *what,
+              GError    **error)
+{
+  int saved_errno = errno;
+
+  if (result != 0)
+    fds[0] = fds[1] = -1;
+  else if ((saved_errno = osiiso_process_raise_fds (fds)) == 0)
+    return set_nonblocking (fds[0], error);
+  g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno),
+               "no %s for a worker: %s", what, g_strerror (saved_errno));
+  return FALSE;
+}
+
 static gboolean
 open_pairs (int      sockets[2],
             int      pipes[2],
             GError **error)
 {
-  if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0)
-    {
-      const int saved_errno = errno;
-
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno),
-                   "no socket for a worker: %s", g_strerror (saved_errno));
-      sockets[0] = sockets[1] = -1;
-      return FALSE;
-    }
-  if (pipe2 (pipes, O_CLOEXEC) != 0)
-    {
-      const int saved_errno = errno;
-
-      g_set_error (error, G_IO_ERROR, g_io_error_from_errno (saved_errno),
-                   "no pipe for a worker: %s", g_strerror (saved_errno));
-      pipes[0] = pipes[1] = -1;
-      return FALSE;
-    }
-  return set_nonblocking (sockets[0], error) && set_nonblocking (pipes[0], error);
+  return prepare_pair (sockets, socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), "socket", error) &&
+         prepare_pair (pipes, pipe2 (pipes, O_CLOEXEC), "pipe", error);
 }
 
 static OsiisoProcess *

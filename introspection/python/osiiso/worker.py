@@ -655,6 +655,8 @@ def main() -> int:
               "'subprocess'", file=sys.stderr)
         return 2
     os.set_inheritable(fd, False)
+    # What is started here is no worker.
+    os.environ.pop('OSIISO_WORKER_FD', None)
     worker = Worker(fd)
     if hasattr(sys.stdout, 'reconfigure'):
         # What a call prints is not lost with the process.
