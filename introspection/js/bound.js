@@ -5,6 +5,8 @@ import {TaskOptions} from './options.js';
 export class BoundTask extends Function {
     constructor(queue, fn, options) {
         super();
+        if (typeof fn !== 'function')
+            throw new TypeError('a BoundTask is what task() of a queue returns, and not made by new');
         // A function that has the methods of this class.
         const bound = (...args) => bound.submit(...args);
         Object.setPrototypeOf(bound, BoundTask.prototype);

@@ -40,6 +40,8 @@ export class CallHandle extends Handle {
         this._asked = true;
         this._object = null;
         this._watching = 0;
+        this._heard = queue._tokens.calls._listens; // from the first attempt on
+        this._begun = 0;
     }
 
     get name() {
@@ -273,7 +275,10 @@ export class Calls {
         const handle = this._byId.get(core.get_task_id());
         if (handle === undefined)
             return;
-        const attempt = core.get_attempts();
+        // It may be told late, when the next attempt has begun.
+        handle._begun = handle._heard ? handle._begun + 1 : core.get_attempts();
+        handle._heard = true;
+        const attempt = handle._begun;
         if (attempt > 1) {
             this._queue._emit('on-retry', handle,
                 new OsiisoError(`attempt ${attempt - 1} of ${handle.name} has failed`));

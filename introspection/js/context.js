@@ -13,6 +13,8 @@ function checkNumber(name, expected, value, test) {
 
 export class TaskContext {
     constructor(handle, attempt) {
+        if (handle === undefined)
+            throw new TypeError('a TaskContext is what the function of a task gets, and not made by new');
         this._handle = handle;
         this._cancellable = null;
         this._retryAfter = -1;

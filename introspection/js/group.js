@@ -5,6 +5,8 @@ import {RunSummary} from './summary.js';
 
 export class Group {
     constructor(queue, groupId) {
+        if (queue?._tokens === undefined)
+            throw new TypeError('a Group is made by group() and map() of a queue, not by new');
         this._queue = queue;
         this._groupId = groupId;
         this._handles = [];

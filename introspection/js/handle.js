@@ -21,6 +21,8 @@ function ignore() {
 // The record of a task that is over. Times are seconds since 1970.
 export class TaskResult {
     constructor(handle) {
+        if (!(handle instanceof Handle))
+            throw new TypeError('a TaskResult is what result() of a handle promises, and not made by new');
         this.taskId = handle._id;
         this.name = handle.name;
         this.status = handle._final;
@@ -45,6 +47,8 @@ export class TaskResult {
 
 export class Handle {
     constructor(queue, fn, options, group, index, item) {
+        if (queue === undefined)
+            throw new TypeError('a Handle is what submit() of a queue returns, and not made by new');
         this._queue = queue;
         this._fn = fn;
         this._options = options;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // Options, checked.
+import {Group} from './group.js';
 import {Gio, GLib, Osiiso} from './raw.js';
 
 const MAX_UINT = 0xffffffff;
@@ -163,7 +164,11 @@ const TASK_OPTIONS = {
     delay: seconds,
     runAt: time,
     name: text,
-    group: (name, value) => value?.groupId !== undefined ? value : text(name, value),
+    group: (name, value) => {
+        if (typeof value === 'object' && value !== null && !(value instanceof Group))
+            throw wrongType(name, 'a string, a Group or null', value);
+        return value instanceof Group ? value : text(name, value);
+    },
     detached: bool,
     metadata: any,
     cancellable,

@@ -69,6 +69,9 @@ export class Queue {
                 this.connect(signal, (_queue, ...args) => listener(...args));
             }
         }
+        // What is not a property must not look like one; a class made of this one may have some.
+        if (new.target === Queue)
+            Object.preventExtensions(this);
     }
 
     // The Osiiso.Queue.
@@ -117,7 +120,7 @@ export class Queue {
     submit(fn, options = undefined) {
         const parsed = parseTaskOptions(options);
         if (typeof parsed.group === 'object' && parsed.group !== null)
-            return this._submitInto(parsed.group, fn, parsed);
+            return this._submitInto(this._checkGroup(parsed.group), fn, parsed);
         return this._admit(new Handle(this, this._check(fn), parsed, null, 0, NO_ITEM));
     }
 
@@ -192,7 +195,7 @@ export class Queue {
     call(uri, name, args = [], options = undefined) {
         const parsed = parseTaskOptions(options);
         const calls = this._checkCalls();
-        const group = typeof parsed.group === 'object' ? parsed.group : null;
+        const group = typeof parsed.group === 'object' && parsed.group !== null ? this._checkGroup(parsed.group) : null;
         const handle = calls.makeHandle(name, args, parsed, group, group?._handles.length ?? 0);
         calls.submit(uri, handle);
         this._addCall(handle);
@@ -235,9 +238,15 @@ export class Queue {
         return fn;
     }
 
+    _checkGroup(group) {
+        if (group._queue !== this)
+            throw new TypeError(`the group '${group.groupId}' belongs to another queue; expected one of this queue, or a name`);
+        return group;
+    }
+
     _groupFor(options) {
         if (typeof options.group === 'object' && options.group !== null)
-            return options.group;
+            return this._checkGroup(options.group);
         return new Group(this, options.group ?? `group-${this._nextGroup++}`);
     }
 

@@ -22,7 +22,10 @@ export class RunSummary {
     #handles;
     #results = null;
 
-    constructor(handles, {succeeded, failed, cancelled}, timedOut, duration) {
+    constructor(handles, counts, timedOut, duration) {
+        if (counts === undefined)
+            throw new TypeError('a RunSummary is what run() of a queue promises, and not made by new');
+        const {succeeded, failed, cancelled} = counts;
         this.#handles = handles;
         this.succeeded = succeeded;
         this.failed = failed;

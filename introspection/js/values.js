@@ -218,6 +218,7 @@ class Writer {
         case 'Boolean':
         case 'BigInt':
             return ['P', this.slot(value.valueOf(), path, 'valueOf()')];
+        case 'Symbol':
         case 'Promise':
         case 'WeakMap':
         case 'WeakSet':

@@ -102,6 +102,21 @@ poolTest('errors', async pool => {
     assertEqual([strange.name, strange.message], ['Error', 'strange']);
 });
 
+test('each retry is told once', async () => {
+    const events = new Map();
+    const note = (handle, what) => {
+        events.set(handle, [...events.get(handle) ?? [], what]);
+    };
+    const pool = new ProcessPool({module: MODULE, workers: 2, onStart: handle => note(handle, 'start'),
+        onRetry: (handle, error) => note(handle, error.message)});
+    const retries = n => `attempt ${n} of fail has failed`;
+    const handles = Array.from({length: 50}, () => pool.submit('fail', ['no'], {retries: 3}));
+    await Promise.all(handles.map(handle => handle.settled()));
+    await pool.close();
+    for (const handle of handles)
+        assertEqual(events.get(handle), ['start', retries(1), 'start', retries(2), 'start', retries(3), 'start']);
+});
+
 poolTest('what cannot be called', async pool => {
     const missing = await rejection(pool.call('missing'));
     assert(missing.message.includes("exports no function 'missing'"), missing.message);
@@ -111,10 +126,19 @@ poolTest('what cannot be called', async pool => {
     await other.close();
 });
 
+poolTest('objects of plain values', async pool => {
+    const sent = [Object(5), Object('x'), Object(false), Object(5n)];
+    const found = await pool.call('echo', sent);
+    assertEqual(found.map(each => Object.getPrototypeOf(each)), sent.map(each => Object.getPrototypeOf(each)));
+    assertEqual(found.map(each => each.valueOf()), [5, 'x', false, 5n]);
+});
+
 poolTest('values that cannot be sent', async pool => {
     const error = thrown(() => pool.submit('echo', [{a: [1, () => 1]}]));
     assert(error instanceof TypeError);
     assertEqual(error.message, 'arguments[0].a[1] cannot be sent to another process: a function');
+    const symbol = thrown(() => pool.submit('echo', [Object(Symbol('s'))]));
+    assertEqual([symbol.name, symbol.message], ['TypeError', 'arguments[0] cannot be sent to another process: an object of Symbol']);
     const back = await rejection(pool.call('returnFunction'));
     assert(back instanceof TypeError && back.message.includes("a function ('inner')"), back.message);
 });

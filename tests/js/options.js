@@ -3,7 +3,9 @@
 import Gio from 'gi://Gio';
 import GLib from 'gi://GLib';
 
-import {Osiiso, Queue, QueueError, TaskOptions} from '../../introspection/js/osiiso.js';
+import {
+    BoundTask, Group, Handle, Osiiso, Queue, QueueError, RunSummary, TaskContext, TaskOptions, TaskResult,
+} from '../../introspection/js/osiiso.js';
 import {assert, assertEqual, main, test} from '../bindings/tap.js';
 import {assertThrown, rejection} from './helpers.js';
 
@@ -75,6 +77,7 @@ for (const [type, options, pattern] of [
     [TypeError, {cancellable: {}}, /^cancellable must be a Gio\.Cancellable or null; got an Object$/],
     [TypeError, {signal: {}}, /^signal must be an AbortSignal or null/],
     [TypeError, {runAt: 'now'}, /^runAt must be a Date, a GLib\.DateTime or seconds since 1970; got 'now'$/],
+    [TypeError, {group: {groupId: 'x'}}, /^group must be a string, a Group or null; got an Object$/],
     [TypeError, {delay: 1, runAt: 1}, /^delay and runAt cannot both be given$/],
 ]) {
     test(`task: ${pattern.source}`, () => {
@@ -93,6 +96,49 @@ test('what is no function, or cannot be iterated', () => {
     assertThrown(TypeError, /^a queue has no signal 'on-end'; expected one of on-start, on-complete, on-retry$/,
         () => queue.connect('on-end', nothing));
     assertThrown(TypeError, /^the handler of on-start must be a function; got null$/, () => queue.connect('on-start', null));
+});
+
+test('a group of another queue', async () => {
+    const queue = new Queue();
+    const group = new Queue().group('other');
+    const pattern = /^the group 'other' belongs to another queue; expected one of this queue, or a name$/;
+    for (const call of [
+        () => queue.submit(nothing, {group}),
+        () => queue.map(nothing, [1], {group}),
+        () => queue.group([nothing], {group}),
+        () => queue.task(nothing, {group})(),
+    ])
+        assertThrown(TypeError, pattern, call);
+    assert(pattern.test((await rejection(queue.submitAsync(nothing, {group}))).message));
+    assertEqual([queue.pendingCount, group.length], [0, 0]);
+});
+
+test('what a queue does not have', async () => {
+    const queue = new Queue();
+    assertThrown(TypeError, /nonsense/, () => {
+        queue.nonsense = 1;
+    });
+    assertThrown(TypeError, /closed/, () => {
+        queue.closed = true;
+    });
+    class Own extends Queue {
+        field = 1;
+    }
+    const own = new Own();
+    own.more = 2;
+    assertEqual([own.field, own.more, (await own.submit(() => 3).value())], [1, 2, 3]);
+});
+
+test('what is not made by new', () => {
+    for (const [type, pattern] of [
+        [BoundTask, /^a BoundTask is what task\(\) of a queue returns, and not made by new$/],
+        [Group, /^a Group is made by group\(\) and map\(\) of a queue, not by new$/],
+        [Handle, /^a Handle is what submit\(\) of a queue returns, and not made by new$/],
+        [RunSummary, /^a RunSummary is what run\(\) of a queue promises, and not made by new$/],
+        [TaskContext, /^a TaskContext is what the function of a task gets, and not made by new$/],
+        [TaskResult, /^a TaskResult is what result\(\) of a handle promises, and not made by new$/],
+    ])
+        assertThrown(TypeError, pattern, () => new type());
 });
 
 test('a run', async () => {
