@@ -40,8 +40,8 @@ export class CallHandle extends Handle {
         this._asked = true;
         this._object = null;
         this._watching = 0;
-        this._heard = queue._tokens.calls._listens; // from the first attempt on
-        this._begun = 0;
+        this._wasHeard = queue._tokens.calls._listens; // from the first attempt on
+        this._heard = false;       // that an attempt has begun
     }
 
     get name() {
@@ -275,13 +275,16 @@ export class Calls {
         const handle = this._byId.get(core.get_task_id());
         if (handle === undefined)
             return;
-        // It may be told late, when the next attempt has begun.
-        handle._begun = handle._heard ? handle._begun + 1 : core.get_attempts();
+        // A begin may be told late, when the next attempt has begun, and again, when the
+        // attempt was given back to the library.
+        const attempts = core.get_attempts();
+        const isFirst = !handle._heard;
+        if (isFirst && !handle._wasHeard)
+            handle._toldRetry = Math.max(attempts - 2, 0);
         handle._heard = true;
-        const attempt = handle._begun;
-        if (attempt > 1) {
-            this._queue._emit('on-retry', handle,
-                new OsiisoError(`attempt ${attempt - 1} of ${handle.name} has failed`));
+        if ((!isFirst || !handle._wasHeard) && handle._toldRetry + 1 < attempts) {
+            handle._toldRetry++;
+            this._queue._emit('on-retry', handle, new OsiisoError(`attempt ${handle._toldRetry} of ${handle.name} has failed`));
         }
         this._queue._emit('on-start', handle);
     }
