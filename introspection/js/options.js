@@ -4,6 +4,7 @@ import {Group} from './group.js';
 import {Gio, GLib, Osiiso} from './raw.js';
 
 const MAX_UINT = 0xffffffff;
+const MAX_WORKERS = 65536;
 const MAX_INT = 0x7fffffff;
 
 function withArticle(noun) {
@@ -182,7 +183,7 @@ const QUEUE_OPTIONS = {
             throw wrongType(name, 'the name of a backend or an Osiiso.Backend', value);
         return value;
     },
-    workers: (name, value) => value === null ? 0 : wholeNumber(0, MAX_UINT)(name, value),
+    workers: (name, value) => value === null ? 0 : wholeNumber(0, MAX_WORKERS)(name, value),
     size: (name, value) => value === null ? 0 : wholeNumber(0, MAX_UINT)(name, value),
     rate: limit('attempts per second, not below 0'),
     burst: wholeNumber(1, MAX_UINT),
@@ -205,9 +206,15 @@ const RUN_OPTIONS = {
     strict: bool,
 };
 
+const JOIN_OPTIONS = {cancellable};
+const SHUTDOWN_OPTIONS = {force: bool, cancellable};
+
 function parse(what, known, given) {
     if (given === null || typeof given !== 'object' || Array.isArray(given))
         throw new TypeError(`${what} must be an object; got ${show(given)}`);
+    // These have none of the names below, whatever is in them.
+    if (given instanceof Map || given instanceof Promise || (given.constructor !== Object && Object.hasOwn(given.constructor ?? {}, '$gtype')))
+        throw new TypeError(`${what} must be an object like {${Object.keys(known)[0]}: …}; got ${show(given)}`);
     const result = {};
     for (const name of Object.keys(given)) {
         if (!Object.hasOwn(known, name))
@@ -224,6 +231,14 @@ export function parseQueueOptions(given) {
 
 export function parseRunOptions(given) {
     return parse('the options of a run', RUN_OPTIONS, given);
+}
+
+export function parseJoinOptions(given) {
+    return parse('the options of a join', JOIN_OPTIONS, given);
+}
+
+export function parseShutdownOptions(given) {
+    return parse('the options of a shutdown', SHUTDOWN_OPTIONS, given);
 }
 
 export function checkQueueOption(name, value) {

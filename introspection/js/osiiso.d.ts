@@ -311,7 +311,7 @@ export class Queue {
     run(options?: RunOptions): Promise<RunSummary>;
     join(options?: {cancellable?: Cancellable | null}): Promise<void>;
     shutdown(options?: {force?: boolean; cancellable?: Cancellable | null}): Promise<void>;
-    close(): Promise<void>;
+    close(options?: {force?: boolean; cancellable?: Cancellable | null}): Promise<void>;
     pause(): void;
     resume(): void;
     cancel(): void;
@@ -388,7 +388,7 @@ export class ProcessPool {
     /** All values; the first failure cancels the rest. */
     map<T = any>(name: string, items: Iterable<unknown>, options?: CallOptions): Promise<T[]>;
     group<T = any>(name: string, items: Iterable<unknown>, options?: CallOptions): Group<T>;
-    close(options?: {force?: boolean}): Promise<void>;
+    close(options?: {force?: boolean; cancellable?: Cancellable | null}): Promise<void>;
 }
 
 /** A backend 'subprocess' whose workers run JavaScript, for a queue. */

@@ -14,6 +14,10 @@ const QUEUE_OPTIONS = ['workers', 'rate', 'burst', 'shutdownTimeout', 'onStart',
 
 // The URI of a module, relative to that of another one: resolve('./work.js', import.meta.url).
 export function resolve(relative, base) {
+    for (const [name, value] of [['relative', relative], ['base', base]]) {
+        if (typeof value !== 'string')
+            throw new TypeError(`the ${name} URI must be a string, as in resolve('./work.js', import.meta.url); got ${show(value)}`);
+    }
     return GLib.Uri.resolve_relative(base, relative, GLib.UriFlags.NONE);
 }
 
@@ -72,8 +76,7 @@ export class ProcessPool {
     }
 
     // Ends the processes: when all calls are over, or by force at once.
-    async close({force = false} = {}) {
-        if (!this._queue.closed)
-            await this._queue.shutdown({force});
+    async close(options = {}) {
+        await this._queue.close(options);
     }
 }

@@ -5,12 +5,15 @@ import {QueueError, QueueFullError, wrapError} from './errors.js';
 import {Group} from './group.js';
 import {Handle} from './handle.js';
 import {beginWait, beginWaitForRoom, endWait} from './inside.js';
-import {DEFAULT_OPTIONS, TaskOptions, checkQueueOption, parseQueueOptions, parseRunOptions, show} from './options.js';
+import {
+    DEFAULT_OPTIONS, TaskOptions, checkQueueOption, parseJoinOptions, parseQueueOptions, parseRunOptions, parseShutdownOptions, show,
+} from './options.js';
 import {Osiiso} from './raw.js';
 import {RunSummary} from './summary.js';
 import {NO_ITEM, Tokens} from './tokens.js';
 import {makeWorkers} from './workers.js';
 
+const GENERATORS = ['GeneratorFunction', 'AsyncGeneratorFunction'];
 const SIGNALS = ['on-start', 'on-complete', 'on-retry'];
 
 function parseTaskOptions(given, base = null) {
@@ -55,7 +58,11 @@ export class Queue {
             }
             if (parsed.initializer !== undefined) {
                 this._core.set_initializer(() => {
-                    parsed.initializer();
+                    const result = parsed.initializer();
+                    if (typeof result?.then === 'function') {
+                        Promise.resolve(result).catch(() => {});
+                        throw new TypeError('the initializer must not be async: tasks would begin before it is over');
+                    }
                     return true;
                 });
             }
@@ -235,6 +242,8 @@ export class Queue {
     _check(fn) {
         if (typeof fn !== 'function')
             throw new TypeError(`a task must be a function; got ${show(fn)}`);
+        if (fn[Symbol.toStringTag] !== undefined && GENERATORS.includes(fn[Symbol.toStringTag]))
+            throw new TypeError(`a task must be a function that does the work when it is called; got generator ${show(fn)}`);
         return fn;
     }
 
@@ -366,12 +375,14 @@ export class Queue {
     }
 
     // When no work is left.
-    async join({cancellable = null} = {}) {
+    async join(options = {}) {
+        const {cancellable = null} = parseJoinOptions(options);
         await this._operate('join()', 'tell_join', cancellable);
     }
 
     // Takes no more tasks, and is over when no work is left; by force that is cancelled.
-    async shutdown({force = false, cancellable = null} = {}) {
+    async shutdown(options = {}) {
+        const {force = false, cancellable = null} = parseShutdownOptions(options);
         await this._operate(force ? null : 'shutdown()', 'tell_shutdown', force, cancellable);
     }
 
@@ -385,9 +396,10 @@ export class Queue {
         }
     }
 
-    async close() {
+    async close(options = {}) {
+        parseShutdownOptions(options);
         if (!this.closed)
-            await this.shutdown();
+            await this.shutdown(options);
     }
 
     pause() {

@@ -54,6 +54,8 @@ function checkNumber(name, value) {
 export function makeWorkers(options = {}) {
     let backend;
 
+    if (options === null || typeof options !== 'object' || Array.isArray(options))
+        throw new TypeError(`the options of workers must be an object; got ${show(options)}`);
     if (folder === null)
         throw new Error('a module in a resource cannot start workers: worker.js has to be a file');
     try {

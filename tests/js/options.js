@@ -5,6 +5,7 @@ import GLib from 'gi://GLib';
 
 import {
     BoundTask, Group, Handle, Osiiso, Queue, QueueError, RunSummary, TaskContext, TaskOptions, TaskResult,
+    makeWorkers, resolve,
 } from '../../introspection/js/osiiso.js';
 import {assert, assertEqual, main, test} from '../bindings/tap.js';
 import {assertThrown, rejection} from './helpers.js';
@@ -41,7 +42,7 @@ for (const [type, options, pattern] of [
     [TypeError, null, /^the options of a queue must be an object; got null$/],
     [TypeError, {worker: 1}, /^unknown option 'worker' in the options of a queue; expected one of backend, workers, /],
     [TypeError, {backend: 7}, /^backend must be the name of a backend or an Osiiso\.Backend; got 7$/],
-    [TypeError, {workers: '2'}, /^workers must be a whole number from 0 to 4294967295; got '2'$/],
+    [TypeError, {workers: '2'}, /^workers must be a whole number from 0 to 65536; got '2'$/],
     [RangeError, {workers: 1.5}, /^workers must be a whole number .*; got 1\.5$/],
     [RangeError, {rate: -1}, /^rate must be attempts per second, not below 0, or null for none; got -1$/],
     [RangeError, {timeout: NaN}, /^timeout must be seconds, not below 0, or null for none; got NaN$/],
@@ -77,6 +78,8 @@ for (const [type, options, pattern] of [
     [TypeError, {cancellable: {}}, /^cancellable must be a Gio\.Cancellable or null; got an Object$/],
     [TypeError, {signal: {}}, /^signal must be an AbortSignal or null/],
     [TypeError, {runAt: 'now'}, /^runAt must be a Date, a GLib\.DateTime or seconds since 1970; got 'now'$/],
+    [TypeError, new Osiiso.TaskOptions({retries: 2}), /^the options of a task must be an object like \{priority: …\}; got /],
+    [TypeError, new Map([['retries', 2]]), /^the options of a task must be an object like \{priority: …\}; got a Map$/],
     [TypeError, {group: {groupId: 'x'}}, /^group must be a string, a Group or null; got an Object$/],
     [TypeError, {delay: 1, runAt: 1}, /^delay and runAt cannot both be given$/],
 ]) {
@@ -96,6 +99,41 @@ test('what is no function, or cannot be iterated', () => {
     assertThrown(TypeError, /^a queue has no signal 'on-end'; expected one of on-start, on-complete, on-retry$/,
         () => queue.connect('on-end', nothing));
     assertThrown(TypeError, /^the handler of on-start must be a function; got null$/, () => queue.connect('on-start', null));
+});
+
+test('the end of a queue', async () => {
+    const queue = new Queue();
+    for (const [call, pattern] of [
+        [() => queue.join({timeout: 3}), /^unknown option 'timeout' in the options of a join; expected one of cancellable$/],
+        [() => queue.join({cancellable: 5}), /^cancellable must be a Gio\.Cancellable or null; got 5$/],
+        [() => queue.shutdown({forced: true}), /^unknown option 'forced' in the options of a shutdown; expected one of force, cancellable$/],
+        [() => queue.shutdown(true), /^the options of a shutdown must be an object; got true$/],
+        [() => queue.close({force: 1}), /^force must be true or false; got 1$/],
+    ]) {
+        const error = await rejection(call());
+        assert(error instanceof TypeError && pattern.test(error.message), `${error}`);
+    }
+    assertEqual(queue.closed, false);
+    const handle = queue.submit(() => new Promise(() => {}));
+    queue.start();
+    await queue.close({force: true});
+    assertEqual([handle.status, queue.closed], ['cancelled', true]);
+});
+
+test('functions that are no tasks', async () => {
+    const queue = new Queue();
+    const pattern = /^a task must be a function that does the work when it is called; got generator function make$/;
+    assertThrown(TypeError, pattern, () => queue.submit(function* make() {}));
+    assertThrown(TypeError, pattern, () => queue.map(async function* make() {}, [1]));
+    const other = new Queue({initializer: async () => {}});
+    assert(/the initializer must not be async/.test((await rejection(other.submit(nothing).value())).message));
+    assertThrown(RangeError, /^workers must be a whole number from 0 to 65536; got 65537$/, () => new Queue({workers: 65537}));
+});
+
+test('workers and their modules', () => {
+    assertThrown(TypeError, /^the options of workers must be an object; got 5$/, () => makeWorkers(5));
+    assertThrown(TypeError, /^the base URI must be a string, as in resolve\('\.\/work\.js', import\.meta\.url\); got undefined$/,
+        () => resolve('./work.js'));
 });
 
 test('a group of another queue', async () => {
