@@ -13,6 +13,13 @@ OsiisoHandle *osiiso_handle_get_for_record     (OsiisoScheduler *scheduler,
 /* The same for a record that no other thread knows yet. */
 OsiisoHandle *osiiso_handle_new_for_record     (OsiisoScheduler *scheduler,
                                                 OsiisoRecord    *record);
+/* The same in two steps: one that has no record yet, with a reference for the caller and
+ * one for the core, and then its record, which has another half and goes into the queue
+ * as HANDLED. The latter calls nobody, so that a lock may be held. */
+OsiisoHandle *osiiso_handle_new_unbound        (void);
+void          osiiso_handle_bind               (OsiisoHandle    *self,
+                                                OsiisoScheduler *scheduler,
+                                                OsiisoRecord    *record);
 /* The same, but NULL if there is none. */
 OsiisoHandle *osiiso_handle_peek_for_record    (OsiisoScheduler *scheduler,
                                                 OsiisoRecord    *record);
@@ -20,6 +27,8 @@ OsiisoHandle *osiiso_handle_peek_for_record    (OsiisoScheduler *scheduler,
  * dropped in the owner's context; NULL if it has none. */
 OsiisoHandle *osiiso_handle_steal_for_record   (OsiisoScheduler *scheduler,
                                                 OsiisoRecord    *record);
+/* The same with the view lock. */
+OsiisoHandle *osiiso_handle_steal_locked       (OsiisoRecord    *record);
 /* Whether somebody may be connected to the handle of an unfinished task, which
  * the core holds. Any thread. */
 gboolean      osiiso_handle_may_notify         (OsiisoRecord    *record);

@@ -67,14 +67,22 @@ get_scheduler (OsiisoHandle *self)
   return osiiso_record_pool_get_owner (self->record);
 }
 
+static void
+set_record (OsiisoHandle    *self,
+            OsiisoScheduler *scheduler,
+            OsiisoRecord    *record)
+{
+  osiiso_scheduler_ref (scheduler);
+  self->record = osiiso_record_ref (record);
+}
+
 static OsiisoHandle *
 handle_new (OsiisoScheduler *scheduler,
             OsiisoRecord    *record)
 {
   OsiisoHandle *self = g_object_new (OSIISO_TYPE_HANDLE, NULL);
 
-  osiiso_scheduler_ref (scheduler);
-  self->record = osiiso_record_ref (record);
+  set_record (self, scheduler, record);
   return self;
 }
 
@@ -154,6 +162,21 @@ osiiso_handle_new_for_record (OsiisoScheduler *scheduler,
   return handle;
 }
 
+OsiisoHandle *
+osiiso_handle_new_unbound (void)
+{
+  return g_object_ref (g_object_new (OSIISO_TYPE_HANDLE, NULL));
+}
+
+void
+osiiso_handle_bind (OsiisoHandle    *self,
+                    OsiisoScheduler *scheduler,
+                    OsiisoRecord    *record)
+{
+  set_record (self, scheduler, record);
+  osiiso_record_get_ext (record)->handle = self;
+}
+
 gboolean
 osiiso_handle_may_notify (OsiisoRecord *record)
 {
@@ -165,17 +188,23 @@ osiiso_handle_may_notify (OsiisoRecord *record)
 }
 
 OsiisoHandle *
+osiiso_handle_steal_locked (OsiisoRecord *record)
+{
+  if (osiiso_record_set_flags (record, 0, OSIISO_RECORD_HANDLED) & OSIISO_RECORD_HANDLED)
+    return osiiso_record_get_ext (record)->handle;
+  return NULL;
+}
+
+OsiisoHandle *
 osiiso_handle_steal_for_record (OsiisoScheduler *scheduler,
                                 OsiisoRecord    *record)
 {
-  OsiisoRecordExt *ext = osiiso_record_get_ext (record);
-  OsiisoHandle *handle = NULL;
+  OsiisoHandle *handle;
 
-  if (ext == NULL)
+  if (osiiso_record_get_ext (record) == NULL)
     return NULL;
   pthread_mutex_lock (&scheduler->view_lock);
-  if (osiiso_record_set_flags (record, 0, OSIISO_RECORD_HANDLED) & OSIISO_RECORD_HANDLED)
-    handle = ext->handle;
+  handle = osiiso_handle_steal_locked (record);
   pthread_mutex_unlock (&scheduler->view_lock);
   return handle;
 }

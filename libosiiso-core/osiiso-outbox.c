@@ -125,6 +125,32 @@ take_ends (OsiisoOutbox *self)
   pthread_mutex_unlock (&self->lock);
 }
 
+/* The core's references on the handles of tasks that are over, in one step. */
+static void
+steal_handles (OsiisoOutbox  *self,
+               OsiisoRecord **records,
+               guint          n,
+               OsiisoHandle **handles)
+{
+  gboolean locked = FALSE;
+
+  for (guint i = 0; i < n; i++)
+    {
+      const guint32 word = osiiso_record_get_word (records[i]);
+
+      handles[i] = NULL;
+      /* Not before the events that are told of it. Nobody makes it HANDLED any more. */
+      if (!(word & OSIISO_RECORD_HANDLED) || (word & OSIISO_RECORD_END_POSTED))
+        continue;
+      if (!locked)
+        pthread_mutex_lock (&self->scheduler->view_lock);
+      locked = TRUE;
+      handles[i] = osiiso_handle_steal_locked (records[i]);
+    }
+  if (locked)
+    pthread_mutex_unlock (&self->scheduler->view_lock);
+}
+
 /* What the owner has to know of tasks that are over when no signal tells it: the
  * ends of tokens, and that the core lets go of a handle, of which it may have the
  * last reference. As many as are told at a time: whoever iterates the context then
@@ -133,6 +159,7 @@ static void
 deliver_ends (OsiisoOutbox *self)
 {
   OsiisoRecord *records[OSIISO_TOKEN_BATCH_SIZE];
+  OsiisoHandle *handles[OSIISO_TOKEN_BATCH_SIZE];
   OsiisoTokenBatch batch;
   guint n = 0;
 
@@ -157,11 +184,10 @@ deliver_ends (OsiisoOutbox *self)
   osiiso_token_batch_tell (&batch, self->scheduler);
 
   /* Held until then, so that a token can be looked up when it is told. */
+  steal_handles (self, records, n, handles);
   for (guint i = 0; i < n; i++)
     {
-      /* Not before the events that are told of it. */
-      if (!(osiiso_record_get_word (records[i]) & OSIISO_RECORD_END_POSTED))
-        release_handle (self, records[i]);
+      g_clear_object (&handles[i]);
       osiiso_record_unref (records[i]);
     }
 }

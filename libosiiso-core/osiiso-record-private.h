@@ -235,6 +235,8 @@ OsiisoRecord    *osiiso_record_ref        (OsiisoRecord *self);
 void             osiiso_record_unref      (OsiisoRecord *self);
 
 OsiisoRecordExt *osiiso_record_ensure_ext (OsiisoRecord *self);
+/* For a record to come; to be freed with g_free() while it is as new. */
+OsiisoRecordExt *osiiso_record_ext_new    (void);
 OsiisoRecordRare *osiiso_record_ensure_rare (OsiisoRecord *self);
 /* Of a new record, before anything else is made of it. */
 OsiisoRecordBounds *osiiso_record_make_bounds (OsiisoRecord *self);

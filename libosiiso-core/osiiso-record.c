@@ -124,6 +124,15 @@ osiiso_record_unref_later (OsiisoRecord      *self,
 }
 
 OsiisoRecordExt *
+osiiso_record_ext_new (void)
+{
+  OsiisoRecordExt *self = g_new0 (OsiisoRecordExt, 1);
+
+  atomic_init (&self->payload_holds, 1);
+  return self;
+}
+
+OsiisoRecordExt *
 osiiso_record_ensure_ext (OsiisoRecord *self)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (self);
@@ -132,8 +141,7 @@ osiiso_record_ensure_ext (OsiisoRecord *self)
   if (ext != NULL)
     return ext;
 
-  made = g_new0 (OsiisoRecordExt, 1);
-  atomic_init (&made->payload_holds, 1);
+  made = osiiso_record_ext_new ();
   if (atomic_compare_exchange_strong_explicit (&self->ext, &ext, made,
                                                memory_order_acq_rel, memory_order_acquire))
     return made;

@@ -29,12 +29,15 @@ typedef struct
   guint    backend; /* the backend, about that many tasks */
 } OsiisoWake;
 
-/* A function with its data, on the way in. */
+/* What a task is made of, on the way in: a function with its data, and, for one that
+ * somebody may ask about, what he asks. */
 typedef struct
 {
-  OsiisoTaskFunc func;
-  gpointer       data;
-  GDestroyNotify destroy;
+  OsiisoTaskFunc   func;
+  gpointer         data;
+  GDestroyNotify   destroy;
+  OsiisoRecordExt *ext;    /* (nullable) */
+  OsiisoHandle    *handle; /* (nullable): unbound; not without the former */
 } OsiisoPayload;
 
 /* What a backend that is to be woken has asked for in vain. */
@@ -92,9 +95,9 @@ typedef struct
  *
  * Four locks, taken in this order, none held while calling out:
  *
- *   ready_lock  what a backend takes from, timers, running attempts, limits
+ *   ready_lock  what a backend takes from, timers, running attempts, limits, results
  *   inbox_lock  what submits touch, and who sleeps
- *   view_lock   handles, waiters, results, the life cycle and the run
+ *   view_lock   handles, waiters, the life cycle and the run
  *   outbox.lock see OsiisoOutbox
  *
  * Wake-ups. A puller that finds nothing registers itself (sleepers, parked)
@@ -155,6 +158,7 @@ struct _OsiisoScheduler
   OsiisoSignalFlag   signal_flag;   /* of the queue; valid while may_listen */
   OsiisoLink         running;       /* attempts that are open */
   OsiisoRunCounts    counts;        /* of what ended, without detached tasks */
+  GPtrArray         *results;       /* of OsiisoRecord, owned; in the order of completion */
   OsiisoRateLimiter  limiter;       /* of the starts of attempts */
   OsiisoReadyList    ready;
   OsiisoDeadlineHeap returned;      /* runnable again after a delay: (priority, seq) */
@@ -196,7 +200,6 @@ struct _OsiisoScheduler
   pthread_cond_t     view_cond;
   OsiisoLife         life;
   guint              n_closed;  /* how often it has come to CLOSED */
-  GPtrArray         *results;   /* of OsiisoRecord, owned; in the order of completion */
   OsiisoRun          run;
   GSList            *join_tasks;     /* of GTask, owned */
   GSList            *shutdown_tasks; /* of GTask, owned */
@@ -255,8 +258,8 @@ OsiisoRecord    *osiiso_scheduler_new_record   (OsiisoScheduler  *self,
                                                 OsiisoTaskParams *params,
                                                 guint32           flags,
                                                 GError          **error);
-/* A new record without an other half, in one step: the cheapest way in. @record
- * has what osiiso_scheduler_new_record() does not set. */
+/* A new record in one step, for plain params: the cheapest way in. Takes over what is
+ * in @payload if it is ADMITTED. */
 OsiisoEntry      osiiso_scheduler_push_plain   (OsiisoScheduler        *self,
                                                 const OsiisoTaskParams *params,
                                                 const OsiisoPayload    *payload,

@@ -118,11 +118,8 @@ clear_locked (OsiisoScheduler *self,
   rest->ended = osiiso_scheduler_end_all_waiting_locked (self, OSIISO_STATUS_CANCELLED, error);
   self->counts = (OsiisoRunCounts) { 0, };
   atomic_store (&self->n_completed, 0);
-
-  pthread_mutex_lock (&self->view_lock);
   rest->results = g_steal_pointer (&self->results);
   self->results = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
-  pthread_mutex_unlock (&self->view_lock);
 }
 
 gboolean

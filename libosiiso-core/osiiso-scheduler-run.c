@@ -186,9 +186,11 @@ osiiso_scheduler_clear_results (OsiisoScheduler *self)
 {
   g_autoptr (GPtrArray) dropped = NULL;
 
+  pthread_mutex_lock (&self->ready_lock);
   pthread_mutex_lock (&self->view_lock);
   dropped = g_steal_pointer (&self->results);
   self->results = g_ptr_array_new_with_free_func ((GDestroyNotify) osiiso_record_unref);
   self->run.first_result = 0;
   pthread_mutex_unlock (&self->view_lock);
+  pthread_mutex_unlock (&self->ready_lock);
 }

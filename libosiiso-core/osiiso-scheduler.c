@@ -11,6 +11,7 @@
 #include "osiiso-call-private.h"
 #include "osiiso-clock-private.h"
 #include "osiiso-error.h"
+#include "osiiso-handle-private.h"
 #include "osiiso-initializer-private.h"
 #include "osiiso-scheduler-private.h"
 #include "osiiso-task-options.h"
@@ -369,7 +370,7 @@ osiiso_scheduler_push_plain (OsiisoScheduler        *self,
                              guint64                *id,
                              OsiisoWake             *wake)
 {
-  const guint32 word = make_word (params, flags);
+  const guint32 word = make_word (params, flags | (payload->handle != NULL ? OSIISO_RECORD_HANDLED : 0));
   OsiisoRecord *record = NULL;
   OsiisoEntry entry;
 
@@ -387,7 +388,11 @@ osiiso_scheduler_push_plain (OsiisoScheduler        *self,
       record->func = payload->func;
       record->data = payload->data;
       record->destroy = payload->destroy;
+      /* Nobody finds it before the lock is released. */
+      atomic_store_explicit (&record->ext, payload->ext, memory_order_relaxed);
       atomic_store_explicit (&record->word, word, memory_order_relaxed);
+      if (payload->handle != NULL)
+        osiiso_handle_bind (payload->handle, self, record);
       if (id != NULL)
         *id = osiiso_record_get_id (record);
       osiiso_scheduler_count_in_locked (self, 1);
@@ -510,9 +515,7 @@ osiiso_scheduler_keep_result_locked (OsiisoScheduler *self,
   if ((word & OSIISO_RECORD_DETACHED) || (!(word & OSIISO_RECORD_KEEP) && status == OSIISO_STATUS_SUCCEEDED) ||
       !atomic_load_explicit (&self->keep_results, memory_order_relaxed))
     return;
-  pthread_mutex_lock (&self->view_lock);
   g_ptr_array_add (self->results, osiiso_record_ref (record));
-  pthread_mutex_unlock (&self->view_lock);
 }
 
 void

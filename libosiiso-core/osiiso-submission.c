@@ -188,17 +188,35 @@ static OsiisoEntry
 push_plain (const OsiisoSubmission *self,
             OsiisoScheduler        *scheduler,
             const OsiisoTaskParams *params,
+            OsiisoHandle          **handle,
             guint64                *id)
 {
-  const OsiisoPayload payload = { self->func, self->data, self->destroy };
+  OsiisoPayload payload = { self->func, self->data, self->destroy, NULL, NULL };
+  guint32 flags = self->func == NULL ? OSIISO_RECORD_TOKEN : 0;
   OsiisoWake wake = { 0 };
   OsiisoEntry entry;
 
-  entry = osiiso_scheduler_push_plain (scheduler, params, &payload, self->func == NULL ? OSIISO_RECORD_TOKEN : 0,
-                                       id, &wake);
+  if (handle != NULL)
+    {
+      flags |= OSIISO_RECORD_KEEP;
+      payload.ext = osiiso_record_ext_new ();
+      payload.ext->created = osiiso_clock_now ();
+      payload.handle = osiiso_handle_new_unbound ();
+    }
+  entry = osiiso_scheduler_push_plain (scheduler, params, &payload, flags, id, &wake);
   osiiso_scheduler_act (scheduler, &wake);
   if (entry == OSIISO_ENTRY_ADMITTED)
-    osiiso_submission_hold_queue (scheduler);
+    {
+      osiiso_submission_hold_queue (scheduler);
+      if (handle != NULL)
+        *handle = payload.handle;
+    }
+  else if (handle != NULL)
+    {
+      g_object_unref (payload.handle);
+      g_object_unref (payload.handle);
+      g_free (payload.ext);
+    }
   return entry;
 }
 
@@ -361,10 +379,10 @@ osiiso_submission_submit (const OsiisoSubmission *self,
 
   if (!osiiso_submission_check_backend (self, scheduler, error))
     goto failed;
-  if (handle == NULL && self->batch == NULL && self->named == NULL && self->calls == NULL &&
+  if (self->batch == NULL && self->named == NULL && self->calls == NULL &&
       osiiso_task_options_get_plain (self->options, &plain))
     {
-      OsiisoEntry entry = push_plain (self, scheduler, &plain, id);
+      OsiisoEntry entry = push_plain (self, scheduler, &plain, handle, id);
 
       if (entry == OSIISO_ENTRY_ADMITTED)
         return TRUE;
