@@ -82,6 +82,7 @@ struct _OsiisoWorkerChannel
   double            retry_after;  /* seconds */
 
   GSource          *source;       /* (nullable) (owned): changed with the out lock */
+  gboolean          disposed;     /* with the out lock */
   gboolean          watched;
   _Atomic gboolean  watcher_sleeps; /* until the next call */
   sem_t             bell;         /* what it sleeps on */

@@ -74,7 +74,12 @@ osiiso_worker_channel_init (OsiisoWorkerChannel *self)
 static void
 osiiso_worker_channel_dispose (GObject *object)
 {
-  osiiso_worker_channel_detach (OSIISO_WORKER_CHANNEL (object));
+  OsiisoWorkerChannel *self = OSIISO_WORKER_CHANNEL (object);
+
+  pthread_mutex_lock (&self->out_lock);
+  self->disposed = TRUE;
+  pthread_mutex_unlock (&self->out_lock);
+  osiiso_worker_channel_detach (self);
   G_OBJECT_CLASS (osiiso_worker_channel_parent_class)->dispose (object);
 }
 
@@ -717,7 +722,8 @@ static GSourceFuncs source_funcs = {
  *
  * For programs that run a main loop, instead of receiving with a wait. It is called
  * again and again as long as something is there, and sometimes when nothing is.
- * Replaces what was attached before.
+ * Replaces what was attached before. On a channel that was disposed it does nothing
+ * but to call @destroy.
  *
  * Since: 1.0
  */
@@ -734,6 +740,13 @@ osiiso_worker_channel_attach (OsiisoWorkerChannel  *self,
   g_return_if_fail (func != NULL);
 
   osiiso_worker_channel_detach (self);
+  /* A binding lets go of the function of a disposed object, whoever still needs it. */
+  if (self->disposed)
+    {
+      if (destroy != NULL)
+        destroy (user_data);
+      return;
+    }
   source = (ChannelSource *) g_source_new (&source_funcs, sizeof *source);
   source->channel = self;
   source->tag = g_source_add_unix_fd (&source->source, self->fd, G_IO_IN);

@@ -279,6 +279,24 @@ const recipes = {
         }
     },
 
+    // A channel that C keeps when JavaScript has done away with it.
+    channels() {
+        const kept = new Gio.ListStore();
+        let n = 0;
+        for (let i = 0; i < 20; i++) {
+            const channel = new Osiiso.WorkerChannel();
+            kept.append(channel);
+            if (i % 2 === 0)
+                channel.attach(() => ++n > 0);
+            channel.run_dispose();
+            channel.attach(() => ++n > 0);
+        }
+        System.gc();
+        for (let i = 0; i < 100; i++)
+            context.iteration(false);
+        check(n === 0, 'it was called');
+    },
+
     deadlock() {
         const queue = Osiiso.Queue.new('main-loop');
         const handle = queue.submit(() => {}, null);

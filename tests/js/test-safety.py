@@ -26,7 +26,7 @@ CALLS = 3000
 TIMEOUT = 300
 # GJS says that when it puts a call off, which comes back then. It is not of interest
 # which signals were.
-PUT_OFF = re.compile(r'during garbage collection|The offending|^== Stack trace|^$|^#\d+ ')
+PUT_OFF = re.compile(r'during garbage collection|already disposed|The offending|^== Stack trace|^$|^#\d+ ')
 
 
 def run(*args):
