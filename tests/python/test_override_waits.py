@@ -22,14 +22,12 @@ import asyncio, gi, os, signal, threading, time
 gi.require_version('Osiiso', '1')
 from gi.repository import Gio, GLib, Osiiso
 gate, begun = threading.Event(), threading.Event()
-def block():
-    begun.set()
-    gate.wait()
 def interrupt():
     begun.wait()
     # The wait begins about now; whether before or after makes no difference.
     time.sleep(.05)
     os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
 def elsewhere(make):
     """A queue that belongs to another main context."""
     context = GLib.MainContext.new()
@@ -47,13 +45,13 @@ def elsewhere(make):
 '''
 QUEUE = '''
 queue = {make}
-handle = queue.submit(block)
+handle = queue.submit(gate.wait)
 group = queue.map(1, lambda attempt, *_: None)
 queue.start()
-threading.Thread(target=interrupt).start()
 '''
 EPILOGUE = '''
 try:
+    begun.set()
     {wait}
 except KeyboardInterrupt:
     print('interrupted', gate.is_set(), handle.is_done())
@@ -90,16 +88,18 @@ def test_interrupts_a_wait_for_room(wait):
 def test_what_was_interrupted_can_be_done_again():
     assert run(QUEUE.format(make=NEW) + '''
 try:
+    begun.set()
     queue.run()
 except KeyboardInterrupt:
     gate.set()
 print(queue.run().props.timed_out, handle.result(), queue.get_closed())
-''') == 'False None False\n'
+''') == 'False True False\n'
 
 
 def test_a_submit_that_was_interrupted_leaves_nothing():
     assert run(QUEUE.format(make=BOUNDED) + '''
 try:
+    begun.set()
     queue.submit(print, 'never')
 except KeyboardInterrupt:
     gate.set()
@@ -115,7 +115,6 @@ def spin():
     while True:
         pass
 handle = queue.submit(spin)
-threading.Thread(target=interrupt).start()
 try:
     queue.run()
 except KeyboardInterrupt:
@@ -123,14 +122,16 @@ except KeyboardInterrupt:
 ''') == 'KeyboardInterrupt()\n'
 
 
-@pytest.mark.parametrize('wait', ['pool.join', 'pool.join, Gio.Cancellable()', 'blocked.wait'])
+@pytest.mark.parametrize('wait', ['pool.join()', 'pool.join(Gio.Cancellable())', 'blocked.wait()'])
 def test_interrupts_a_wait_in_a_function_on_the_main_loop(wait):
     assert run(f'''
 pool = Osiiso.Queue.new('thread-pool')
-blocked = pool.submit(block)
+blocked = pool.submit(gate.wait)
 queue = Osiiso.Queue.new('main-loop')
-handle = queue.submit({wait})
-threading.Thread(target=interrupt).start()
+def wait():
+    begun.set()
+    {wait}
+handle = queue.submit(wait)
 try:
     queue.run()
 except KeyboardInterrupt:
@@ -145,6 +146,7 @@ def test_interrupts_a_wait_in_a_main_loop():
     assert run(QUEUE.format(make=NEW) + '''
 loop = GLib.MainLoop()
 def wait():
+    begun.set()
     try:
         queue.run()
     except GLib.Error as error:
@@ -176,6 +178,7 @@ def handler(*_):
     print('handled')
     gate.set()
 signal.signal(signal.SIGINT, handler)
+begun.set()
 {wait}
 print(handle.is_done())
 ''') == 'handled\nTrue\n'
@@ -188,26 +191,35 @@ def test_threads_can_be_interrupted_too(wait):
     """As far as Python can: by an exception that another thread sends it."""
     queue = Osiiso.Queue(backend_name='thread-pool', workers=1)
     gate, begun = threading.Event(), threading.Event()
-    handle = queue.submit(lambda: begun.set() or gate.wait())
+    handle = queue.submit(gate.wait)
     group = queue.map(abs, [1])
     queue.start()
-    begun.wait()
     ended = []
 
     def main():
         try:
+            begun.set()
             wait(queue, handle, group)
         except KeyboardInterrupt:
             ended.append(handle.is_done())
 
     thread = threading.Thread(target=main)
     thread.start()
-    while thread.is_alive():
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt))
-        thread.join(.2)
-    assert ended == [False]
+    begun.wait()
+    # Once: another one could come when it has ended.
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(KeyboardInterrupt))
+    thread.join()
     gate.set()
     queue.shutdown()
+    assert ended == [False]
+
+
+@pytest.mark.parametrize('wait', ['queue.run', 'queue.run_full', 'queue.join', 'queue.shutdown', 'handle.wait',
+                                  'group.wait'])
+def test_handlers_may_raise_at_any_step(wait):
+    done = subprocess.run([sys.executable, os.path.join(os.path.dirname(__file__), 'raise_at_steps.py'), wait],
+                          capture_output=True, text=True, timeout=290)
+    assert (done.stdout, done.stderr) == ('True\n', '')
 
 
 # What is awaited.

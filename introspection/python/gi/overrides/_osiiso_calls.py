@@ -212,24 +212,24 @@ def _run(pointer: int, number: int) -> None:
             # unless it is inside one more: that is slow and loses thread-locals.
             local.state = _ensure()
     attempt = _wrap_boxed(_ATTEMPT, pointer, True, True)
-    local.depth += 1
+    depth = local.depth
     try:
-        value = call.run(attempt)
+        try:
+            local.depth = depth + 1
+            value = call.run(attempt)
+        finally:
+            # From here on an interrupt raises nothing, which would be lost with the end.
+            local.depth = depth
         if value is not None:
             attempt.return_value(_value(value))
     except BaseException as error:
         # Not even an exit may leave this thread, which cannot take it.
+        local.depth = depth
         call.trim(error)
         text = f'{type(error).__name__}: {error}'.replace('\0', '?')
         attempt.return_error_details(GLib.Error.new_literal(_DOMAIN, text, 0), _value(error))
     finally:
-        local.depth -= 1
         attempt = None
-
-
-@ctypes.CFUNCTYPE(None, _pointer)
-def _forget(number: int) -> None:
-    calls.pop(number, None)
 
 
 def leave_thread(*_: Any) -> None:
@@ -254,6 +254,9 @@ def _keep(callback: Any) -> int | None:
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
     return ctypes.cast(callback, _pointer).value
 
+
+# No function of Python, in which a handler of signals could raise.
+_forget = ctypes.CFUNCTYPE(None, _pointer)(calls.pop)
 
 RUN, FORGET, READY = map(_keep, (_run, _forget, _ready))
 

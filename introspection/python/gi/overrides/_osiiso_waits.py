@@ -6,6 +6,7 @@ import asyncio
 import collections
 import concurrent.futures
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -57,8 +58,8 @@ def admit(queue: Osiiso.Queue | None, n: int, options: Osiiso.TaskOptions | None
             future.set_exception(error)
 
     with _interruptible(None) as interrupted:
-        threading.Thread(target=wait, name='osiiso-submit', daemon=True).start()
         try:
+            threading.Thread(target=wait, name='osiiso-submit', daemon=True).start()
             while not interrupted.is_cancelled():
                 with contextlib.suppress(concurrent.futures.TimeoutError):
                     return future.result(_PIECE) if not future.done() else future.result()
@@ -70,21 +71,30 @@ def admit(queue: Osiiso.Queue | None, n: int, options: Osiiso.TaskOptions | None
 
 
 # Waits.
+#
+# A handler of signals may raise after any call of a function, and in a thread so may
+# PyThreadState_SetAsyncExc(). What has to be undone is therefore done inside the try
+# block that undoes it, which then looks whether it was done.
 
 @contextlib.contextmanager
-def _linked(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancellable]:
-    """Gives another cancellable that is cancelled along with that one."""
-    own = Gio.Cancellable()
-    handler = 0
-    if cancellable is not None:
-        handler = GObject.Object.connect(cancellable, 'cancelled', lambda *_: own.cancel())
+def _linked(cancellable: Gio.Cancellable | None, own: Gio.Cancellable) -> Iterator[None]:
+    """Has that one cancelled along with the first."""
+    if cancellable is None:
+        yield
+        return
+
+    def pass_on(*_: object) -> None:
+        own.cancel()
+
+    try:
+        GObject.Object.connect(cancellable, 'cancelled', pass_on)
         if cancellable.is_cancelled():
             own.cancel()
-    try:
-        yield own
+        yield
     finally:
-        if handler:
-            GObject.Object.disconnect(cancellable, handler)
+        with contextlib.suppress(TypeError):
+            # Unless it was not connected.
+            GObject.Object.disconnect_by_func(cancellable, pass_on)
 
 
 @contextlib.contextmanager
@@ -93,6 +103,7 @@ def _interruptible(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancella
 
     Other handlers of signals may raise what they like in a wait.
     """
+    own = Gio.Cancellable()
     interrupted: list[bool] = []
 
     def interrupt() -> None:
@@ -102,7 +113,7 @@ def _interruptible(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancella
             # It is in a function that would go on otherwise.
             raise KeyboardInterrupt
 
-    with _linked(cancellable) as own, _ossighelper.register_sigint_fallback(interrupt):
+    with _ossighelper.register_sigint_fallback(interrupt), _linked(cancellable, own):
         try:
             yield own
         except GLib.Error:
@@ -111,25 +122,14 @@ def _interruptible(cancellable: Gio.Cancellable | None) -> Iterator[Gio.Cancella
                 raise
 
 
-@contextlib.contextmanager
-def _watched(cancellable: Gio.Cancellable) -> Iterator[None]:
-    """Ctrl-C cancels that while the main thread is in the library."""
-    here, there = socket.socketpair()
-    there.setblocking(False)
-
-    def watch() -> None:
+def _watch(here: socket.socket, cancellable: Gio.Cancellable) -> None:
+    with here:
         while received := here.recv(64):
             if signal.SIGINT in received:
                 cancellable.cancel()
-        here.close()
 
-    before = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
-    threading.Thread(target=watch, name='osiiso-watch', daemon=True).start()
-    try:
-        yield
-    finally:
-        signal.set_wakeup_fd(before)
-        there.close()
+
+_set_wakeup_fd = functools.partial(signal.set_wakeup_fd, warn_on_full_buffer=False)
 
 
 def _in_task(name: str, instance: GObject.Object, arguments: tuple[Any, ...],
@@ -137,8 +137,20 @@ def _in_task(name: str, instance: GObject.Object, arguments: tuple[Any, ...],
     """Waits in a task: in one piece, because the library tells waits that could never end."""
     if threading.get_ident() != threading.main_thread().ident:
         return call_library(name, instance, *arguments, of(cancellable))
-    with _linked(cancellable) as own, _watched(own):
-        return call_library(name, instance, *arguments, of(own))
+    # The main thread is in the library: another one hears of Ctrl-C, and cancels the wait.
+    own = Gio.Cancellable()
+    here, there = socket.socketpair()
+    there.setblocking(False)
+    before: list[int] = []
+    with here, there, _linked(cancellable, own):
+        try:
+            # In one call, so that what was there before is known whatever comes after it.
+            before.extend(map(_set_wakeup_fd, (there.fileno(),)))
+            threading.Thread(target=_watch, args=(here.dup(), own), name='osiiso-watch', daemon=True).start()
+            return call_library(name, instance, *arguments, of(own))
+        finally:
+            if before:
+                signal.set_wakeup_fd(before[0])
 
 
 def in_pieces(name: str, instance: GObject.Object, timeout: float, cancellable: Gio.Cancellable | None) -> Any:
@@ -157,31 +169,15 @@ def in_pieces(name: str, instance: GObject.Object, timeout: float, cancellable: 
                     raise
 
 
+def _default() -> GLib.MainContext:
+    """The context in which callbacks come that this thread asks for."""
+    return GLib.MainContext.get_thread_default() or GLib.MainContext.default()
+
+
 def _owns(queue: Osiiso.Queue) -> bool:
     """Whether this is the thread that owns the queue."""
     context = queue.get_context()
-    default = GLib.MainContext.get_thread_default() or GLib.MainContext.default()
-    return bool(context.is_owner() or context == default or queues.get(of(queue), (0,))[0] == threading.get_ident())
-
-
-@contextlib.contextmanager
-def _context_for(queue: Osiiso.Queue) -> Iterator[GLib.MainContext]:
-    """The context that is iterated in a wait for a queue: its own in the thread that owns it."""
-    context = queue.get_context()
-    if not _owns(queue) or not context.acquire():
-        context = GLib.MainContext.new()
-        context.acquire()
-    context.push_thread_default()
-    tick = GLib.timeout_source_new(int(_PIECE * 1000))
-    # No callback in Python, which would swallow what a handler of signals raises.
-    GObject.source_set_dummy_callback(tick)
-    tick.attach(context)
-    try:
-        yield context
-    finally:
-        tick.destroy()
-        context.pop_thread_default()
-        context.release()
+    return bool(context.is_owner() or context == _default() or queues.get(of(queue), (0,))[0] == threading.get_ident())
 
 
 def _begin(name: str, instance: GObject.Object, arguments: tuple[Any, ...], cancellable: Gio.Cancellable | None,
@@ -195,52 +191,152 @@ def _begin(name: str, instance: GObject.Object, arguments: tuple[Any, ...], canc
     ASYNCS[name](of(instance), *arguments, of(cancellable), READY, number)
 
 
+class _Service:
+    """The thread that begins calls, and hears of their ends, for those who wait for them.
+
+    The ends come in a main context, which a loop of asyncio does not have. Nothing is
+    raised in this thread by others.
+    """
+
+    def __init__(self) -> None:
+        self._context: GLib.MainContext | None = None
+        self._begin: collections.deque[Callable[[], None]] = collections.deque()
+        self._waking: dict[object, GLib.MainContext] = {}
+
+    def call(self, begin: Callable[[], None]) -> None:
+        self._begin.append(begin)
+        context = self._context
+        if context is not None:
+            context.wakeup()
+        else:
+            # One that comes too late goes away again.
+            threading.Thread(target=self._main, name='osiiso-await', daemon=True).start()
+
+    def wake(self, whom: object, context: GLib.MainContext | None) -> None:
+        """Wakes up that context again and again, for its thread to look what has happened in Python.
+
+        Only to be called in this thread.
+        """
+        if context is not None:
+            self._waking[whom] = context
+        else:
+            self._waking.pop(whom, None)
+
+    def _main(self) -> None:
+        context = GLib.MainContext.new()
+        with _service_lock:
+            if self._context is not None:
+                self._context.wakeup()
+                return
+            context.push_thread_default()
+            self._context = context
+        tick: GLib.Source | None = None
+        while True:
+            while self._begin:
+                self._begin.popleft()()
+            if self._waking and tick is None:
+                tick = GLib.timeout_source_new(int(_PIECE * 1000))
+                # No function, which there would be nothing for.
+                GObject.source_set_dummy_callback(tick)
+                tick.attach(context)
+            elif tick is not None and not self._waking:
+                tick.destroy()
+                tick = None
+            context.iteration(True)
+            for other in self._waking.values():
+                other.wakeup()
+
+
+_service_lock = threading.Lock()
+_service = _Service()
+
+
+class _Completion:
+    """The end of a call with an asynchronous twin, for a thread that blocks until then."""
+
+    def __init__(self, begin: Callable[[Callable[[GObject.Object, Gio.AsyncResult], object]], None],
+                 cancellable: Gio.Cancellable, context: GLib.MainContext | None) -> None:
+        self._call = begin
+        self._cancellable = cancellable
+        self._context = context         # which is to be iterated meanwhile, if any
+        self._result: Gio.AsyncResult | None = None
+        self._error: Exception | None = None
+        self._turn = threading.Lock()   # for whoever begins it, or keeps it from beginning
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def wait(self) -> Gio.AsyncResult:
+        try:
+            _service.call(self._begin)
+            self._wait()
+        except BaseException:
+            self._cancellable.cancel()
+            if not self._turn.acquire(blocking=False):
+                # Then it is not in the way of the next one.
+                self._wait()
+            raise
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        return self._result
+
+    def _begin(self) -> None:
+        if not self._turn.acquire(blocking=False):
+            return
+        _service.wake(self, self._context)
+        try:
+            self._call(self._ready)
+        except Exception as error:
+            self._error = error
+            self._ready(None, None)
+
+    def _ready(self, _: object, result: Gio.AsyncResult | None) -> None:
+        self._result = result
+        _service.wake(self, None)
+        self._bell.release()
+        if self._context is not None:
+            self._context.wakeup()
+
+    def _is_over(self) -> bool:
+        return self._result is not None or self._error is not None
+
+    def _wait(self) -> None:
+        while not self._is_over():
+            if self._context is None or not self._iterate(self._context):
+                self._bell.acquire(timeout=_PIECE)
+
+    def _iterate(self, context: GLib.MainContext) -> bool:
+        """Iterates it to the end of the call; False if another thread has it."""
+        was_owner, before = context.is_owner(), _default()
+
+        def leave() -> None:
+            if before != context and _default() == context:
+                context.pop_thread_default()
+            while not was_owner and context.is_owner():
+                context.release()
+
+        try:
+            if not was_owner and not context.acquire():
+                return False
+            if before != context:
+                context.push_thread_default()
+            while not self._is_over():
+                context.iteration(True)
+            leave()
+            return True
+        finally:
+            # Or the rest of it.
+            leave()
+
+
 def complete(name: str, queue: Osiiso.Queue, arguments: tuple[Any, ...], cancellable: Gio.Cancellable | None) -> Any:
     """Waits with a call that has an asynchronous twin."""
     if is_in_task():
         return _in_task(name, queue, arguments, cancellable)
-    results: list[Gio.AsyncResult] = []
-    with _interruptible(cancellable) as cancellable, _context_for(queue) as context:
-        _begin(name, queue, arguments, cancellable, lambda _, result: results.append(result))
-        try:
-            while not results:
-                context.iteration(True)
-        except BaseException:
-            cancellable.cancel()
-            while not results:
-                context.iteration(True)
-            raise
-        return call_library(name + '_finish', queue, of(results[0]))
-
-
-class _Service:
-    """The thread that hears of the ends of all calls that are awaited.
-
-    They come in a main context, which a loop of asyncio does not have.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._context: GLib.MainContext | None = None
-        self._begin: collections.deque[Callable[[], None]] = collections.deque()
-
-    def call(self, begin: Callable[[], None]) -> None:
-        with self._lock:
-            if self._context is None:
-                self._context = GLib.MainContext.new()
-                threading.Thread(target=self._main, args=(self._context,), name='osiiso-await', daemon=True).start()
-        self._begin.append(begin)
-        self._context.wakeup()
-
-    def _main(self, context: GLib.MainContext) -> None:
-        context.push_thread_default()
-        while True:
-            while self._begin:
-                self._begin.popleft()()
-            context.iteration(True)
-
-
-_service = _Service()
+    with _interruptible(cancellable) as own:
+        result = _Completion(lambda ready: _begin(name, queue, arguments, own, ready), own,
+                             queue.get_context() if _owns(queue) else None).wait()
+        return call_library(name + '_finish', queue, of(result))
 
 
 def _resolve(future: asyncio.Future[Gio.AsyncResult], result: Gio.AsyncResult) -> None:
@@ -264,12 +360,13 @@ async def await_call(name: str, instance: GObject.Object, arguments: tuple[Any, 
         try:
             _begin(name, instance, arguments, own, ready)
         except Exception as error:
-            loop.call_soon_threadsafe(future.set_exception, error)
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(future.set_exception, error)
 
-    _service.call(begin)
     try:
+        _service.call(begin)
         result = await future
-    except asyncio.CancelledError:
+    except BaseException:
         own.cancel()
         raise
     return call_library(name + '_finish', instance, of(result))
@@ -287,8 +384,8 @@ def start_async(name: str, instance: GObject.Object, arguments: tuple[Any, ...],
 
 def _forked() -> None:
     """In a child process, where no other thread is."""
-    global _service
-    _service = _Service()
+    global _service, _service_lock
+    _service, _service_lock = _Service(), threading.Lock()
 
 
 os.register_at_fork(after_in_child=_forked)
