@@ -62,6 +62,7 @@ def test_awaitables_are_refused():
 def test_coroutine_functions(queue):
     assert queue.submit(work.add_later, 1, 2).wait(60).value == 3
     assert queue.submit(work.AsyncCallable(), 4).wait(60).value == 5
+    assert queue.submit(work.later, 6).wait(60).value == 8
     assert queue.submit(partial(work.add_later, b=5), 1).wait(60).value == 6
 
 

@@ -218,6 +218,7 @@ def test_fail_first(kind):
     assert [handle.status for handle in others] == ['cancelled'] * 2
     # What it has ended comes behind it.
     assert [result.status for result in summary.results] == ['failed', 'cancelled', 'cancelled', 'succeeded']
+    assert queue.results == summary.results
     assert kept.value() == 2
 
 

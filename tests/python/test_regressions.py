@@ -261,6 +261,19 @@ def test_14_threads_take_no_object_that_is_a_coroutine_function():
             queue.submit(Callable())
 
 
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('fn', [lambda: quick(1), lambda *_: quick(2)])
+def test_14_threads_take_no_function_that_returns_a_coroutine(fn):
+    with osiiso.ThreadQueue(workers=1) as queue:
+        handle = queue.submit(fn)
+        error = handle.wait().exception
+        assert handle.status == 'failed' and isinstance(error, TypeError) and 'one was returned by <function' in str(error)
+        retried = queue.submit(fn, retries=1)
+        assert retried.wait().attempts == 2 and retried.status == 'failed'
+        with pytest.raises(osiiso.ExecutionError):
+            queue.group(fn, [1, 2, 3, 4, 5]).values()
+
+
 def test_15_map_gives_all_or_nothing():
     async def main():
         queue = osiiso.AsyncQueue(size=2)

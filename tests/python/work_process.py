@@ -130,6 +130,11 @@ def length(data):
     return len(data)
 
 
+def later(x):
+    """What calls it gets a coroutine."""
+    return add_later(x, 2)
+
+
 async def add_later(a, b):
     await asyncio.sleep(0)
     return a + b

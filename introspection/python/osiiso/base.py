@@ -62,6 +62,13 @@ def text_of(error: BaseException) -> str:
         return type(error).__name__
 
 
+def _in_order(handles: list[H]) -> list[H]:
+    """In the order in which the tasks ended: what a failure has cancelled is told of before it."""
+    if any(handle._final == 'cancelled' for handle in handles):
+        handles.sort(key=lambda handle: handle._finished)
+    return handles
+
+
 def _choose(choices: Mapping[str, Any], what: str, value: Any) -> Any:
     try:
         return choices[value]
@@ -280,7 +287,7 @@ class BaseQueue(Generic[H, G]):
     @property
     def results(self) -> tuple[TaskResult, ...]:
         """All results so far, in the order in which the tasks ended."""
-        return tuple(handle.result() for handle in self._results)
+        return tuple(handle.result() for handle in _in_order(self._results[:]))
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -626,9 +633,7 @@ class BaseQueue(Generic[H, G]):
         return len(self._results) + self._n_cleared - len(self._in_hooks)
 
     def _summary(self, first: int, start: float, timed_out: bool) -> RunSummary:
-        handles = self._results[max(0, first - self._n_cleared):]
-        if any(handle._final == 'cancelled' for handle in handles):
-            handles.sort(key=lambda handle: handle._finished)
+        handles = _in_order(self._results[max(0, first - self._n_cleared):])
         return RunSummary.from_results((handle.result() for handle in handles if not handle._options.detached),
                                        run_start=start, timed_out=timed_out)
 

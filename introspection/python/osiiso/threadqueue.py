@@ -9,7 +9,7 @@ import time
 import types
 import weakref
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -23,12 +23,22 @@ from .result import TaskResult
 from .sync import SyncQueue
 
 
+# What most functions return, and is no coroutine.
+_PLAIN = frozenset((int, str, bytes, float, bool, type(None), tuple, list, dict, set))
+
+
 class _Local(threading.local):
     """What a thread knows of the queue that it works for."""
 
     state: int | None = None            # of the interpreter, once the thread is pinned
     exchange: _core.Slots | None = None
     current: list[SyncTaskHandle | None] = [None]  # whose function it is in; never this list itself
+
+
+def _refuse(coroutine: Coroutine[Any, Any, Any], fn: Any) -> None:
+    """Nobody would ever await that."""
+    coroutine.close()
+    raise TypeError(f'a ThreadQueue runs plain functions, not coroutines; one was returned by {fn!r}')
 
 
 class ThreadQueue(SyncQueue):
@@ -177,6 +187,8 @@ class ThreadQueue(SyncQueue):
                 else:
                     # Cancelled, and nobody cares what comes of it.
                     value = None
+                if type(value) not in _PLAIN and isinstance(value, Coroutine):
+                    _refuse(value, handle._fn)
             except BaseException as error:
                 self._attempt_failed(handle, slots[3], attempt, error)
                 more = call(address)
