@@ -59,6 +59,24 @@ def a_missing_command():
 
 
 @test
+def what_is_no_program():
+    for name in ("/etc/passwd", "/etc"):
+        equal(run(name, ":::", "a", status=126), ("", "osiiso run: %s: it cannot be executed\n" % name))
+    equal(run("/nonexistent", ":::", "a", status=127)[1], "osiiso run: /nonexistent: there is no such program\n")
+
+
+@test
+def a_line_that_no_shell_looks_at():
+    hint = "osiiso run: a command in one word is a line for sh only with --shell\n"
+    equal(run("echo x", ":::", "a", status=127)[1], "osiiso run: echo x: there is no such program\n" + hint)
+    err = run("echo {}", ":::", "a", "b", status=1)[1]
+    equal(err.count(hint), 1)
+    equal(err.endswith(hint), True)
+    equal(hint in run("nosuch{}", ":::", "a", status=1)[1], False)
+    equal(run("--shell", "echo {}", ":::", "a"), ("a\n", ""))
+
+
+@test
 def a_killed_job():
     log = path("log")
     out, err = run("-kj1", "--joblog", log, "sh", "-c", "test $0 = a || kill -9 $$; echo $0", ":::", "b", "a", status=1)
@@ -403,6 +421,26 @@ def descriptors_that_are_closed():
         process = popen("run", "touch", ":::", mark, preexec_fn=lambda: [os.close(fd) for fd in closed])
         equal(finish(process)[0], 0)
         equal(os.path.exists(mark), True)
+
+
+@test
+def a_closed_output_is_no_file_of_ours():
+    log = path("log")
+    process = popen("run", "--joblog", log, "echo", "text", ":::", "a", preexec_fn=lambda: os.close(1))
+    code, _, err = finish(process)
+    equal(code, 1)
+    contains(err, "cannot write to standard output: Bad file descriptor")
+    equal("text\n" in read(log).replace("echo text", ""), False)
+    # What prints nothing does not need it.
+    equal(finish(popen("run", "true", ":::", "a", preexec_fn=lambda: os.close(1)))[0], 0)
+
+
+@test
+def a_closed_input_is_not_empty():
+    code, out, err = finish(popen("run", "echo", stdin=None, preexec_fn=lambda: os.close(0)))
+    equal(code, 1)
+    equal(out, "")
+    contains(err, "Cannot read inputs from standard input: Bad file descriptor")
 
 
 @test

@@ -53,6 +53,19 @@ def nul_in_a_line_is_refused():
 
 
 @test
+def another_end_of_inputs():
+    equal(run("-k", "-d", ",", "echo", data="a b,c\n,,d")[0], "a b\nc\n\n\nd\n")
+    equal(run("-kd\\n", "echo", data="a\nb")[0], "a\nb\n")
+    equal(run("-k", "--delimiter=\\t", "echo", data="a\tb")[0], "a\nb\n")
+    equal(run("-k", "-d", "\\0", "echo", data="a\nb\0c")[0], "a\nb\nc\n")
+    file = path("inputs")
+    with open(file, "w") as f:
+        f.write("a;b;")
+    equal(run("-kd;", "echo", "::::", file, ":::", "x")[0], "a x\nb x\n")
+    contains(run("-d,", "echo", data="a\0,b", status=1)[1], "has a NUL in it")
+
+
+@test
 def inputs_in_files():
     one = write("one", "a\nb\n")
     two = write("two", "1\n2\n")
@@ -358,6 +371,16 @@ def a_long_input():
 
 
 @test
+def an_input_that_is_too_long():
+    for text in ("x" * 300000, "é" * 200000):
+        out, err = run("true", data=text, status=1)
+        equal(out, "")
+        contains(err, "…: Cannot start “true”: Argument list too long")
+        equal(len(err.encode()) < 1000, True)
+        equal(err.encode().decode(errors="replace"), err)
+
+
+@test
 def as_many_jobs_as_wanted():
     # Each waits for all others.
     barrier = [fifo() for _ in range(3)]
@@ -453,7 +476,10 @@ def bad_values():
         ("--jitter", "nan", "0 to 1"),
         ("--rate", "inf", "0 or more"),
         ("--burst", "0", "1 or more"),
-        ("--max-args", "-2", "0 or more"),
+        ("--max-args", "-2", "1 or more"),
+        ("--max-args", "0", "1 or more"),
+        ("--delimiter", "ab", r"one byte, also as \n, \t or \0"),
+        ("--delimiter", "", r"one byte, also as \n, \t or \0"),
         ("--colsep", "", "the text between columns"),
     ):
         out, err = run("%s=%s" % (option, value), "true", ":::", "a", status=2)
@@ -462,6 +488,15 @@ def bad_values():
     contains(run("--set=nice", "true", ":::", "a", status=2)[1], "“nice” is no value for --set: it takes NAME=VALUE")
     contains(run("--set=size=1", "true", ":::", "a", status=2)[1], "“size=1” names no setting of this backend")
     contains(run("--set=nice=99", "true", ":::", "a", status=2)[1], "“99” is no value for the setting nice")
+
+
+@test
+def options_of_others():
+    for option, ours in (("-t", "-v"), ("-L1", "-n"), ("--eta", "--progress"), ("--dryrun", "--dry-run"),
+                         ("--wd=/", "--workdir")):
+        out, err = run(option, "true", ":::", "a", status=2)
+        equal(out, "")
+        contains(err, "%s; see %s\n" % (option if option[1] == "-" else option[:2], ours))
 
 
 @test

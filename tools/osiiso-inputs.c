@@ -143,10 +143,10 @@ source_fill (Source  *source,
   return TOOL_INPUT_ROW;
 }
 
-/* The next piece between two ends of lines. */
+/* The next piece between two ends. */
 static ToolInputState
 source_read (Source  *source,
-             gboolean zero,
+             char     ending,
              gboolean block,
              char   **input,
              GError **error)
@@ -156,7 +156,7 @@ source_read (Source  *source,
       const guint8 *data = source->buffer->data;
       gsize length = source->buffer->len;
       const guint8 *end = length > source->scanned
-                          ? memchr (data + source->scanned, zero ? '\0' : '\n', length - source->scanned)
+                          ? memchr (data + source->scanned, ending, length - source->scanned)
                           : NULL;
       gsize stop = end != NULL ? (gsize) (end - data) : length;
       ToolInputState state;
@@ -165,7 +165,7 @@ source_read (Source  *source,
         {
           gsize size = stop - source->start;
 
-          if (!zero && memchr (data + source->start, '\0', size) != NULL)
+          if (ending != '\0' && memchr (data + source->start, '\0', size) != NULL)
             {
               g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
                            "An input from %s has a NUL in it, which no argument can have; "
@@ -189,7 +189,7 @@ source_read (Source  *source,
 /* Reads a file to its end. */
 static gboolean
 source_load (Source  *source,
-             gboolean zero,
+             char     ending,
              GError **error)
 {
   char *input;
@@ -198,7 +198,7 @@ source_load (Source  *source,
   if (source->list != NULL)
     return TRUE;
   source->list = g_ptr_array_new_with_free_func (g_free);
-  while ((state = source_read (source, zero, TRUE, &input, error)) == TOOL_INPUT_ROW)
+  while ((state = source_read (source, ending, TRUE, &input, error)) == TOOL_INPUT_ROW)
     g_ptr_array_add (source->list, input);
   return state == TOOL_INPUT_END;
 }
@@ -311,7 +311,7 @@ load (ToolInputs *self,
   if (self->sources->len == 1 && ((Source *) self->sources->pdata[0])->list == NULL)
     return TRUE;
   for (guint i = 0; i < self->sources->len; i++)
-    if (!source_load (self->sources->pdata[i], self->format.zero, error))
+    if (!source_load (self->sources->pdata[i], self->format.end, error))
       return FALSE;
   self->n_rows = self->sources->len > 0;
   for (guint i = 0; i < self->sources->len;)
@@ -370,7 +370,7 @@ read_one (ToolInputs *self,
     }
   do
     {
-      state = source_read (self->sources->pdata[0], self->format.zero, FALSE, &input, error);
+      state = source_read (self->sources->pdata[0], self->format.end, FALSE, &input, error);
       if (state == TOOL_INPUT_ROW && self->format.skip_empty && *input == '\0')
         g_clear_pointer (&input, g_free);
       else

@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /*
  * Where inputs come from: lists on the command line (:::), files (::::, -a), or
- * standard input, one per line or ended by NUL each. A single source is read as it
+ * standard input, one per line or ended by another character each. A single source is read as it
  * is needed; several are read at once, since each input of one meets all of the others.
  */
 typedef struct _ToolInputs ToolInputs;
@@ -23,7 +23,7 @@ typedef enum
 typedef struct
 {
   char      **arg_files;  /* (nullable) of -a */
-  gboolean    zero;       /* inputs end with NUL */
+  char        end;        /* of inputs in files */
   gboolean    skip_empty;
   const char *separator;  /* (nullable) of columns */
   guint       max_args;   /* inputs in one row; 0 is 1 */

@@ -154,16 +154,34 @@ halt (ToolJobs *self)
     tool_jobs_close (self, TRUE);
 }
 
+/* Bytes of a command that are told when it fails. */
+#define MOST_TOLD 500
+
+/* (transfer full): the beginning of a long one, in whole characters. */
+static char *
+shorten (const char *label)
+{
+  gsize length = strlen (label);
+
+  if (length <= MOST_TOLD)
+    return g_strdup (label);
+  for (length = MOST_TOLD; length > 0 && (label[length] & 0xc0) == 0x80; length--)
+    ;
+  return g_strdup_printf ("%.*s…", (int) length, label);
+}
+
 static void
 fail_job (ToolJobs   *self,
           ToolJob    *job,
           const char *message,
           gboolean    plain)
 {
+  g_autofree char *label = shorten (job->label);
+
   tool_report_add_failure (self->report, job, message);
   /* A program that exits with a status has said itself what is wrong. */
   if (self->settings->verbose || !(plain || self->settings->quiet))
-    job->complaint = g_strdup_printf ("job %" G_GUINT64_FORMAT " failed: %s: %s", job->sequence, job->label, message);
+    job->complaint = g_strdup_printf ("job %" G_GUINT64_FORMAT " failed: %s: %s", job->sequence, label, message);
 }
 
 static void
@@ -255,8 +273,12 @@ on_retry (OsiisoQueue  *queue,
 
   tool_report_get_counts (self->report)->retries++;
   if (self->settings->verbose && job != NULL)
-    tool_output_say (self->output, "job %" G_GUINT64_FORMAT " is tried again: %s: %s", job->sequence, job->label,
-                     error->message);
+    {
+      g_autofree char *label = shorten (job->label);
+
+      tool_output_say (self->output, "job %" G_GUINT64_FORMAT " is tried again: %s: %s", job->sequence, label,
+                       error->message);
+    }
   /* Halted: it would never begin. */
   if (osiiso_queue_get_paused (self->queue))
     osiiso_handle_cancel (handle);

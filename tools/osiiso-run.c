@@ -14,6 +14,7 @@ typedef struct
   ToolTemplate *template;
   char         *direct[2]; /* where jobs print to with --ungroup */
   char         *folder;    /* (nullable) of the pipes that they print to with --line-buffer */
+  gboolean      not_found; /* a program, by a job */
 } Run;
 
 /* Lets @argv print to these files. A child has no descriptors of ours but it can open
@@ -103,13 +104,21 @@ collect_command (ToolJob      *job,
 {
   const GValue *value = error == NULL ? osiiso_handle_get_value (job->handle)
                                       : osiiso_handle_get_error_details (job->handle);
+  Run *run = user_data;
 
   if (value != NULL && G_VALUE_HOLDS (value, OSIISO_TYPE_COMMAND_RESULT))
-    collect_result (job, g_value_get_boxed (value));
+    {
+      collect_result (job, g_value_get_boxed (value));
+    }
   else if (g_error_matches (error, G_SPAWN_ERROR, G_SPAWN_ERROR_NOENT))
-    job->exit_status = TOOL_EXIT_NOT_FOUND;
+    {
+      job->exit_status = TOOL_EXIT_NOT_FOUND;
+      run->not_found = TRUE;
+    }
   else if (error != NULL && error->domain == G_SPAWN_ERROR)
-    job->exit_status = TOOL_EXIT_NO_RUN;
+    {
+      job->exit_status = TOOL_EXIT_NO_RUN;
+    }
 }
 
 static const ToolJobKind command_kind = {
@@ -117,22 +126,39 @@ static const ToolJobKind command_kind = {
   .collect = collect_command,
 };
 
-/* One message instead of one for each input. */
-static gboolean
+/* For those who are used to a shell that looks at it. */
+static void
+hint_at_shell (Run *run)
+{
+  char **words = run->settings->words;
+
+  if (words[0] != NULL && words[1] == NULL && strchr (words[0], ' ') != NULL)
+    g_printerr ("%s: a command in one word is a line for sh only with --shell\n", run->settings->title);
+}
+
+/* One message instead of one for each input, and the status. */
+static int
 check_program (Run *run)
 {
   const char *program = run->settings->words[0];
   g_autofree char *found = NULL;
 
   if (tool_template_varies (run->template))
-    return TRUE;
+    return TOOL_EXIT_OK;
   /* A path is looked for in the folder that jobs run in. */
   if (strchr (program, '/') != NULL && run->settings->cwd != NULL)
-    return TRUE;
+    return TOOL_EXIT_OK;
   found = g_find_program_in_path (program);
-  if (found == NULL)
-    g_printerr ("%s: %s: there is no such program\n", run->settings->title, program);
-  return found != NULL;
+  if (found != NULL)
+    return TOOL_EXIT_OK;
+  if (strchr (program, '/') != NULL && access (program, F_OK) == 0)
+    {
+      g_printerr ("%s: %s: it cannot be executed\n", run->settings->title, program);
+      return TOOL_EXIT_NO_RUN;
+    }
+  g_printerr ("%s: %s: there is no such program\n", run->settings->title, program);
+  hint_at_shell (run);
+  return TOOL_EXIT_NOT_FOUND;
 }
 
 static gboolean
@@ -184,10 +210,10 @@ run_with_inputs (Run        *run,
 {
   g_autoptr (OsiisoBackend) backend = NULL;
   g_autoptr (GError) error = NULL;
-  int status;
+  int status = check_program (run);
 
-  if (!check_program (run))
-    return TOOL_EXIT_NOT_FOUND;
+  if (status != TOOL_EXIT_OK)
+    return status;
   if (!open_direct (run) || !make_folder (run))
     return TOOL_EXIT_FAILED;
   backend = osiiso_backend_create ("subprocess", &error);
@@ -200,6 +226,8 @@ run_with_inputs (Run        *run,
     return tool_usage_error (run->settings->title, "%s", error->message);
   status = tool_jobs_run (run->settings, backend, inputs, &command_kind, run);
   close_direct (run);
+  if (run->not_found)
+    hint_at_shell (run);
   return status;
 }
 
@@ -208,7 +236,7 @@ tool_run (int    argc,
           char **argv)
 {
   ToolSettings settings;
-  Run run = { &settings, NULL, { NULL, NULL }, NULL };
+  Run run = { .settings = &settings };
   g_autoptr (ToolInputs) inputs = NULL;
   int status = TOOL_EXIT_OK;
 

@@ -18,6 +18,7 @@ typedef struct
   char    *output_limit;
   char    *halt;
   char    *separator;
+  char    *delimiter;
   gboolean fail_first;
   gboolean resume;
   gboolean resume_failed;
@@ -198,6 +199,20 @@ check_ranges (ToolSettings *self,
   return FALSE;
 }
 
+/* One byte, which may be written as in C. */
+static gboolean
+parse_delimiter (const char *text,
+                 char       *delimiter,
+                 GError    **error)
+{
+  g_autofree char *bytes = g_strcompress (text);
+
+  if (strlen (bytes) != 1 && strcmp (text, "\\0") != 0)
+    return bad (error, "--delimiter", text, "one byte, also as \\n, \\t or \\0");
+  *delimiter = *bytes;
+  return TRUE;
+}
+
 static gboolean
 take_typed (ToolSettings *self,
             Typed        *typed,
@@ -222,12 +237,14 @@ take_typed (ToolSettings *self,
   self->progress = typed->no_progress ? 0 : typed->progress ? 1 : -1;
   if (typed->separator != NULL)
     self->column_separator = g_strcompress (typed->separator);
-  if (typed->max_args < 0)
+  if (typed->max_args < 1)
     {
       g_snprintf (value, sizeof value, "%d", typed->max_args);
-      return bad (error, "--max-args", value, "0 or more");
+      return bad (error, "--max-args", value, "1 or more");
     }
-  self->inputs.zero = typed->zero;
+  self->inputs.end = typed->zero ? '\0' : '\n';
+  if (typed->delimiter != NULL && !parse_delimiter (typed->delimiter, &self->inputs.end, error))
+    return FALSE;
   self->inputs.skip_empty = typed->skip_empty;
   self->inputs.max_args = (guint) typed->max_args;
   self->inputs.separator = self->column_separator;
@@ -244,6 +261,7 @@ typed_clear (Typed *typed)
   g_free (typed->output_limit);
   g_free (typed->halt);
   g_free (typed->separator);
+  g_free (typed->delimiter);
 }
 
 /* --json, or --json=FILE */
@@ -287,6 +305,7 @@ parse_options (ToolSettings *self,
   const GOptionEntry inputs[] = {
     { "arg-file", 'a', 0, G_OPTION_ARG_FILENAME_ARRAY, &self->inputs.arg_files, "Read inputs from a file (-: standard input)", "FILE" },
     { "null", '0', 0, G_OPTION_ARG_NONE, &typed->zero, "Inputs in files end with NUL, not with a newline", NULL },
+    { "delimiter", 'd', 0, G_OPTION_ARG_STRING, &typed->delimiter, "Inputs in files end with that, not with a newline", "CHAR" },
     { "no-run-if-empty", 'r', 0, G_OPTION_ARG_NONE, &typed->skip_empty, "Leave out empty lines", NULL },
     { "max-args", 'n', 0, G_OPTION_ARG_INT, &typed->max_args, "Up to that many inputs in one job", "N" },
     { "colsep", 'C', 0, G_OPTION_ARG_STRING, &typed->separator, "Text between the columns of an input: {1} {2} …", "TEXT" },
@@ -344,6 +363,50 @@ parse_options (ToolSettings *self,
   return g_option_context_parse (context, &argc, &self->rest, error);
 }
 
+/* How others call what is there. */
+static const struct
+{
+  const char *theirs;
+  const char *ours;
+} hints[] = {
+  { "-i", "-I" },
+  { "-L", "-n" },
+  { "-N", "-n" },
+  { "-X", "-n" },
+  { "-t", "-v" },
+  { "--bar", "--progress" },
+  { "--eta", "--progress" },
+  { "--delay", "--rate" },
+  { "--dryrun", "--dry-run" },
+  { "--link", ":::+" },
+  { "--xapply", ":::+" },
+  { "--nice", "--set=nice=N" },
+  { "--tagstring", "--tag" },
+  { "--wd", "--workdir" },
+};
+
+static void
+add_hint (GError *error)
+{
+  const char *option = strrchr (error->message, ' ');
+
+  if (!g_error_matches (error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION) || option == NULL)
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (hints); i++)
+    {
+      const gsize length = strlen (hints[i].theirs);
+
+      if (strncmp (option + 1, hints[i].theirs, length) == 0 && strchr ("=", option[1 + length]) != NULL)
+        {
+          char *text = g_strdup_printf ("%s; see %s", error->message, hints[i].ours);
+
+          g_free (error->message);
+          error->message = text;
+          return;
+        }
+    }
+}
+
 static void
 split_rest (ToolSettings *self,
             char        **rest)
@@ -364,7 +427,7 @@ tool_settings_parse (ToolSettings *self,
                      int          *status)
 {
   g_autoptr (GError) error = NULL;
-  Typed typed = { NULL };
+  Typed typed = { .max_args = 1 };
   gboolean ok;
 
   memset (self, 0, sizeof *self);
@@ -375,6 +438,7 @@ tool_settings_parse (ToolSettings *self,
   typed_clear (&typed);
   if (!ok)
     {
+      add_hint (error);
       *status = tool_usage_error (self->title, "%s", error->message);
       return FALSE;
     }

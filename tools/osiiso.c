@@ -109,17 +109,16 @@ tool_usage_error (const char *command,
   return TOOL_EXIT_USAGE;
 }
 
-/* Else what is opened first would be taken for standard input or output. */
+/* Else what is opened first would be taken for standard input or output. Whoever reads
+ * or writes these gets an error, as if they were still closed. */
 static void
 open_missing (void)
 {
-  int fd;
-
-  do
-    fd = open ("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd >= 0)
-    close (fd);
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    {
+      if (fcntl (fd, F_GETFD) < 0 && open ("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+        return;
+    }
 }
 
 int

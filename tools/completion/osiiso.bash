@@ -15,7 +15,7 @@ _osiiso ()
 {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
   local shared='--jobs --retries --retry-delay --backoff --max-retry-delay --jitter --timeout --rate --burst
-    --fail-first --halt --set --arg-file --null --no-run-if-empty --max-args --colsep --priority-from --replace
+    --fail-first --halt --set --arg-file --null --delimiter --no-run-if-empty --max-args --colsep --priority-from --replace
     --keep-order --tag --joblog --resume --resume-failed --dry-run --json --progress --no-progress --verbose
     --quiet --help'
   local options valued i
@@ -56,7 +56,7 @@ _osiiso ()
     fi
     case ${COMP_WORDS[i]} in
       -j|-P|-a|-n|-C|-I|-t|--jobs|--retries|--retry-delay|--backoff|--max-retry-delay|--jitter|--timeout|--rate|\
-      --burst|--halt|--set|--arg-file|--max-args|--colsep|--priority-from|--replace|--joblog|--output-limit|\
+      --burst|--halt|--set|--arg-file|--delimiter|--max-args|--colsep|--priority-from|--replace|--joblog|--output-limit|\
       --workdir|--backend|--type)
         # With “=”, the value comes after that.
         [ "${COMP_WORDS[i+1]}" = = ] && ((i++))

@@ -33,6 +33,7 @@ complete -c osiiso -n $jobs -l halt -x -a 'never soon now' -d 'What to do when o
 complete -c osiiso -n $jobs -l set -x -a '(__osiiso_settings)' -d 'Change a setting of the backend'
 complete -c osiiso -n $jobs -s a -l arg-file -r -F -d 'Read inputs from a file'
 complete -c osiiso -n $jobs -s 0 -l null -d 'Inputs end with NUL'
+complete -c osiiso -n $jobs -s d -l delimiter -x -d 'Inputs end with that'
 complete -c osiiso -n $jobs -s r -l no-run-if-empty -d 'Leave out empty lines'
 complete -c osiiso -n $jobs -s n -l max-args -x -d 'Inputs in one job'
 complete -c osiiso -n $jobs -s C -l colsep -x -d 'Text between columns'
