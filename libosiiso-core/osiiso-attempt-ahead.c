@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "osiiso-attempt-private.h"
+#include "osiiso-trace-private.h"
 
 /*
  * Attempts that a backend takes ahead, to have them at hand when a worker is free.
@@ -52,7 +53,8 @@ osiiso_scheduler_take_ahead (OsiisoScheduler *self)
       if (ext != NULL && ext->params != NULL)
         number += atomic_load_explicit (&ext->attempts, memory_order_acquire);
       attempt = osiiso_attempt_new (self, record, number,
-                                    OSIISO_ATTEMPT_RESERVED | (ext == NULL ? OSIISO_ATTEMPT_BORROWS : 0));
+                                    OSIISO_ATTEMPT_RESERVED | osiiso_trace_state |
+                                    (ext == NULL ? OSIISO_ATTEMPT_BORROWS : 0));
       osiiso_scheduler_link_attempt_locked (self, attempt);
       osiiso_record_set_flags (record, OSIISO_RECORD_RESERVED, 0);
       osiiso_scheduler_announce_locked (self, &wake);

@@ -21,6 +21,7 @@ enum
   OSIISO_ATTEMPT_RESERVED    = 1 << 10, /* taken ahead and not begun; ready lock */
   OSIISO_ATTEMPT_GIVEN_BACK  = 1 << 11, /* ended by a backend that did not run it */
   OSIISO_ATTEMPT_ENTERED     = 1 << 12, /* somebody calls the function, or has */
+  OSIISO_ATTEMPT_TRACED      = 1 << 13, /* a mark of it is still to be written */
 };
 
 /*
@@ -43,6 +44,9 @@ struct _OsiisoAttempt
   _Atomic (GCancellable *) cancellable; /* (nullable) (owned) */
   OsiisoOutcome   *outcome;   /* (nullable) (owned) */
   gint64           retry_after;
+#ifdef HAVE_SYSPROF
+  _Atomic gint64   begun;     /* in ns, when it is traced; 0: not yet */
+#endif
 };
 
 #define OSIISO_ATTEMPT_FROM_LINK(l)  ((OsiisoAttempt *) (void *) ((char *) (l) - G_STRUCT_OFFSET (OsiisoAttempt, link)))

@@ -5,6 +5,7 @@
 #include "osiiso-attempt-private.h"
 #include "osiiso-backend.h"
 #include "osiiso-token-private.h"
+#include "osiiso-trace-private.h"
 
 /* The thread that is in the function of an attempt. */
 
@@ -78,8 +79,10 @@ osiiso_attempt_enter (OsiisoAttempt *self)
           return FALSE;
         }
     }
-  if (!(state & OSIISO_ATTEMPT_CLAIMED))
+  if (G_LIKELY (!(state & (OSIISO_ATTEMPT_CLAIMED | OSIISO_ATTEMPT_TRACED))))
     return TRUE;
+  if (!(state & OSIISO_ATTEMPT_CLAIMED))
+    return osiiso_trace_begin (self);
   /* Ended from outside, or claimed by somebody who sees this one inside. */
   if (osiiso_attempt_leave (self))
     osiiso_attempt_end (self);
@@ -107,7 +110,7 @@ osiiso_attempt_leave (OsiisoAttempt *self)
     return FALSE;
   if (!(state & OSIISO_ATTEMPT_REPORTED))
     self->status = OSIISO_STATUS_SUCCEEDED;
-  return TRUE;
+  return G_LIKELY (!(state & OSIISO_ATTEMPT_TRACED)) || osiiso_trace_end (self);
 }
 
 /* The thread is as good as stuck in the function. What it ran may go on, when the

@@ -7,6 +7,7 @@
 #include "osiiso-call-private.h"
 #include "osiiso-command-private.h"
 #include "osiiso-error.h"
+#include "osiiso-trace-private.h"
 
 /**
  * OsiisoAttempt:
@@ -196,6 +197,8 @@ osiiso_attempt_end (OsiisoAttempt *self)
 {
   if (osiiso_attempt_is_lone (self))
     return;
+  if (G_UNLIKELY (atomic_load (&self->state) & OSIISO_ATTEMPT_TRACED))
+    osiiso_trace_end (self);
   osiiso_scheduler_attempt_ended (self->scheduler, self, self->status,
                                   g_steal_pointer (&self->outcome), self->retry_after);
 }

@@ -16,7 +16,7 @@ typedef struct
   char      task_id[24];
   char      attempt[12];
   char     *name;  /* (nullable) (owned) */
-  char     *queue; /* (nullable) (owned) */
+  char     *queue; /* (nullable) (owned), a reference */
 } OwnFields;
 
 static void
@@ -28,27 +28,13 @@ add_field (OwnFields  *self,
     self->fields[self->n_fields++] = (GLogField) { key, value, -1 };
 }
 
-/* The name of the queue is copied: it may change at any time. */
-static char *
-dup_queue_name (OsiisoScheduler *scheduler)
-{
-  char *name;
-
-  if (scheduler == NULL)
-    return NULL;
-  pthread_mutex_lock (&scheduler->ready_lock);
-  name = g_strdup (scheduler->name);
-  pthread_mutex_unlock (&scheduler->ready_lock);
-  return name;
-}
-
 static void
 own_fields_init (OwnFields     *self,
                  OsiisoAttempt *attempt)
 {
   self->n_fields = 0;
   self->name = osiiso_attempt_dup_name (attempt);
-  self->queue = dup_queue_name (attempt->scheduler);
+  self->queue = attempt->scheduler != NULL ? osiiso_scheduler_acquire_name (attempt->scheduler) : NULL;
   g_snprintf (self->task_id, sizeof self->task_id, "%" G_GUINT64_FORMAT, osiiso_attempt_get_task_id (attempt));
   g_snprintf (self->attempt, sizeof self->attempt, "%u", osiiso_attempt_get_number (attempt));
 
@@ -94,7 +80,7 @@ osiiso_log_writer (GLogLevelFlags   log_level,
   memcpy (all + n_fields, own.fields, own.n_fields * sizeof *all);
   output = g_log_writer_default (log_level, all, n_fields + own.n_fields, user_data);
   g_free (own.name);
-  g_free (own.queue);
+  g_clear_pointer (&own.queue, g_ref_string_release);
   return output;
 }
 

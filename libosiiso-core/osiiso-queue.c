@@ -806,16 +806,15 @@ osiiso_queue_get_context (OsiisoQueue *self)
 char *
 osiiso_queue_dup_name (OsiisoQueue *self)
 {
-  OsiisoScheduler *scheduler;
   char *name;
+  char *copy;
 
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
 
-  scheduler = osiiso_queue_get_scheduler (self);
-  pthread_mutex_lock (&scheduler->ready_lock);
-  name = g_strdup (scheduler->name);
-  pthread_mutex_unlock (&scheduler->ready_lock);
-  return name;
+  name = osiiso_scheduler_acquire_name (osiiso_queue_get_scheduler (self));
+  copy = g_strdup (name);
+  g_clear_pointer (&name, g_ref_string_release);
+  return copy;
 }
 
 /**
@@ -831,26 +830,9 @@ void
 osiiso_queue_set_name (OsiisoQueue *self,
                        const char  *name)
 {
-  OsiisoScheduler *scheduler;
-  char *copy;
-  gboolean changed;
-
   g_return_if_fail (OSIISO_IS_QUEUE (self));
 
-  scheduler = osiiso_queue_get_scheduler (self);
-  copy = g_strdup (name);
-  pthread_mutex_lock (&scheduler->ready_lock);
-  changed = g_strcmp0 (scheduler->name, copy) != 0;
-  if (changed)
-    {
-      char *old = scheduler->name;
-
-      scheduler->name = copy;
-      copy = old;
-    }
-  pthread_mutex_unlock (&scheduler->ready_lock);
-  g_free (copy);
-  if (changed)
+  if (osiiso_scheduler_set_name (osiiso_queue_get_scheduler (self), name))
     g_object_notify_by_pspec (G_OBJECT (self), props[PROP_NAME]);
 }
 

@@ -100,6 +100,9 @@ typedef struct
  *   view_lock   handles, waiters, the life cycle and the run
  *   outbox.lock see OsiisoOutbox
  *
+ * And name_lock, within which nothing but one reference is taken: what writes logs
+ * needs the name, wherever somebody logs.
+ *
  * Wake-ups. A puller that finds nothing registers itself (sleepers, parked)
  * while it holds both the ready and the inbox lock, after it looked at both
  * lists. A submit appends under the inbox lock and looks there for somebody to
@@ -172,7 +175,6 @@ struct _OsiisoScheduler
                                      * the run gets some before its end */
   gint64             shutdown_deadline; /* of a shutdown that is under way; 0: none */
   double             shutdown_timeout;  /* as it was set */
-  char              *name;              /* (nullable) (owned): of the queue */
   OsiisoInitializer *initializer;   /* (nullable) (owned) */
   gboolean           broken;        /* it failed; no retry follows while this is halted */
   guint              n_starts;      /* which start a call of it belongs to */
@@ -204,6 +206,10 @@ struct _OsiisoScheduler
   GSList            *join_tasks;     /* of GTask, owned */
   GSList            *shutdown_tasks; /* of GTask, owned */
   _Atomic guint64    n_groups;  /* none */
+
+  pthread_mutex_t    name_lock;
+  char              *name;      /* name_lock; (nullable) (owned), a reference-counted string:
+                                 * of the queue */
 };
 
 /* How many tasks were submitted and have not ended. In this order, so that it is
@@ -250,6 +256,12 @@ void             osiiso_scheduler_unref        (OsiisoScheduler *self);
 void             osiiso_scheduler_set_backend  (OsiisoScheduler *self,
                                                 OsiisoBackend   *backend);
 OsiisoBackend   *osiiso_scheduler_dup_backend  (OsiisoScheduler *self);
+/* The name of the queue, to be released with g_ref_string_release(); NULL if it has
+ * none. With any lock. */
+char            *osiiso_scheduler_acquire_name (OsiisoScheduler *self);
+/* FALSE if that was its name already. */
+gboolean         osiiso_scheduler_set_name     (OsiisoScheduler *self,
+                                                const char      *name);
 
 /* Into the queue. The records are the caller's, the scheduler takes over one
  * reference on each; all or none are ADMITTED. With @reserved their places are

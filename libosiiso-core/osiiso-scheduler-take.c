@@ -6,6 +6,7 @@
 #include "osiiso-handle-private.h"
 #include "osiiso-scheduler-private.h"
 #include "osiiso-token-private.h"
+#include "osiiso-trace-private.h"
 
 /* How tasks get out of the queue: which one is next, who is woken for it, and
  * the loop of the threads that run them. */
@@ -198,7 +199,7 @@ begin_attempt_locked (OsiisoScheduler *self,
   OsiisoRecordExt *ext = osiiso_record_get_ext (record);
   OsiisoAttempt *attempt;
   guint number = 1;
-  guint32 state = 0;
+  guint32 state = osiiso_trace_state;
 
   osiiso_scheduler_remove_ready_locked (self, record);
   if (osiiso_rate_limiter_is_on (&self->limiter))
@@ -241,7 +242,8 @@ osiiso_scheduler_start_attempt_locked (OsiisoScheduler *self,
 
   if (ext != NULL && ext->params != NULL)
     atomic_store_explicit (&ext->attempts, attempt->number, memory_order_release);
-  atomic_fetch_and (&attempt->state, ~(guint32) OSIISO_ATTEMPT_RESERVED);
+  if (atomic_fetch_and (&attempt->state, ~(guint32) OSIISO_ATTEMPT_RESERVED) & OSIISO_ATTEMPT_TRACED)
+    osiiso_trace_begin (attempt);
   start_attempt_locked (self, attempt, ext, now, OSIISO_RECORD_RESERVED);
 }
 
@@ -626,8 +628,12 @@ osiiso_scheduler_take (OsiisoScheduler *self,
                        gboolean         wait)
 {
   Done none = { NULL };
+  OsiisoAttempt *attempt = exchange (self, &none, wait ? ASK_WAIT : ASK_PARK, BEGIN_FOR_BACKEND);
 
-  return exchange (self, &none, wait ? ASK_WAIT : ASK_PARK, BEGIN_FOR_BACKEND);
+  /* Those of a thread that serves begin when their function is entered. */
+  if (osiiso_trace_state != 0 && attempt != NULL)
+    osiiso_trace_begin (attempt);
+  return attempt;
 }
 
 /* Runs the function of the attempt that the thread has got, and keeps it to be

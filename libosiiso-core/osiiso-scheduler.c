@@ -16,6 +16,7 @@
 #include "osiiso-scheduler-private.h"
 #include "osiiso-task-options.h"
 #include "osiiso-token-private.h"
+#include "osiiso-trace-private.h"
 #include "osiiso-wait-private.h"
 
 static void
@@ -55,6 +56,8 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   pthread_mutexattr_t mutex_attr;
   pthread_condattr_t attr;
 
+  osiiso_trace_init ();
+
   /* Held for a few instructions, so the other one is better waited for. */
   pthread_mutexattr_init (&mutex_attr);
   pthread_mutexattr_settype (&mutex_attr, PTHREAD_MUTEX_ADAPTIVE_NP);
@@ -86,6 +89,7 @@ osiiso_scheduler_new (OsiisoQueue *queue)
   osiiso_admission_init (&self->room);
   self->accepting = TRUE;
 
+  pthread_mutex_init (&self->name_lock, NULL);
   pthread_mutex_init (&self->view_lock, NULL);
   pthread_cond_init (&self->view_cond, &attr);
   pthread_condattr_destroy (&attr);
@@ -95,6 +99,39 @@ osiiso_scheduler_new (OsiisoQueue *queue)
 
   osiiso_outbox_init (&self->outbox, self, queue);
   return self;
+}
+
+char *
+osiiso_scheduler_acquire_name (OsiisoScheduler *self)
+{
+  char *name;
+
+  /* Copying it could fail, and log that, with the lock held. */
+  pthread_mutex_lock (&self->name_lock);
+  name = self->name != NULL ? g_ref_string_acquire (self->name) : NULL;
+  pthread_mutex_unlock (&self->name_lock);
+  return name;
+}
+
+gboolean
+osiiso_scheduler_set_name (OsiisoScheduler *self,
+                           const char      *name)
+{
+  char *other = name != NULL ? g_ref_string_new (name) : NULL;
+  gboolean changed;
+
+  pthread_mutex_lock (&self->name_lock);
+  changed = g_strcmp0 (self->name, other) != 0;
+  if (changed)
+    {
+      char *old = self->name;
+
+      self->name = other;
+      other = old;
+    }
+  pthread_mutex_unlock (&self->name_lock);
+  g_clear_pointer (&other, g_ref_string_release);
+  return changed;
 }
 
 OsiisoScheduler *
@@ -121,13 +158,14 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
   osiiso_deadline_heap_clear (&self->timeouts);
   osiiso_deadline_heap_clear (&self->deadlines);
   g_clear_pointer (&self->watches, g_hash_table_unref);
-  g_free (self->name);
+  g_clear_pointer (&self->name, g_ref_string_release);
   osiiso_record_pool_clear (&self->pool);
   pthread_cond_destroy (&self->inbox_cond);
   pthread_cond_destroy (&self->view_cond);
   pthread_mutex_destroy (&self->ready_lock);
   pthread_mutex_destroy (&self->inbox_lock);
   pthread_mutex_destroy (&self->view_lock);
+  pthread_mutex_destroy (&self->name_lock);
   free (self);
 }
 

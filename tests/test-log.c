@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "osiiso-attempt-private.h"
 #include "test-utils.h"
 
 /* A log writer is set once per program, so there is one test of it, for what is written
@@ -34,6 +37,39 @@ speak (OsiisoAttempt *attempt,
     osiiso_attempt_return_new_error (attempt, G_IO_ERROR, G_IO_ERROR_FAILED, "once more");
 }
 
+/* As any code within the library could, or one that it calls by mistake. */
+static void
+speak_locked (OsiisoAttempt *attempt,
+              gpointer       user_data)
+{
+  OsiisoScheduler *scheduler = attempt->scheduler;
+
+  pthread_mutex_lock (&scheduler->ready_lock);
+  pthread_mutex_lock (&scheduler->inbox_lock);
+  pthread_mutex_lock (&scheduler->view_lock);
+  g_message ("locked");
+  pthread_mutex_unlock (&scheduler->view_lock);
+  pthread_mutex_unlock (&scheduler->inbox_lock);
+  pthread_mutex_unlock (&scheduler->ready_lock);
+}
+
+static void
+test_locked (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autofree char *written = NULL;
+
+  g_test_summary ("Whoever logs holds what locks it likes");
+
+  osiiso_queue_set_name (queue, "busy");
+  g_assert_true (osiiso_queue_push (queue, speak_locked, NULL, NULL, NULL, NULL));
+  test_run_all (queue);
+  written = test_log_steal (&log_);
+  g_assert_nonnull (strstr (written, "MESSAGE=locked;"));
+  g_assert_nonnull (strstr (written, "OSIISO_QUEUE=busy;"));
+  test_queue_free (queue);
+}
+
 static void
 test_fields (void)
 {
@@ -45,7 +81,6 @@ test_fields (void)
 
   g_test_summary ("A message of a task says which task, attempt and queue it is of; others are as they were");
 
-  osiiso_log_install_writer ();
   g_message ("out");
   outside = test_log_steal (&log_);
   g_assert_nonnull (strstr (outside, "MESSAGE=out;"));
@@ -83,10 +118,12 @@ main (int    argc,
 {
   int status;
 
-  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  g_test_init (&argc, &argv, NULL);
 
   test_log_init (&log_);
+  osiiso_log_install_writer ();
   g_test_add_func ("/log/fields", test_fields);
+  g_test_add_func ("/log/locked", test_locked);
   status = g_test_run ();
   test_log_clear (&log_);
   return status;

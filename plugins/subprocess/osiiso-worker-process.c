@@ -466,7 +466,8 @@ make_environment (const OsiisoWorkerSettings *settings)
   made = g_environ_setenv (made, "OSIISO_WORKER_FD", "3", TRUE);
   if (settings->module_path != NULL)
     made = g_environ_setenv (made, "OSIISO_MODULE_PATH", settings->module_path, TRUE);
-  return made;
+  /* A profiler's socket, which it does not have: that number is often its own socket. */
+  return g_environ_unsetenv (made, "SYSPROF_CONTROL_FD");
 }
 
 static gboolean
