@@ -32,8 +32,7 @@ may_submit_async (OsiisoQueue            *self,
 
   if (may_submit (self, submission, &error))
     return TRUE;
-  g_task_return_error (task, error);
-  g_object_unref (task);
+  osiiso_submission_refuse_async (task, error);
   return FALSE;
 }
 

@@ -16,6 +16,7 @@ typedef struct
   OsiisoRecord     **records;   /* (owned): n of them, with the references that the queue gets */
   OsiisoRecord      *record;    /* (nullable) (owned): the only one, besides that */
   OsiisoBatch       *batch;     /* (nullable) (owned) */
+  guint64           *ids;       /* (nullable) (owned): of tokens */
   gboolean           with_handle;
   OsiisoEntry        pushed;    /* what became of records with reserved places */
   OsiisoCancelWatch *watch;     /* (nullable), in use */
@@ -38,6 +39,14 @@ osiiso_submission_new_task (gpointer            source,
   return task;
 }
 
+void
+osiiso_submission_refuse_async (GTask  *task,
+                                GError *error)
+{
+  g_task_return_error (task, error);
+  g_object_unref (task);
+}
+
 static void
 async_free (gpointer data)
 {
@@ -46,6 +55,7 @@ async_free (gpointer data)
   g_free (async->records);
   g_clear_pointer (&async->record, osiiso_record_unref);
   g_clear_pointer (&async->batch, osiiso_batch_unref);
+  g_free (async->ids);
   g_clear_pointer (&async->cancel_source, g_source_unref);
   osiiso_submission_release_watch (async->scheduler, async->watch);
   osiiso_scheduler_unref (async->scheduler);
@@ -85,6 +95,11 @@ return_success (AsyncSubmit *async,
                 GTask       *task)
 {
   osiiso_submission_hold_queue (async->scheduler);
+  if (async->ids != NULL)
+    {
+      g_task_return_pointer (task, g_steal_pointer (&async->ids), g_free);
+      return;
+    }
   if (async->record == NULL)
     {
       g_task_return_pointer (task, osiiso_group_new (async->batch), g_object_unref);
@@ -160,13 +175,14 @@ async_watch (AsyncSubmit *async,
   g_source_attach (async->cancel_source, g_task_get_context (task));
 }
 
-/* Takes over the records, with their watch, and the GTask. */
+/* Takes over the records, with their watch and @ids, and the GTask. */
 static void
 enter (const OsiisoSubmission *self,
        OsiisoScheduler        *scheduler,
        OsiisoRecord          **records,
        guint                   n,
        OsiisoRecord           *record,
+       guint64                *ids,
        OsiisoCancelWatch      *watch,
        gboolean                with_handle,
        GTask                  *task)
@@ -186,6 +202,7 @@ enter (const OsiisoSubmission *self,
     .records = records,
     .record = record != NULL ? osiiso_record_ref (record) : NULL,
     .batch = self->batch != NULL ? osiiso_batch_ref (self->batch) : NULL,
+    .ids = ids,
     .with_handle = with_handle,
     .watch = watch,
   };
@@ -216,8 +233,7 @@ fail (const OsiisoSubmission *self,
 {
   if (self->destroy != NULL)
     osiiso_scheduler_destroy_in_owner (scheduler, self->destroy, self->data);
-  g_task_return_error (task, error);
-  g_object_unref (task);
+  osiiso_submission_refuse_async (task, error);
 }
 
 static void
@@ -241,7 +257,7 @@ submit_one (const OsiisoSubmission *self,
     }
   records = g_new (OsiisoRecord *, 1);
   records[0] = record;
-  enter (self, scheduler, records, 1, record, watch, with_handle, task);
+  enter (self, scheduler, records, 1, record, NULL, watch, with_handle, task);
 }
 
 void
@@ -285,7 +301,7 @@ osiiso_submission_map_async (const OsiisoSubmission *self,
   records = osiiso_submission_make_map (self, scheduler, n, &watch, &error);
   if (records != NULL && n > 0)
     {
-      enter (self, scheduler, records, n, NULL, watch, FALSE, task);
+      enter (self, scheduler, records, n, NULL, NULL, watch, FALSE, task);
       return;
     }
 
@@ -300,4 +316,46 @@ osiiso_submission_map_async (const OsiisoSubmission *self,
     }
   g_free (records);
   g_object_unref (task);
+}
+
+void
+osiiso_submission_tokens_async (const OsiisoSubmission *self,
+                                OsiisoScheduler        *scheduler,
+                                guint                   n,
+                                GTask                  *task)
+{
+  OsiisoCancelWatch *watch;
+  OsiisoRecord **records = NULL;
+  guint64 *ids;
+  GError *error = NULL;
+
+  if (!g_cancellable_set_error_if_cancelled (g_task_get_cancellable (task), &error))
+    records = osiiso_submission_make_tokens (self, scheduler, n, &ids, &watch, &error);
+  if (records == NULL)
+    {
+      fail (self, scheduler, task, error);
+    }
+  else if (n > 0)
+    {
+      enter (self, scheduler, records, n, NULL, ids, watch, FALSE, task);
+    }
+  else
+    {
+      g_free (records);
+      g_task_return_pointer (task, ids, g_free);
+      g_object_unref (task);
+    }
+}
+
+guint64 *
+osiiso_submission_tokens_finish (GTask   *task,
+                                 gsize   *n_ids,
+                                 GError **error)
+{
+  guint64 *ids = g_task_propagate_pointer (task, error);
+  AsyncSubmit *async = get_async (task);
+
+  if (n_ids != NULL)
+    *n_ids = ids != NULL && async != NULL ? async->room.n : 0;
+  return ids;
 }

@@ -53,11 +53,10 @@ gboolean osiiso_submission_submit (const OsiisoSubmission *self,
                                    guint64                *id,
                                    GError                **error);
 
-/* @n tokens from the one that is the data on; their ids go into @ids. */
-gboolean osiiso_submission_submit_tokens (const OsiisoSubmission *self,
+/* @n tokens from the one that is the data on; their ids. */
+guint64 *osiiso_submission_submit_tokens (const OsiisoSubmission *self,
                                           OsiisoScheduler        *scheduler,
                                           guint                   n,
-                                          guint64                *ids,
                                           GError                **error);
 
 /* @n tasks that share function and data, as the members of self->batch. */
@@ -72,10 +71,13 @@ GTask   *osiiso_submission_new_task     (gpointer            source,
                                          GCancellable       *cancellable,
                                          GAsyncReadyCallback callback,
                                          gpointer            user_data);
+/* Takes over the GTask, and @error, with which it returns. */
+void     osiiso_submission_refuse_async (GTask              *task,
+                                         GError             *error);
 /* The same for a GTask, when there is room. It is taken over, and its context is
  * where it returns: the handle of one task; what osiiso_submission_push_finish()
- * makes an id of; the group of a map. The source of a task that goes into a group is
- * that group. */
+ * makes an id of; the group of a map; what osiiso_submission_tokens_finish() has the
+ * ids from. The source of a task that goes into a group is that group. */
 void     osiiso_submission_submit_async (const OsiisoSubmission *self,
                                          OsiisoScheduler        *scheduler,
                                          GTask                  *task);
@@ -88,6 +90,13 @@ void     osiiso_submission_map_async    (const OsiisoSubmission *self,
                                          OsiisoScheduler        *scheduler,
                                          guint                   n,
                                          GTask                  *task);
+void     osiiso_submission_tokens_async (const OsiisoSubmission *self,
+                                         OsiisoScheduler        *scheduler,
+                                         guint                   n,
+                                         GTask                  *task);
+guint64 *osiiso_submission_tokens_finish (GTask                 *task,
+                                         gsize                  *n_ids,
+                                         GError                **error);
 
 /* What both ways have in common. */
 
@@ -96,7 +105,7 @@ gboolean       osiiso_submission_check_backend (const OsiisoSubmission *self,
                                                 GError                **error);
 
 /* Records that are not in the care of the queue yet, and what cancels them, to be
- * released. A map releases the data when it fails, and the array is owned. */
+ * released. A map releases the data when it fails, and the arrays are owned. */
 OsiisoRecord  *osiiso_submission_make_one      (const OsiisoSubmission *self,
                                                 OsiisoScheduler        *scheduler,
                                                 gboolean                with_handle,
@@ -105,6 +114,12 @@ OsiisoRecord  *osiiso_submission_make_one      (const OsiisoSubmission *self,
 OsiisoRecord **osiiso_submission_make_map      (const OsiisoSubmission *self,
                                                 OsiisoScheduler        *scheduler,
                                                 guint                   n,
+                                                OsiisoCancelWatch     **watch,
+                                                GError                **error);
+OsiisoRecord **osiiso_submission_make_tokens   (const OsiisoSubmission *self,
+                                                OsiisoScheduler        *scheduler,
+                                                guint                   n,
+                                                guint64               **ids,
                                                 OsiisoCancelWatch     **watch,
                                                 GError                **error);
 void           osiiso_submission_drop_records  (OsiisoScheduler *scheduler,

@@ -325,6 +325,23 @@ push (const OsiisoSubmission *self,
   return entry == OSIISO_ENTRY_ADMITTED;
 }
 
+/* Takes over the records and the watch. */
+static gboolean
+push_all (const OsiisoSubmission *self,
+          OsiisoScheduler        *scheduler,
+          OsiisoCancelWatch      *watch,
+          OsiisoRecord          **records,
+          guint                   n,
+          GError                **error)
+{
+  gboolean ok = n == 0 || push (self, scheduler, watch, records, n, error);
+
+  if (!ok)
+    osiiso_submission_drop_records (scheduler, records, n);
+  osiiso_submission_release_watch (scheduler, watch);
+  return ok;
+}
+
 static void
 set_call (OsiisoRecord *record,
           OsiisoCall   *call)
@@ -424,45 +441,65 @@ failed:
   return FALSE;
 }
 
-gboolean
-osiiso_submission_submit_tokens (const OsiisoSubmission *self,
-                                 OsiisoScheduler        *scheduler,
-                                 guint                   n,
-                                 guint64                *ids,
-                                 GError                **error)
+OsiisoRecord **
+osiiso_submission_make_tokens (const OsiisoSubmission *self,
+                               OsiisoScheduler        *scheduler,
+                               guint                   n,
+                               guint64               **ids,
+                               OsiisoCancelWatch     **watch,
+                               GError                **error)
 {
   g_autoptr (OsiisoTaskParams) params = NULL;
-  g_autofree OsiisoRecord **records = NULL;
-  OsiisoCancelWatch *watch = NULL;
+  OsiisoRecord **records;
   gint64 now;
   guint n_made;
-  gboolean ok;
 
-  if (!osiiso_submission_check_backend (self, scheduler, error) || !get_params (self, &params, error))
-    return FALSE;
-  if (n == 0)
-    return TRUE;
-  if (!get_watch (self, scheduler, &watch, error))
-    return FALSE;
+  *ids = NULL;
+  *watch = NULL;
+  if (!osiiso_submission_check_backend (self, scheduler, error) || !get_params (self, &params, error) ||
+      (n > 0 && !get_watch (self, scheduler, watch, error)))
+    return NULL;
 
-  records = g_new (OsiisoRecord *, n);
+  /* Not NULL without any, either. */
+  records = g_new (OsiisoRecord *, (gsize) n + 1);
+  *ids = g_new (guint64, (gsize) n + 1);
   now = osiiso_clock_now ();
   for (n_made = 0; n_made < n; n_made++)
     {
-      records[n_made] = new_record (scheduler, params, watch, OSIISO_RECORD_TOKEN, self->calls != NULL, now,
+      records[n_made] = new_record (scheduler, params, *watch, OSIISO_RECORD_TOKEN, self->calls != NULL, now,
                                     error);
       if (records[n_made] == NULL)
         break;
       records[n_made]->data = (gpointer) ((gsize) self->data + n_made);
       if (self->calls != NULL)
         set_call (records[n_made], self->calls[n_made]);
-      ids[n_made] = osiiso_record_get_id (records[n_made]);
+      (*ids)[n_made] = osiiso_record_get_id (records[n_made]);
     }
-  ok = n_made == n && push (self, scheduler, watch, records, n, error);
-  if (!ok)
-    osiiso_submission_drop_records (scheduler, records, n_made);
-  osiiso_submission_release_watch (scheduler, watch);
-  return ok;
+  if (n_made == n)
+    return records;
+
+  osiiso_submission_drop_records (scheduler, records, n_made);
+  g_free (records);
+  g_clear_pointer (ids, g_free);
+  osiiso_submission_release_watch (scheduler, g_steal_pointer (watch));
+  return NULL;
+}
+
+guint64 *
+osiiso_submission_submit_tokens (const OsiisoSubmission *self,
+                                 OsiisoScheduler        *scheduler,
+                                 guint                   n,
+                                 GError                **error)
+{
+  OsiisoCancelWatch *watch;
+  g_autofree guint64 *ids = NULL;
+  g_autofree OsiisoRecord **records = osiiso_submission_make_tokens (self, scheduler, n, &ids, &watch, error);
+
+  if (records == NULL)
+    return NULL;
+  if (!push_all (self, scheduler, watch, records, n, error))
+    return NULL;
+  return g_steal_pointer (&ids);
 }
 
 OsiisoRecord **
@@ -524,13 +561,6 @@ osiiso_submission_map (const OsiisoSubmission *self,
 {
   OsiisoCancelWatch *watch;
   g_autofree OsiisoRecord **records = osiiso_submission_make_map (self, scheduler, n, &watch, error);
-  gboolean ok;
 
-  if (records == NULL)
-    return FALSE;
-  ok = n == 0 || push (self, scheduler, watch, records, n, error);
-  if (!ok)
-    osiiso_submission_drop_records (scheduler, records, n);
-  osiiso_submission_release_watch (scheduler, watch);
-  return ok;
+  return records != NULL && push_all (self, scheduler, watch, records, n, error);
 }

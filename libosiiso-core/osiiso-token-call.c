@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include <string.h>
-
 #include "osiiso-call-private.h"
 #include "osiiso-error.h"
 #include "osiiso-queue-private.h"
@@ -17,7 +15,8 @@
 /* Where there is nobody to tell, tasks would end for nothing. */
 static gboolean
 check_told (OsiisoQueue *self,
-            guint64      last,
+            guint64      first,
+            gsize        n,
             GError     **error)
 {
   OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
@@ -35,13 +34,42 @@ check_told (OsiisoQueue *self,
                            "nobody hears of the ends of tokens; see osiiso_queue_set_completions_func()");
       return FALSE;
     }
-  if (last > G_MAXSIZE)
-    {
-      g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
-                   "a token must be at most %" G_GSIZE_FORMAT "; got %" G_GUINT64_FORMAT, G_MAXSIZE, last);
-      return FALSE;
-    }
-  return TRUE;
+  return osiiso_token_check_numbers (first, n, error);
+}
+
+/* What the tokens from @first on are submitted with; @calls are kept by the caller. */
+static OsiisoSubmission
+make_submission (guint64            first,
+                 OsiisoCall        *call,
+                 OsiisoCall       **calls,
+                 OsiisoTaskOptions *options)
+{
+  return (OsiisoSubmission) {
+    .data = (gpointer) (gsize) first,
+    .options = options,
+    .needs = OSIISO_BACKEND_CAPABILITIES_CALLS,
+    .calls = calls,
+    .named = osiiso_call_get_params (call),
+  };
+}
+
+/* The call to submit, with those arguments; NULL with an error. */
+static OsiisoCall *
+prepare_call (OsiisoQueue  *self,
+              guint64       token,
+              OsiisoCall   *call,
+              const guint8 *data,
+              gsize         length,
+              GError      **error)
+{
+  g_autoptr (GBytes) bytes = NULL;
+
+  if (!check_told (self, token, 1, error) || !osiiso_call_prepare (call, osiiso_queue_get_scheduler (self), error))
+    return NULL;
+  if (data == NULL)
+    return osiiso_call_ref (call);
+  bytes = g_bytes_new (data, length);
+  return osiiso_call_derive (call, bytes);
 }
 
 static guint64
@@ -54,28 +82,15 @@ submit_call (OsiisoQueue       *self,
              OsiisoTaskOptions *options,
              GError           **error)
 {
-  g_autoptr (OsiisoCall) derived = NULL;
-  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
-  const OsiisoSubmission submission = {
-    .data = (gpointer) (gsize) token,
-    .options = options,
-    .only_try = only_try,
-    .needs = OSIISO_BACKEND_CAPABILITIES_CALLS,
-    .calls = data != NULL ? &derived : &call,
-    .named = osiiso_call_get_params (call),
-  };
+  g_autoptr (OsiisoCall) prepared = prepare_call (self, token, call, data, length, error);
+  OsiisoSubmission submission;
   guint64 id = 0;
 
-  if (!check_told (self, token, error) || !osiiso_call_prepare (call, scheduler, error))
+  if (prepared == NULL)
     return 0;
-  if (data != NULL)
-    {
-      GBytes *bytes = g_bytes_new (data, length);
-
-      derived = osiiso_call_derive (call, bytes);
-      g_bytes_unref (bytes);
-    }
-  if (!osiiso_submission_submit (&submission, scheduler, NULL, &id, error))
+  submission = make_submission (token, call, &prepared, options);
+  submission.only_try = only_try;
+  if (!osiiso_submission_submit (&submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
     return 0;
   return id;
 }
@@ -161,7 +176,7 @@ osiiso_queue_try_submit_token_call (OsiisoQueue       *self,
   return submit_call (self, token, call, data, length, TRUE, options, error);
 }
 
-/* One call for each part of the payloads; NULL when they do not have so much. */
+/* One call for each part of the payloads, unless they have more or less than that. */
 static GPtrArray *
 cut_payloads (OsiisoCall    *call,
               GBytes        *payloads,
@@ -189,6 +204,106 @@ cut_payloads (OsiisoCall    *call,
   g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
                "the lengths of the payloads do not add up to %" G_GSIZE_FORMAT " bytes", size);
   return NULL;
+}
+
+/* The calls to submit; NULL with an error. */
+static GPtrArray *
+prepare_calls (OsiisoQueue   *self,
+               guint64        first,
+               OsiisoCall    *call,
+               GBytes        *payloads,
+               const guint64 *lengths,
+               gsize          n,
+               GError       **error)
+{
+  if (!check_told (self, first, n, error) || !osiiso_call_prepare (call, osiiso_queue_get_scheduler (self), error))
+    return NULL;
+  return cut_payloads (call, payloads, lengths, n, error);
+}
+
+/**
+ * osiiso_queue_submit_token_call_async:
+ * @self: a queue
+ * @token: a number of the submitter
+ * @call: the call, which does not change any more from now on
+ * @data: (nullable) (array length=length): bytes that take the place of the call's
+ *   arguments; %NULL for those
+ * @length: the length of @data
+ * @options: (nullable): how to run it; %NULL for the defaults
+ * @cancellable: (nullable): ends the wait for room, not the task once it is in the
+ *   queue; the cancellable of @options does both
+ * @callback: (nullable) (scope async) (closure user_data): called when the task is in
+ *   the queue, or will never be
+ * @user_data: user data for @callback
+ *
+ * Submits a call under a number as soon as there is room for it, without blocking; see
+ * [method@Osiiso.Queue.submit_token_call] and [method@Osiiso.Queue.submit_async]. Any
+ * thread.
+ *
+ * The task may run, and end, before @callback is called, which is in the
+ * thread-default context of the caller.
+ *
+ * Since: 1.0
+ */
+void
+osiiso_queue_submit_token_call_async (OsiisoQueue        *self,
+                                      guint64             token,
+                                      OsiisoCall         *call,
+                                      const guint8       *data,
+                                      gsize               length,
+                                      OsiisoTaskOptions  *options,
+                                      GCancellable       *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer            user_data)
+{
+  g_autoptr (OsiisoCall) prepared = NULL;
+  OsiisoSubmission submission;
+  GError *error = NULL;
+  GTask *task;
+
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+  g_return_if_fail (call != NULL);
+  g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = osiiso_submission_new_task (self, osiiso_queue_submit_token_call_async, cancellable, callback, user_data);
+  prepared = prepare_call (self, token, call, data, length, &error);
+  if (prepared == NULL)
+    {
+      osiiso_submission_refuse_async (task, error);
+      return;
+    }
+  submission = make_submission (token, call, &prepared, options);
+  osiiso_submission_push_async (&submission, osiiso_queue_get_scheduler (self), task);
+}
+
+/**
+ * osiiso_queue_submit_token_call_finish:
+ * @self: a queue
+ * @result: what the callback got
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Queue.submit_token_call_async].
+ *
+ * Fails with %G_IO_ERROR_CANCELLED when the wait for room was cancelled, with
+ * %OSIISO_QUEUE_ERROR_CLOSED when the queue does not accept tasks, also when it
+ * stopped to while the submission waited, and otherwise like
+ * [method@Osiiso.Queue.submit_token_call].
+ *
+ * Returns: the id of the task, for [method@Osiiso.Queue.lookup]; 0 on error
+ *
+ * Since: 1.0
+ */
+guint64
+osiiso_queue_submit_token_call_finish (OsiisoQueue  *self,
+                                       GAsyncResult *result,
+                                       GError      **error)
+{
+  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
+  g_return_val_if_fail (g_task_is_valid (result, self), 0);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_submit_token_call_async), 0);
+
+  return osiiso_submission_push_finish (G_TASK (result), error);
 }
 
 /**
@@ -226,14 +341,9 @@ osiiso_queue_submit_token_calls (OsiisoQueue       *self,
                                  gsize             *n_ids,
                                  GError           **error)
 {
-  OsiisoScheduler *scheduler;
-  OsiisoSubmission submission = {
-    .data = (gpointer) (gsize) first,
-    .options = options,
-    .needs = OSIISO_BACKEND_CAPABILITIES_CALLS,
-  };
   g_autoptr (GPtrArray) calls = NULL;
-  g_autofree guint64 *ids = NULL;
+  OsiisoSubmission submission;
+  guint64 *ids;
 
   /* Bindings look at it in any case. */
   if (n_ids != NULL)
@@ -246,158 +356,106 @@ osiiso_queue_submit_token_calls (OsiisoQueue       *self,
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  scheduler = osiiso_queue_get_scheduler (self);
-  if (!check_told (self, n > 0 && first <= G_MAXUINT64 - (n - 1) ? first + (n - 1) : first, error) ||
-      !osiiso_call_prepare (call, scheduler, error))
-    return NULL;
-  calls = cut_payloads (call, payloads, lengths, n, error);
+  calls = prepare_calls (self, first, call, payloads, lengths, n, error);
   if (calls == NULL)
     return NULL;
-  submission.calls = (OsiisoCall **) calls->pdata;
-  submission.named = osiiso_call_get_params (call);
-  ids = g_new (guint64, MAX (n, 1));
-  if (!osiiso_submission_submit_tokens (&submission, scheduler, (guint) n, ids, error))
-    return NULL;
-  if (n_ids != NULL)
+  submission = make_submission (first, call, (OsiisoCall **) calls->pdata, options);
+  ids = osiiso_submission_submit_tokens (&submission, osiiso_queue_get_scheduler (self), (guint) n, error);
+  if (ids != NULL && n_ids != NULL)
     *n_ids = n;
-  return g_steal_pointer (&ids);
-}
-
-/* How dup_told_results() begins for each token. */
-typedef struct
-{
-  guint64 token;
-  guint64 id;
-  gint64  started;
-  gint64  finished;
-  guint64 length;
-  guint32 status;
-  guint32 attempts;
-  guint32 encoding;
-  guint32 reserved;
-} Told;
-
-G_STATIC_ASSERT (sizeof (Told) == 56);
-
-static const GValue *
-get_outcome_value (OsiisoRecord *record)
-{
-  const GValue *value = osiiso_record_get_value (record);
-
-  return value != NULL ? value : osiiso_record_get_error_details (record);
-}
-
-/* What of a value is told here: bytes and text. */
-static gconstpointer
-get_told_data (OsiisoRecord *record,
-               guint32      *encoding,
-               guint64      *length)
-{
-  const GValue *value = record != NULL ? get_outcome_value (record) : NULL;
-  gconstpointer data = NULL;
-  gsize size = 0;
-
-  *encoding = OSIISO_ENCODING_NONE;
-  if (value != NULL && G_VALUE_HOLDS (value, G_TYPE_BYTES))
-    {
-      *encoding = OSIISO_ENCODING_BYTES;
-      data = g_bytes_get_data (g_value_get_boxed (value), &size);
-    }
-  else if (value != NULL && G_VALUE_HOLDS_STRING (value))
-    {
-      *encoding = OSIISO_ENCODING_JSON;
-      data = g_value_get_string (value);
-      size = strlen (data);
-    }
-  else if (value != NULL)
-    {
-      *encoding = OSIISO_ENCODING_GVARIANT;
-    }
-  *length = size;
-  return data;
-}
-
-static void
-fill_told (Told         *told,
-           OsiisoRecord *record)
-{
-  OsiisoRecordExt *ext;
-
-  /* Not the end of a task. */
-  if (record == NULL)
-    {
-      *told = (Told) { .encoding = OSIISO_ENCODING_NONE };
-      return;
-    }
-  ext = osiiso_record_get_ext (record);
-  *told = (Told) {
-    .token = (guint64) (gsize) record->data,
-    .id = osiiso_record_get_id (record),
-    .started = ext != NULL ? atomic_load (&ext->started) : 0,
-    .finished = ext != NULL ? ext->finished : 0,
-    .status = osiiso_record_get_status (record),
-    .attempts = osiiso_record_get_attempts (record),
-  };
-  get_told_data (record, &told->encoding, &told->length);
+  return ids;
 }
 
 /**
- * osiiso_queue_dup_told_results:
+ * osiiso_queue_submit_token_calls_async:
  * @self: a queue
+ * @first: the first token
+ * @call: the function to call, and its preamble; its arguments do not count
+ * @payloads: the arguments of all calls, one behind the other
+ * @lengths: (array length=n): how many bytes of @payloads each call has
+ * @n: how many calls; the tokens are @first and the numbers that follow
+ * @options: (nullable): how to run them; %NULL for the defaults
+ * @cancellable: (nullable): ends the wait for room, not the tasks once they are in the
+ *   queue; the cancellable of @options does both
+ * @callback: (nullable) (scope async) (closure user_data): called when the tasks are in
+ *   the queue, or will never be
+ * @user_data: user data for @callback
  *
- * Gets what the tasks have ended with of which a completions function is told, in
- * one piece. Only in [callback@Osiiso.CompletionsFunc], in its thread.
+ * Submits many calls of one function under numbers as soon as there is room for all
+ * of them, without blocking; see [method@Osiiso.Queue.submit_token_calls] and
+ * [method@Osiiso.Queue.submit_async]. Any thread.
  *
- * It begins with 56 bytes for each token, in the order in which the function got
- * them, and in the byte order of the machine: five numbers of 64 bits, which are the
- * token, the id of the task, when it began and when it ended (in microseconds of
- * [func@GLib.get_monotonic_time], 0 for never) and the length of its data, and four
- * of 32 bits: its [enum@Osiiso.Status], how often it was begun, the
- * [enum@Osiiso.Encoding] of its data, and one that means nothing. Behind the last
- * one are the data of all, in the same order: the value, or what came with the
- * error, when that is bytes or text. Others have the length 0, and are there for
- * [method@Osiiso.Queue.lookup]. Where the function is told of something that is no
- * task, as by [method@Osiiso.Queue.tell_run], all of these numbers are 0.
- *
- * Returns: (transfer full) (nullable): the results; %NULL when the thread is not in
- *   a completions function of this queue
+ * The tasks may run, and end, before @callback is called, which is in the
+ * thread-default context of the caller.
  *
  * Since: 1.0
  */
-GBytes *
-osiiso_queue_dup_told_results (OsiisoQueue *self)
+void
+osiiso_queue_submit_token_calls_async (OsiisoQueue        *self,
+                                       guint64             first,
+                                       OsiisoCall         *call,
+                                       GBytes             *payloads,
+                                       const guint64      *lengths,
+                                       gsize               n,
+                                       OsiisoTaskOptions  *options,
+                                       GCancellable       *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       gpointer            user_data)
 {
-  OsiisoRecord **records;
-  gsize n, size;
-  guint8 *block, *place;
+  g_autoptr (GPtrArray) calls = NULL;
+  OsiisoSubmission submission;
+  GError *error = NULL;
+  GTask *task;
 
+  g_return_if_fail (OSIISO_IS_QUEUE (self));
+  g_return_if_fail (call != NULL);
+  g_return_if_fail (payloads != NULL);
+  g_return_if_fail (n == 0 || lengths != NULL);
+  g_return_if_fail (n <= G_MAXUINT);
+  g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
+  g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
+
+  task = osiiso_submission_new_task (self, osiiso_queue_submit_token_calls_async, cancellable, callback, user_data);
+  calls = prepare_calls (self, first, call, payloads, lengths, n, &error);
+  if (calls == NULL)
+    {
+      osiiso_submission_refuse_async (task, error);
+      return;
+    }
+  submission = make_submission (first, call, (OsiisoCall **) calls->pdata, options);
+  osiiso_submission_tokens_async (&submission, osiiso_queue_get_scheduler (self), (guint) n, task);
+}
+
+/**
+ * osiiso_queue_submit_token_calls_finish:
+ * @self: a queue
+ * @result: what the callback got
+ * @n_ids: (out) (optional): the number of ids
+ * @error: return location for an error
+ *
+ * Ends [method@Osiiso.Queue.submit_token_calls_async].
+ *
+ * Fails like [method@Osiiso.Queue.submit_token_call_finish], and then none was
+ * submitted; with %OSIISO_QUEUE_ERROR_FULL when they can never fit, and with
+ * %OSIISO_QUEUE_ERROR_INVALID when the lengths do not add up.
+ *
+ * Returns: (transfer full) (array length=n_ids) (nullable): the ids of the tasks, to
+ *   be freed with [func@GLib.free]; %NULL on error
+ *
+ * Since: 1.0
+ */
+guint64 *
+osiiso_queue_submit_token_calls_finish (OsiisoQueue  *self,
+                                        GAsyncResult *result,
+                                        gsize        *n_ids,
+                                        GError      **error)
+{
+  /* Bindings look at it in any case. */
+  if (n_ids != NULL)
+    *n_ids = 0;
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_submit_token_calls_async), NULL);
 
-  n = osiiso_token_get_told (osiiso_queue_get_scheduler (self), &records);
-  if (n == 0)
-    return NULL;
-
-  size = n * sizeof (Told);
-  for (gsize i = 0; i < n; i++)
-    {
-      guint32 encoding;
-      guint64 length;
-
-      get_told_data (records[i], &encoding, &length);
-      size += length;
-    }
-  block = g_malloc (size);
-  place = block + n * sizeof (Told);
-  for (gsize i = 0; i < n; i++)
-    {
-      Told told;
-      gconstpointer data = get_told_data (records[i], &told.encoding, &told.length);
-
-      fill_told (&told, records[i]);
-      memcpy (block + i * sizeof told, &told, sizeof told);
-      if (told.length > 0)
-        memcpy (place, data, told.length);
-      place += told.length;
-    }
-  return g_bytes_new_take (block, size);
+  return osiiso_submission_tokens_finish (G_TASK (result), n_ids, error);
 }

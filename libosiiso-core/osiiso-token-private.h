@@ -43,6 +43,11 @@ void          osiiso_runner_free      (OsiisoRunner    *self);
 OsiisoRunner *osiiso_runner_begin_use (OsiisoScheduler *scheduler);
 void          osiiso_runner_end_use   (OsiisoScheduler *scheduler);
 
+/* Whether the numbers from @first on can be tokens. */
+gboolean osiiso_token_check_numbers (guint64  first,
+                                     guint64  n,
+                                     GError **error);
+
 /* Calls the runner for the attempt of a token; see osiiso_attempt_perform(). */
 void osiiso_token_run       (OsiisoAttempt  **location);
 

@@ -103,6 +103,30 @@ guint64 *osiiso_queue_submit_tokens        (OsiisoQueue       *self,
                                             gsize             *n_ids,
                                             GError           **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
+void     osiiso_queue_submit_token_async   (OsiisoQueue        *self,
+                                            guint64             token,
+                                            OsiisoTaskOptions  *options,
+                                            GCancellable       *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+guint64  osiiso_queue_submit_token_finish  (OsiisoQueue  *self,
+                                            GAsyncResult *result,
+                                            GError      **error);
+OSIISO_AVAILABLE_IN_1_0
+void     osiiso_queue_submit_tokens_async  (OsiisoQueue        *self,
+                                            guint64             first,
+                                            guint               n,
+                                            OsiisoTaskOptions  *options,
+                                            GCancellable       *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+guint64 *osiiso_queue_submit_tokens_finish (OsiisoQueue  *self,
+                                            GAsyncResult *result,
+                                            gsize        *n_ids,
+                                            GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
 gboolean osiiso_queue_exchange_token       (OsiisoQueue *self,
                                             gboolean    *accepted,
                                             guint64     *token,
@@ -175,6 +199,36 @@ guint64 *osiiso_queue_submit_token_calls   (OsiisoQueue       *self,
                                             OsiisoTaskOptions *options,
                                             gsize             *n_ids,
                                             GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+OSIISO_AVAILABLE_IN_1_0
+void     osiiso_queue_submit_token_call_async (OsiisoQueue        *self,
+                                            guint64             token,
+                                            OsiisoCall         *call,
+                                            const guint8       *data,
+                                            gsize               length,
+                                            OsiisoTaskOptions  *options,
+                                            GCancellable       *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+guint64  osiiso_queue_submit_token_call_finish (OsiisoQueue  *self,
+                                            GAsyncResult *result,
+                                            GError      **error);
+OSIISO_AVAILABLE_IN_1_0
+void     osiiso_queue_submit_token_calls_async (OsiisoQueue        *self,
+                                            guint64             first,
+                                            OsiisoCall         *call,
+                                            GBytes             *payloads,
+                                            const guint64      *lengths,
+                                            gsize               n,
+                                            OsiisoTaskOptions  *options,
+                                            GCancellable       *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            gpointer            user_data);
+OSIISO_AVAILABLE_IN_1_0
+guint64 *osiiso_queue_submit_token_calls_finish (OsiisoQueue  *self,
+                                            GAsyncResult *result,
+                                            gsize        *n_ids,
+                                            GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0
 GBytes  *osiiso_queue_dup_told_results     (OsiisoQueue       *self) G_GNUC_WARN_UNUSED_RESULT;
 OSIISO_AVAILABLE_IN_1_0

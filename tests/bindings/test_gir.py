@@ -3,6 +3,7 @@
 
 Usage: test_gir.py GIR
 """
+import re
 import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
@@ -21,6 +22,29 @@ TWINS = {
     'osiiso_queue_exchange_token_slots': 'osiiso_queue_exchange_token',
     # Calls functions in C; workers in other languages are loops over a channel.
     'osiiso_worker_main': 'osiiso_worker_channel_receive',
+}
+
+# What blocks has a pair that does not: it is called like one of these, or can be cancelled,
+# or its documentation says so.
+BLOCKING_NAME = re.compile(r'^(submit|push|map|run|join|shutdown|wait|next)(_|$)')
+BLOCKING_WORDS = re.compile(r'\b(blocks?\b(?! for ever)|[Ww]aits for room|[Ww]aits (when|until|for that))')
+# Those without, with what a program uses that must not block.
+UNPAIRED = {
+    # They begin it and return; the end is told.
+    'osiiso_queue_tell_run': 'osiiso_queue_finish_told',
+    'osiiso_queue_tell_join': 'osiiso_queue_finish_told',
+    'osiiso_queue_tell_shutdown': 'osiiso_queue_finish_told',
+    # For the threads of a backend. One without threads is told when there is something to take.
+    'osiiso_backend_serve': 'osiiso_backend_take',
+    'osiiso_backend_take_wait': 'osiiso_backend_take',
+    # For worker programs; those with a main loop attach the channel to it.
+    'osiiso_worker_channel_receive': 'osiiso_worker_channel_attach',
+    # Reads folders, and waits for nobody.
+    'osiiso_backend_list_names': 'osiiso_backend_create',
+    # Runs the function of the task, which may do anything.
+    'osiiso_attempt_run': 'osiiso_attempt_defer',
+    # Others wait, of whom its documentation tells.
+    'osiiso_queue_set_size': 'osiiso_queue_set_size',
 }
 
 TREE = ElementTree.parse(sys.argv.pop(1))
@@ -51,6 +75,15 @@ def parameters(node):
 def type_name(node):
     inner = node.find(CORE + 'type')
     return inner.get('name') if inner is not None else None
+
+
+def may_block(node):
+    if re.search('_(async|finish)$|_try_', name_of(node)):
+        return False
+    documentation = ' '.join((node.findtext(CORE + 'doc') or '').split())
+    cancellable = any(type_name(parameter) == 'Gio.Cancellable' for parameter in parameters(node))
+    sets = node.get('name').startswith('set_')
+    return bool(BLOCKING_NAME.search(node.get('name')) or cancellable and not sets or BLOCKING_WORDS.search(documentation))
 
 
 def callback_names():
@@ -102,6 +135,14 @@ class TestGir(unittest.TestCase):
         self.assertGreater(len(starts), 4)
         for name in starts:
             self.assertIn(name[:-len('_async')] + '_finish', there)
+
+    def test_blocking_calls_have_pairs(self):
+        there = {name_of(node) for node in public()}
+        blocking = {name_of(node) for node in public(('function', 'method', 'constructor')) if may_block(node)}
+        paired = {name for name in blocking if {f'{name}_async', f"{name.removesuffix('_full')}_async"} & there}
+        self.assertGreater(len(paired), 20)
+        self.assertEqual(blocking - paired, set(UNPAIRED))
+        self.assertEqual(set(UNPAIRED.values()) - there, set())
 
     def test_versions(self):
         for node in public(('function', 'method', 'constructor')):

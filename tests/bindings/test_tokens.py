@@ -134,6 +134,44 @@ class TestTokens(tap.Case):
         self.assertEqual(sum(layer.values.values()), sum(range(5000)))
         self.assertEqual(len(layer.ends), 5000)
 
+    def test_room(self):
+        """Tokens wait for room without blocking."""
+        layer = Layer('main-loop')
+        queue = layer.queue
+        queue.set_size(2)
+        tokens = [layer.submit(lambda: 'first')[0]]
+        answers = []
+
+        def submitted(_queue, result, finish):
+            try:
+                answers.append(finish(result))
+            except GLib.Error as error:
+                answers.append(error)
+
+        cancellable = Gio.Cancellable()
+        for i in range(2, 6):
+            layer.functions[i] = lambda i=i: i
+        queue.submit_tokens_async(2, 2, None, None, submitted, queue.submit_tokens_finish)
+        queue.submit_token_async(4, None, None, submitted, queue.submit_token_finish)
+        queue.submit_tokens_async(5, 1, None, cancellable, submitted, queue.submit_tokens_finish)
+        queue.submit_tokens_async(5, 3, None, None, submitted, queue.submit_tokens_finish)
+        queue.pause()
+        cancellable.cancel()
+        while len(answers) < 2:
+            GLib.MainContext.default().iteration(True)
+        queue.resume()
+        self.assertTrue(queue.run().props.ok)
+        while len(answers) < 4:
+            GLib.MainContext.default().iteration(True)
+        errors = [answer for answer in answers if isinstance(answer, GLib.Error)]
+        self.assertEqual(sorted((error.domain, error.code) for error in errors), sorted([
+            ('osiiso-queue-error-quark', int(Osiiso.QueueError.FULL)),
+            ('g-io-error-quark', int(Gio.IOErrorEnum.CANCELLED))]))
+        pairs, = (answer for answer in answers if isinstance(answer, list))
+        one, = (answer for answer in answers if isinstance(answer, int))
+        self.assertEqual([len(pairs), len({*pairs, one, 0})], [2, 4])
+        self.assertEqual(layer.values, {tokens[0]: 'first', 2: 2, 3: 3, 4: 4})
+
     def test_cancelled(self):
         layer = Layer('main-loop')
         token, task_id = layer.submit(lambda: None)

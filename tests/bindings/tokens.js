@@ -4,7 +4,7 @@ import Gio from 'gi://Gio';
 import Osiiso from 'gi://Osiiso?version=1';
 import System from 'system';
 
-import {assert, assertEqual, assertThrows, main, test} from './tap.js';
+import {assert, assertEqual, assertError, assertThrows, main, test} from './tap.js';
 
 Gio._promisify(Osiiso.Queue.prototype, 'run_async');
 
@@ -122,6 +122,38 @@ test('nothing is lost to garbage collections', async () => {
     }
     (await layer.queue.run_async(null)).check();
     assertEqual([layer.values.size, layer.ends.size], [n, n]);
+});
+
+test('tokens wait for room without blocking', async () => {
+    const layer = new Layer();
+    const {queue} = layer;
+    queue.set_size(2);
+    layer.submit(() => 'first');
+    for (let i = 2; i < 6; i++)
+        layer.functions.set(i, () => i);
+    const begin = (start, finish, args, cancellable = null) => new Promise(resolve => {
+        queue[start](...args, null, cancellable, (_, result) => {
+            try {
+                resolve(queue[finish](result));
+            } catch (e) {
+                resolve(e);
+            }
+        });
+    });
+    const cancellable = new Gio.Cancellable();
+    const many = begin('submit_tokens_async', 'submit_tokens_finish', [2, 2]);
+    const one = begin('submit_token_async', 'submit_token_finish', [4]);
+    const cancelled = begin('submit_token_async', 'submit_token_finish', [5], cancellable);
+    const tooMany = begin('submit_tokens_async', 'submit_tokens_finish', [5, 3]);
+    queue.pause();
+    cancellable.cancel();
+    assertError(await cancelled, Gio.IOErrorEnum, Gio.IOErrorEnum.CANCELLED);
+    assertError(await tooMany, QueueError, QueueError.FULL);
+    queue.resume();
+    (await queue.run_async(null)).check();
+    const ids = [...await many, await one];
+    assertEqual([ids.length, new Set([...ids, 0]).size], [3, 4]);
+    assertEqual([...layer.values.entries()], [[1, 'first'], [2, 2], [3, 3], [4, 4]]);
 });
 
 test('a runner is refused where threads run tasks', () => {

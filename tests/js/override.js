@@ -5,6 +5,16 @@ import Osiiso from 'gi://Osiiso?version=1';
 
 import {assert, assertEqual, assertRejects, main, test} from '../bindings/tap.js';
 
+function assertThrowsType(func) {
+    try {
+        func();
+    } catch (error) {
+        assert(error instanceof TypeError, `${error}`);
+        return;
+    }
+    throw new Error('nothing was thrown');
+}
+
 test('methods that can be awaited', async () => {
     const queue = Osiiso.Queue.new('main-loop');
     const handle = queue.submit(attempt => attempt.return_int(7), null);
@@ -31,6 +41,35 @@ test('callbacks all the same', async () => {
         }
     }));
     assertEqual(summary.succeeded, 1);
+});
+
+test('submissions that wait for room', async () => {
+    const queue = Osiiso.Queue.new('main-loop');
+    const work = attempt => attempt.return_int(7);
+    queue.set_size(1);
+    const group = queue.new_group(null);
+    // Those behind the first one wait.
+    const [id, handle, mapped, member] = await Promise.all([
+        queue.push_async(work, null, null), queue.submit_async(work, null, null), queue.map_async(1, work, null, null),
+        group.submit_async(work, null, null),
+    ]);
+    await queue.join_async(null);
+    assert(id > 0);
+    assertEqual([handle, mapped.get_handle(0), member].map(each => each.get_value()), [7, 7, 7]);
+
+    queue.set_runner((_token, task) => {
+        queue.token_done(task, 1);
+        return task;
+    });
+    const ids = [await queue.submit_token_async(1, null, null), ...await queue.submit_tokens_async(2, 1, null, null)];
+    assertEqual(new Set([id, 0, ...ids]).size, 4);
+    await assertRejects(Osiiso.QueueError, Osiiso.QueueError.FULL, queue.submit_tokens_async(3, 2, null, null));
+    assertThrowsType(() => queue.submit_tokens_finish(null));
+
+    const called = await new Promise(resolve => queue.push_async(work, null, null, (_queue, result) =>
+        resolve(queue.push_finish(result))));
+    assert(called > ids[1]);
+    await queue.shutdown_async(false, null);
 });
 
 test('members of a group', async () => {

@@ -219,8 +219,13 @@ const recipes = {
             attempt.return_int(1);
         };
         const group = queue.map(10, keep, null);
+        const ways = [
+            () => queue.submit(keep, null), () => group.submit(keep, null), () => queue.try_submit(keep, null),
+            () => queue.submit_async(keep, null, null, null), () => queue.push_async(keep, null, null, null),
+            () => queue.map_async(1, keep, null, null, null), () => group.submit_async(keep, null, null, null),
+        ];
         for (let i = 0; i < TASKS; i++)
-            [() => queue.submit(keep, null), () => group.submit(keep, null), () => queue.try_submit(keep, null)][i % 3]();
+            ways[i % ways.length]();
         queue.run(null);
         if (kept.length !== TASKS + 10)
             throw new Error(`${kept.length} attempts of ${TASKS + 10}`);

@@ -24,11 +24,14 @@ function guardArrays(Osiiso) {
     const isOptions = value => value === null || value instanceof Osiiso.TaskOptions;
     const isNumber = value => Number.isSafeInteger(value) && value >= 0;
     const isCount = value => isNumber(value) && value <= 0xffffffff;
+    const isResult = value => value instanceof Gio.AsyncResult;
 
     for (const [type, method, tests] of [
         [Osiiso.Queue, 'submit_tokens', [isNumber, isCount, isOptions]],
         [Osiiso.Queue, 'submit_token_calls', [isNumber, value => value instanceof Osiiso.Call,
             value => value instanceof GLib.Bytes, value => Array.isArray(value) && value.every(isNumber), isOptions]],
+        [Osiiso.Queue, 'submit_tokens_finish', [isResult]],
+        [Osiiso.Queue, 'submit_token_calls_finish', [isResult]],
         [Osiiso.Backend, 'take_tokens', [isCount]],
     ]) {
         const raw = type.prototype[method];
@@ -47,15 +50,20 @@ function keepAttempts(Osiiso) {
 
     for (const [type, method, place] of [
         [Osiiso.Queue, 'submit', 0], [Osiiso.Queue, 'submit_async', 0], [Osiiso.Queue, 'try_submit', 0],
-        [Osiiso.Queue, 'push', 0], [Osiiso.Queue, 'try_push', 0], [Osiiso.Queue, 'map', 1], [Osiiso.Group, 'submit', 0],
+        [Osiiso.Queue, 'push', 0], [Osiiso.Queue, 'push_async', 0], [Osiiso.Queue, 'try_push', 0],
+        [Osiiso.Queue, 'map', 1], [Osiiso.Queue, 'map_async', 1],
+        [Osiiso.Group, 'submit', 0], [Osiiso.Group, 'submit_async', 0],
     ]) {
         const raw = type.prototype[method];
-        type.prototype[method] = function (...args) {
+        const keeping = function (...args) {
             const func = args[place];
             if (typeof func === 'function')
                 args[place] = attempt => func(ref.call(attempt));
             return raw.apply(this, args);
         };
+        // What makes promises of them looks at this.
+        Object.defineProperty(keeping, 'length', {value: raw.length});
+        type.prototype[method] = keeping;
     }
 
     // The same for backends that are written in JavaScript.
@@ -82,9 +90,10 @@ function _init() {
 
     // A callback can still be given instead.
     for (const [type, methods] of [
-        [Osiiso.Queue, ['submit', 'run', 'run_full', 'join', 'shutdown']],
+        [Osiiso.Queue, ['submit', 'submit_call', 'submit_command', 'push', 'push_call', 'push_command', 'map',
+            'submit_token', 'submit_tokens', 'submit_token_call', 'submit_token_calls', 'run', 'run_full', 'join', 'shutdown']],
         [Osiiso.Handle, ['wait']],
-        [Osiiso.Group, ['wait', 'next_completed']],
+        [Osiiso.Group, ['submit', 'submit_call', 'submit_command', 'wait', 'next_completed']],
     ]) {
         for (const method of methods)
             Gio._promisify(type.prototype, `${method}_async`, `${method}_finish`);
