@@ -99,6 +99,20 @@ def check_paths(root, readme):
             assert any(place.exists() for place in places), f'{name} does not exist'
 
 
+def check_figures(root, readme):
+    """What is between the marks is what the figures of the page make of it."""
+    sys.path.insert(0, str(root / 'tests' / 'benchmarks'))
+    sys.dont_write_bytecode = True
+    import document  # pylint: disable=import-outside-toplevel
+    page = (root / 'docs' / 'performance.md').read_text(encoding='utf-8')
+    figures = document.readme_figures(page)
+    n_rows = figures.count('\n') - 1
+    # A peer may have been missing when the page was made.
+    assert n_rows >= len(document.README_ROWS) - 2, f'the page has only {n_rows} of the rows of the README'
+    assert document.between_marks('README.md', readme, figures) == readme, \
+        'README.md has other figures than docs/performance.md: ./bootstrap bench --document makes both'
+
+
 def main():
     root = pathlib.Path(sys.argv[1])
     readme = (root / 'README.md').read_text(encoding='utf-8')
@@ -113,7 +127,7 @@ def main():
               for language, program in programs.items()]
     cases += [(f'links/{name}', check_links, (root, name))
               for name in ('README.md',) + OTHER_FILES]
-    cases += [('paths', check_paths, (root, readme))]
+    cases += [('paths', check_paths, (root, readme)), ('figures', check_figures, (root, readme))]
 
     print(f'1..{len(cases)}')
     failed = 0
