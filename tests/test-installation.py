@@ -112,6 +112,8 @@ def everything_is_there():
               'lib/osiiso-1/backends/libosiiso-backend-thread-pool.so',
               'libexec/osiiso-1/osiiso-worker', 'libexec/osiiso-1/osiiso-launch', 'bin/osiiso',
               'bin/osiiso-backend-conformance', 'share/man/man1/osiiso.1',
+              'share/man/man1/osiiso-backend-conformance.1', 'lib/osiiso-1/modules/libosiiso-conformance.so',
+              'share/fish/vendor_completions.d/osiiso.fish',
               'share/bash-completion/completions/osiiso', 'share/zsh/site-functions/_osiiso']
     if 'python' in LANGUAGES or 'js' in LANGUAGES:
         wanted += ['share/gir-1.0/Osiiso-1.gir', 'lib/girepository-1.0/Osiiso-1.typelib', 'share/osiiso-1/worker.js',
@@ -127,7 +129,10 @@ def everything_is_there():
 
 @test
 def pkg_config_names_what_is_there():
-    for name in ('backenddir', 'workerdir', 'conformance'):
+    names = ['backenddir', 'moduledir', 'workerdir', 'conformance']
+    names += ['jsworker'] if 'js' in LANGUAGES else []
+    names += ['vapidir'] if 'vala' in LANGUAGES else []
+    for name in names:
         place, = pkg_config(f'--variable={name}')
         assert place.startswith(f'{prefix}/'), f'{name} is {place}'
         assert os.path.exists(place), f'{name} is {place}, which is not there'
