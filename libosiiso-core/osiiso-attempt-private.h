@@ -157,9 +157,9 @@ gboolean       osiiso_attempt_claim_back (OsiisoAttempt  *self);
 /* For whoever found the attempt in a list that does not hold it. */
 gboolean       osiiso_attempt_try_ref   (OsiisoAttempt   *self);
 
-/* Ends an attempt from outside: nothing that it reports counts any more. FALSE
- * when it has ended already. */
-gboolean       osiiso_attempt_interrupt (OsiisoAttempt         *self,
+/* Ends an attempt from outside, unless it has ended already: nothing that it reports
+ * counts any more. */
+void           osiiso_attempt_interrupt (OsiisoAttempt         *self,
                                          OsiisoInterruptReason  reason);
 
 /* The attempt whose function the calling thread is in. */

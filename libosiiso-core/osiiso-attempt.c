@@ -582,14 +582,14 @@ osiiso_attempt_set_interrupt_details (OsiisoAttempt *self,
   g_value_copy (details, &self->outcome->value);
 }
 
-gboolean
+void
 osiiso_attempt_interrupt (OsiisoAttempt        *self,
                           OsiisoInterruptReason reason)
 {
   GError *error;
 
   if (!osiiso_attempt_claim (self, OSIISO_ATTEMPT_INTERRUPTED))
-    return FALSE;
+    return;
 
   /* The function may be running and goes on with its user data. */
   hold_payload (self);
@@ -622,7 +622,6 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
   cancel_cancellable (self);
   if (atomic_load (&self->state) & OSIISO_ATTEMPT_PARKED)
     osiiso_attempt_unref (self);
-  return TRUE;
 }
 
 /* A report: stored at once, used when the function is left. */

@@ -642,7 +642,48 @@ test_properties (void)
   g_assert_cmpint (osiiso_queue_get_fail_policy (queue), ==, OSIISO_FAIL_POLICY_FAIL_FIRST);
   g_assert_cmpint (osiiso_queue_get_on_timeout (queue), ==, OSIISO_TIMEOUT_POLICY_CANCEL);
   g_assert_false (osiiso_queue_get_keep_results (queue));
+
+  g_object_get (queue, "workers", &workers, "timeout", &timeout, "mode", &mode, "fail-policy", &fail_policy,
+                "on-timeout", &on_timeout, "keep-results", &keep_results, NULL);
+  g_assert_cmpuint (workers, ==, 3);
+  g_assert_cmpfloat (timeout, ==, 1.5);
+  g_assert_cmpint (mode, ==, OSIISO_MODE_INFINITE);
+  g_assert_cmpint (fail_policy, ==, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  g_assert_cmpint (on_timeout, ==, OSIISO_TIMEOUT_POLICY_CANCEL);
+  g_assert_false (keep_results);
   g_clear_object (&backend);
+  test_queue_free (queue);
+}
+
+/* Those that have other defaults, and what counts. */
+static void
+test_more_properties (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  g_autoptr (OsiisoTaskOptions) later = test_options_new ("delay", 3600.0, NULL);
+  g_autofree char *name = NULL;
+  guint size, burst;
+  double rate, shutdown_timeout;
+  gboolean paused, closed;
+  guint64 pending, scheduled;
+
+  g_test_summary ("Properties are what was set, also where a number is counted");
+
+  g_object_set (queue, "size", 7, "rate", 2.5, "burst", 4, "shutdown-timeout", 3.5, "paused", TRUE, "name", "seven", NULL);
+  test_submit_and_drop (queue, test_task_none, NULL, NULL);
+  test_submit_and_drop (queue, test_task_none, NULL, later);
+  g_object_get (queue, "size", &size, "rate", &rate, "burst", &burst, "shutdown-timeout", &shutdown_timeout,
+                "paused", &paused, "closed", &closed, "name", &name, "pending-count", &pending,
+                "scheduled-count", &scheduled, NULL);
+  g_assert_cmpuint (size, ==, 7);
+  g_assert_cmpfloat (rate, ==, 2.5);
+  g_assert_cmpuint (burst, ==, 4);
+  g_assert_cmpfloat (shutdown_timeout, ==, 3.5);
+  g_assert_true (paused);
+  g_assert_false (closed);
+  g_assert_cmpstr (name, ==, "seven");
+  g_assert_cmpuint (pending, ==, osiiso_queue_get_pending_count (queue));
+  g_assert_cmpuint (scheduled, ==, 1);
   test_queue_free (queue);
 }
 
@@ -1062,6 +1103,7 @@ main (int   argc,
   g_test_add_func ("/queue/late-deadline", test_late_deadline);
   g_test_add_func ("/queue/own-context", test_own_context);
   g_test_add_func ("/queue/properties", test_properties);
+  g_test_add_func ("/queue/properties/more", test_more_properties);
   g_test_add_func ("/queue/detached", test_detached);
 
   return g_test_run ();
