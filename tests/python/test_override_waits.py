@@ -222,6 +222,19 @@ def test_handlers_may_raise_at_any_step(wait):
     assert (done.stdout, done.stderr) == ('True\n', '')
 
 
+@pytest.mark.parametrize('wait', [
+    lambda queue: queue.run(), lambda queue: queue.join(), lambda queue: (queue.start(), queue.shutdown())])
+def test_signals_come_before_the_end_of_a_wait(wait):
+    for _ in range(30):
+        queue = Osiiso.Queue.new('thread-pool')
+        heard = []
+        queue.connect('on-complete', lambda queue, result: heard.append(result.props.status))
+        queue.map(abs, range(20))
+        wait(queue)
+        assert len(heard) == 20
+        queue.shutdown()
+
+
 # What is awaited.
 
 @pytest.fixture

@@ -144,6 +144,19 @@ def of(thing: Any) -> Any:
     return None if thing is None else hash(thing)
 
 
+_source_set_callback = _function('g_source_set_callback', None, *[_pointer] * 4, library=_gobject_library)
+_source_is_destroyed = ctypes.cast(_gobject_library.g_source_is_destroyed, _pointer)
+
+
+def once_source() -> GLib.Source:
+    """A source that is destroyed by being dispatched, and calls nothing in Python."""
+    source = GLib.idle_source_new()
+    source.set_priority(GLib.PRIORITY_DEFAULT)
+    # It is not yet, which is False, and that destroys it.
+    _source_set_callback(of(source), _source_is_destroyed, of(source), None)
+    return source
+
+
 def _api(index: int, *types: Any) -> Any:
     """One function of what PyGObject offers to extensions, in the order of pygobject.h."""
     get = ctypes.pythonapi.PyCapsule_GetPointer

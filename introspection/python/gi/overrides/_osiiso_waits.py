@@ -20,7 +20,7 @@ from gi.module import get_introspection_module
 from gi.repository import Gio, GLib, GObject
 
 from ._osiiso_calls import (ASYNCS, FORGET, READY, RUN, TimedOut, call_library, calls, is_in_task, local, numbers, of,
-                            queues, waits)
+                            once_source, queues, waits)
 
 if TYPE_CHECKING:
     from gi.repository import Osiiso
@@ -261,6 +261,7 @@ class _Completion:
         self._context = context         # which is to be iterated meanwhile, if any
         self._result: Gio.AsyncResult | None = None
         self._error: Exception | None = None
+        self._mark: GLib.Source | None = None   # behind what the context had to tell by then
         self._turn = threading.Lock()   # for whoever begins it, or keeps it from beginning
         self._bell = threading.Lock()
         self._bell.acquire()
@@ -291,22 +292,24 @@ class _Completion:
             self._ready(None, None)
 
     def _ready(self, _: object, result: Gio.AsyncResult | None) -> None:
-        self._result = result
         _service.wake(self, None)
-        self._bell.release()
         if self._context is not None:
-            self._context.wakeup()
+            self._mark = once_source()
+        # Whoever sees it sees the mark as well, and the context wakes up after that.
+        self._result = result
+        if self._mark is not None:
+            self._mark.attach(self._context)
+        self._bell.release()
 
     def _is_over(self) -> bool:
         return self._result is not None or self._error is not None
 
     def _wait(self) -> None:
-        while not self._is_over():
-            if self._context is None or not self._iterate(self._context):
-                self._bell.acquire(timeout=_PIECE)
+        while not (self._iterate(self._context) if self._context is not None else self._is_over()):
+            self._bell.acquire(timeout=_PIECE)
 
     def _iterate(self, context: GLib.MainContext) -> bool:
-        """Iterates it to the end of the call; False if another thread has it."""
+        """Iterates it to the end of the call, if no other thread has it; whether it is over."""
         was_owner, before = context.is_owner(), _default()
 
         def leave() -> None:
@@ -317,10 +320,10 @@ class _Completion:
 
         try:
             if not was_owner and not context.acquire():
-                return False
+                return self._is_over()
             if before != context:
                 context.push_thread_default()
-            while not self._is_over():
+            while not self._is_over() or self._mark is not None and not self._mark.is_destroyed():
                 context.iteration(True)
             leave()
             return True
