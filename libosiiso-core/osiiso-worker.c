@@ -130,17 +130,26 @@ watch_call (Worker *worker,
     }
 }
 
+/* Somebody may set the time of day. */
+#if defined (__GLIBC__) && __GLIBC_PREREQ (2, 30)
+#define WAKE_CLOCK CLOCK_MONOTONIC
+#define wait_until(semaphore, until) sem_clockwait (semaphore, WAKE_CLOCK, until)
+#else
+#define WAKE_CLOCK CLOCK_REALTIME
+#define wait_until(semaphore, until) sem_timedwait (semaphore, until)
+#endif
+
 /* FALSE when it was woken. */
 static gboolean
 wait_for_tick (Worker *worker)
 {
   struct timespec until;
 
-  clock_gettime (CLOCK_REALTIME, &until);
+  clock_gettime (WAKE_CLOCK, &until);
   until.tv_nsec += TICK_MS * 1000000;
   until.tv_sec += until.tv_nsec / 1000000000;
   until.tv_nsec %= 1000000000;
-  return sem_timedwait (&worker->wake, &until) != 0 && errno == ETIMEDOUT;
+  return wait_until (&worker->wake, &until) != 0 && errno == ETIMEDOUT;
 }
 
 /* Until the next call begins, unless one has. */
@@ -508,28 +517,53 @@ serve (Worker *worker)
     }
 }
 
+/* Greets, which is for those that can go on then. */
 static int
-run (OsiisoWorkerChannel *channel)
+greet_and_serve (Worker *worker)
 {
-  Worker worker = { .channel = channel, .lock = PTHREAD_MUTEX_INITIALIZER };
   struct sigaction old;
   struct sigaction action = { .sa_handler = on_sigterm, .sa_flags = SA_RESTART };
-  GThread *thread;
+  g_autoptr (GError) error = NULL;
   int status;
+
+  worker->channel = osiiso_worker_channel_new_default ("cancel", &error);
+  if (worker->channel == NULL)
+    {
+      complain (error);
+      return STATUS_USAGE;
+    }
+  the_worker = worker;
+  sigaction (SIGTERM, &action, &old);
+  status = serve (worker);
+  sigaction (SIGTERM, &old, NULL);
+  the_worker = NULL;
+  return status;
+}
+
+static int
+run (void)
+{
+  Worker worker = { .lock = PTHREAD_MUTEX_INITIALIZER };
+  g_autoptr (GError) error = NULL;
+  GThread *thread;
+  int status = STATUS_FAILED;
 
   sem_init (&worker.wake, 0, 0);
   terminated = FALSE;
-  the_worker = &worker;
-  sigaction (SIGTERM, &action, &old);
-  thread = g_thread_new ("osiiso-monitor", monitor, &worker);
-
-  status = serve (&worker);
-
-  worker.over = TRUE;
-  sem_post (&worker.wake);
-  g_thread_join (thread);
-  sigaction (SIGTERM, &old, NULL);
-  the_worker = NULL;
+  /* It uses the channel only while there is a call. */
+  thread = g_thread_try_new ("osiiso-monitor", monitor, &worker, &error);
+  if (thread != NULL)
+    {
+      status = greet_and_serve (&worker);
+      worker.over = TRUE;
+      sem_post (&worker.wake);
+      g_thread_join (thread);
+      g_clear_object (&worker.channel);
+    }
+  else
+    {
+      complain (error);
+    }
   sem_destroy (&worker.wake);
   return status;
 }
@@ -575,9 +609,6 @@ int
 osiiso_worker_main (int    argc,
                     char **argv)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (OsiisoWorkerChannel) channel = NULL;
-
   if (g_get_prgname () == NULL && argc > 0)
     {
       g_autofree char *name = g_path_get_basename (argv[0]);
@@ -590,11 +621,5 @@ osiiso_worker_main (int    argc,
       return STATUS_OK;
     }
 
-  channel = osiiso_worker_channel_new_default ("cancel", &error);
-  if (channel == NULL)
-    {
-      fprintf (stderr, "%s: %s\n", g_get_prgname (), error->message);
-      return STATUS_USAGE;
-    }
-  return run (channel);
+  return run ();
 }

@@ -125,8 +125,14 @@ tell_pid (void)
   char text[32];
   int length = snprintf (text, sizeof text, "pid %ld\n", (long) getpid ());
 
-  if (write (status_fd, text, (size_t) length) != length)
-    _exit (EXIT_USAGE);
+  for (int done = 0; done < length;)
+    {
+      ssize_t n = write (status_fd, text + done, (size_t) (length - done));
+
+      if (n < 0 && errno != EINTR)
+        _exit (EXIT_USAGE);
+      done += n > 0 ? (int) n : 0;
+    }
 }
 
 static void
