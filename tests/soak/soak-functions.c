@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "soak-mix.h"
+#include "soak-slots.h"
 
 /* What the soak tests call in osiiso-worker. */
 
@@ -59,5 +60,52 @@ FUNCTION (call_pid)
 FUNCTION (call_work)
 {
   spin (g_variant_get_uint32 (args));
+  return NULL;
+}
+
+/* The first call of a process takes a slot for it. */
+static SoakSlot *
+get_own_slot (void)
+{
+  static SoakSlot *own;
+  SoakSlots *slots = own == NULL ? soak_slots_open () : NULL;
+  guint i;
+
+  if (slots == NULL)
+    return own;
+  i = (guint) g_atomic_int_add (&slots->n, 1);
+  if (i >= SOAK_MAX_SLOTS)
+    g_error ("there are too many workers");
+  own = &slots->slots[i];
+  g_atomic_int_set (&own->pid, getpid ());
+  return own;
+}
+
+/* Until it is cancelled; its slot tells that it is in there. */
+FUNCTION (call_listen)
+{
+  GCancellable *cancellable = osiiso_attempt_get_cancellable (attempt);
+  SoakSlot *slot = get_own_slot ();
+
+  g_atomic_int_set (&slot->running, 1);
+  while (!g_cancellable_is_cancelled (cancellable))
+    g_usleep (200);
+  g_atomic_int_set (&slot->running, 0);
+  return NULL;
+}
+
+/* (uu): takes so many microseconds, the second, and notes meanwhile that it is in the task of
+ * that number. It sleeps: as many that compute as there are workers keep each other from being
+ * killed, and the test from seeing it. */
+FUNCTION (call_note)
+{
+  SoakSlot *slot = get_own_slot ();
+  guint32 number;
+  guint32 us;
+
+  g_variant_get (args, "(uu)", &number, &us);
+  g_atomic_int_set (&slot->running, number + 1);
+  g_usleep (us);
+  g_atomic_int_set (&slot->running, 0);
   return NULL;
 }

@@ -11,6 +11,17 @@
 
 static const SoakTest *const families[] = {
   soak_grid,
+  soak_kill,
+  soak_death,
+  soak_stop,
+  soak_limits,
+  soak_echo,
+  soak_races,
+  soak_lifetime,
+  soak_isolation,
+  soak_long,
+  soak_host,
+  soak_time,
 };
 
 static gboolean
@@ -28,6 +39,8 @@ parse (SoakParams *params,
     params->n = g_ascii_strtoull (value, NULL, 10);
   else if (g_str_has_prefix (argument, "seconds="))
     params->seconds = g_ascii_strtod (value, NULL);
+  else if (g_str_has_prefix (argument, "rate="))
+    params->rate = g_ascii_strtod (value, NULL);
   else if (g_str_has_prefix (argument, "workers="))
     params->workers = (guint) g_ascii_strtoull (value, NULL, 10);
   else if (g_str_has_prefix (argument, "backend="))
@@ -43,7 +56,8 @@ int
 main (int    argc,
       char **argv)
 {
-  SoakParams params = { .seed = 1, .n = 1000, .workers = 2, .program = argv[0] };
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  SoakParams params = { .seed = 1, .n = 1000, .workers = 2, .program = program };
 
   for (int i = 2; i < argc; i++)
     if (!parse (&params, argv[i]))

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +153,16 @@ soak_join (OsiisoQueue *queue)
   soak_need (error);
   osiiso_queue_join (queue, NULL, &error);
   soak_need (error);
+}
+
+gboolean
+soak_is_same (GVariant *a,
+              GVariant *b)
+{
+  const gsize size = g_variant_get_size (a);
+
+  return g_variant_type_equal (g_variant_get_type (a), g_variant_get_type (b)) && g_variant_get_size (b) == size &&
+         (size == 0 || memcmp (g_variant_get_data (a), g_variant_get_data (b), size) == 0);
 }
 
 void

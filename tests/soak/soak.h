@@ -16,6 +16,7 @@ typedef struct
   guint32     seed;
   guint64     n;       /* tasks, rounds or trials */
   double      seconds; /* 0: until n is reached */
+  double      rate;    /* tasks per second, at most; 0: no limit */
   guint       workers;
   const char *backend; /* (nullable) */
   const char *what;    /* (nullable): which of several */
@@ -68,6 +69,10 @@ OsiisoQueue *soak_workers_new      (guint       workers,
 /* Also looks whether it is gone then. */
 void         soak_queue_free       (OsiisoQueue *queue);
 void         soak_join             (OsiisoQueue *queue);
+
+/* The bytes of two variants: g_variant_equal() prints large ones that are of unknown origin. */
+gboolean     soak_is_same          (GVariant *a,
+                                    GVariant *b);
 
 /* Work that is measured by the clock. */
 void         soak_spin             (guint us);
