@@ -11,10 +11,15 @@ import sys
 
 sys.dont_write_bytecode = True
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / 'soak'))
+
 import document_tests
+import faults  # noqa: F401  (it adds its tests to those of soaking)
+import soaking
 
 DOCUMENT = 'docs/reliability.md'
 N_PROMISES = 12
+N_FAULTS = 22
 # The cases that are there for this document.
 OWN = '/promises/'
 
@@ -26,6 +31,14 @@ def check_promises(text):
     for row in rows:
         assert len(row) == 3, row
         assert len(document_tests.PATH.findall(row[2])) >= 3, f'{row[0]} has too few tests'
+
+
+def check_faults(text):
+    """All faults are there, in order, and those that ./bootstrap soak knows are those from the sixth on."""
+    rows = next(table[2:] for table in document_tests.tables(text) if table[2][0] == 'F1')
+    names = [row[0] for row in rows]
+    assert names == [f'F{i + 1}' for i in range(N_FAULTS)], names
+    assert list(soaking.TESTS) == names[5:], list(soaking.TESTS)
 
 
 def check_complete(text, cases):
@@ -44,6 +57,7 @@ def main():
     return document_tests.run('reliability-document', [
         ('paths', document_tests.check_paths, (text, cases, 60)),
         ('promises', check_promises, (text,)),
+        ('faults', check_faults, (text,)),
         ('complete', check_complete, (text, cases)),
     ])
 

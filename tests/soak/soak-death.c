@@ -7,6 +7,8 @@
 /* F8: a worker dies at each step of the protocol. */
 
 #define N_TASKS 3
+/* What is told. */
+#define SLOW_MS 1000
 
 typedef enum
 {
@@ -134,6 +136,8 @@ run_case (const SoakParams *params,
     }
   soak_queue_free (queue);
   g_unlink (path);
+  if (ms > SLOW_MS)
+    g_printerr ("%s: %.0f ms\n", name, ms);
   return ms;
 }
 

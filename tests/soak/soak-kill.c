@@ -300,6 +300,12 @@ storm (const SoakParams *params)
   soak_expect (soak_has_no_child (), "there is a child left");
   soak_report ("fds_left", (double) soak_count_fds () - n_fds);
   soak_slots_free (self.slots);
+  g_byte_array_unref (self.n_ends);
+  g_array_unref (self.detections);
+  g_hash_table_unref (self.by_pid);
+  g_mutex_clear (&self.lock);
+  g_free (self.workers);
+  g_rand_free (self.rand);
 }
 
 const SoakTest soak_kill[] = {

@@ -146,6 +146,7 @@ races (const SoakParams *params)
   soak_expect (osiiso_queue_get_completed_count (self.queue) == params->n, "the queue has counted %u tasks",
                (guint) osiiso_queue_get_completed_count (self.queue));
   soak_queue_free (self.queue);
+  g_rand_free (self.rand);
 }
 
 const SoakTest soak_races[] = {

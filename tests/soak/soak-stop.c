@@ -147,6 +147,9 @@ stop (const SoakParams *params)
   soak_report_quantiles ("others_ms", (double *) (void *) self.latencies->data, self.latencies->len);
   soak_report ("others_to_calm_p99", soak_quantile ((double *) (void *) self.latencies->data, self.latencies->len, 0.99) / calm);
   soak_slots_free (self.slots);
+  g_array_unref (self.timeouts);
+  g_array_unref (self.latencies);
+  g_rand_free (self.rand);
 }
 
 const SoakTest soak_stop[] = {
