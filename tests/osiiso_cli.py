@@ -17,7 +17,7 @@ import traceback
 
 PROGRAM = os.path.abspath(sys.argv[1])
 # Far more than anything here takes, also under a sanitizer on a busy machine.
-TIMEOUT = 60
+TIMEOUT = 300
 
 tests = []
 scratch = os.path.realpath(tempfile.mkdtemp(prefix="test-osiiso-"))

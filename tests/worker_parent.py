@@ -9,7 +9,7 @@ import subprocess
 HEADER = struct.Struct('<IIBBH')
 HELLO, DEFINE, CALL, RESULT, ERROR, PROGRESS, CANCEL, RECALL, RECALLED, TASK, RETRY = range(1, 12)
 MAX_BODY = 256 << 20
-TIMEOUT = 60
+TIMEOUT = 300
 
 Frame = collections.namedtuple('Frame', 'kind number encoding name payload')
 
