@@ -167,7 +167,8 @@ loop_invoke (const BenchParams *params)
 
 /* Stalls: another source while tasks drain. One is due again and again, and what
  * counts is how late it is; the other is always ready, and what counts is how
- * long it waits from one turn to the next. */
+ * long it waits from one turn to the next. The loop never sleeps then, so that this
+ * is told in processor time of its thread, too, which no other program prolongs. */
 
 #define PERIOD 100 /* microseconds */
 
@@ -176,7 +177,9 @@ typedef struct
   GSource source;
   gboolean always_ready;
   gint64   last;  /* when it had its last turn */
+  gint64   cpu;   /* the same by the processor time of the thread */
   double  *waits; /* nanoseconds, before each dispatch */
+  double  *turns; /* the same in processor time */
   guint    n;
   guint    n_allocated;
 } Ticker;
@@ -191,7 +194,13 @@ ticker_dispatch (GSource    *source,
   gint64 due = self->always_ready ? self->last : g_source_get_ready_time (source) * 1000;
 
   if (self->n < self->n_allocated)
-    self->waits[self->n++] = (double) (now - due);
+    {
+      const gint64 cpu = bench_thread_cpu ();
+
+      self->turns[self->n] = (double) (cpu - self->cpu);
+      self->waits[self->n++] = (double) (now - due);
+      self->cpu = cpu;
+    }
   self->last = now;
   if (!self->always_ready)
     g_source_set_ready_time (source, now / 1000 + PERIOD);
@@ -210,8 +219,10 @@ run_stall (const BenchParams *params,
   ticker->always_ready = always_ready;
   ticker->n_allocated = 1000000;
   ticker->waits = g_new0 (double, ticker->n_allocated);
+  ticker->turns = g_new0 (double, ticker->n_allocated);
   produce (data, params->n);
   ticker->last = bench_now ();
+  ticker->cpu = bench_thread_cpu ();
   g_source_set_ready_time (&ticker->source, always_ready ? 0 : g_get_monotonic_time () + PERIOD);
   g_source_attach (&ticker->source, NULL);
   iterate_until (params->n);
@@ -219,6 +230,8 @@ run_stall (const BenchParams *params,
     g_main_context_iteration (NULL, TRUE);
   bench_report ("n", ticker->n);
   bench_report_latencies ("stall", ticker->waits, ticker->n);
+  if (always_ready)
+    bench_report_latencies ("turn", ticker->turns, ticker->n);
 }
 
 static void

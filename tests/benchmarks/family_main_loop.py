@@ -47,7 +47,7 @@ def stalls():
     rows = [
         Row('C2', 'longest stall / slice of 1 ms', ('stall/1000', 'stall_max'), 1000, 1.15, 'us', stretch=1.05,
             factor=US, calm=True),
-        Row('C2', 'longest turn of a ready source / 1 ms', ('turn/1000', 'stall_max'), 1000, 1.15, 'us', stretch=1.05,
+        Row('C2', 'longest turn of a ready source / 1 ms', ('turn/1000', 'turn_max'), 1000, 1.15, 'us', stretch=1.05,
             factor=US, calm=True),
         Row('N4', 'longest stall / slice of 200 us', ('stall/200', 'stall_max'), 200, None, 'us', factor=US),
     ]
