@@ -5,7 +5,7 @@
 
 #include "osiiso-clock-private.h"
 
-#define FAR_AWAY (G_MAXINT64 / 4)
+#define FAR_AWAY ((gint64) 1 << 61)
 
 /* 0: the real clock. */
 static _Atomic gint64 manual_now;

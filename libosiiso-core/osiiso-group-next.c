@@ -137,7 +137,7 @@ osiiso_group_next_completed (OsiisoGroup  *self,
                              GCancellable *cancellable,
                              GError      **error)
 {
-  g_autoptr (OsiisoGroup) alive = NULL;
+  OsiisoHandle *handle = NULL;
   OsiisoWaiter waiter = { NULL };
   OsiisoBatch *batch;
   gboolean ready;
@@ -150,7 +150,7 @@ osiiso_group_next_completed (OsiisoGroup  *self,
     return NULL;
 
   /* A handler may drop what the caller had. */
-  alive = g_object_ref (self);
+  g_object_ref (self);
   batch = osiiso_group_get_batch (self);
   pthread_mutex_lock (&batch->lock);
   ready = next_locked (batch, &waiter.index);
@@ -158,9 +158,12 @@ osiiso_group_next_completed (OsiisoGroup  *self,
   /* In the owner's thread what was told before comes first. */
   if (ready)
     osiiso_outbox_drain (&batch->scheduler->outbox);
-  else if (!wait_in_line (batch, &waiter, timeout, cancellable, error))
-    return NULL;
-  return waiter.index != G_MAXUINT ? osiiso_group_get_handle (self, waiter.index) : NULL;
+  else
+    ready = wait_in_line (batch, &waiter, timeout, cancellable, error);
+  if (ready && waiter.index != G_MAXUINT)
+    handle = osiiso_group_get_handle (self, waiter.index);
+  g_object_unref (self);
+  return handle;
 }
 
 static gboolean

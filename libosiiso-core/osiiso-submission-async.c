@@ -187,7 +187,7 @@ enter (const OsiisoSubmission *self,
        gboolean                with_handle,
        GTask                  *task)
 {
-  g_autoptr (GTask) alive = g_object_ref (task);
+  G_GNUC_UNUSED g_autoptr (GTask) alive = g_object_ref (task);
   g_autoptr (GError) error = NULL;
   AsyncSubmit *async = g_new (AsyncSubmit, 1);
 

@@ -218,7 +218,7 @@ void
 osiiso_task_list_update (OsiisoTaskList *self,
                          GArray         *changes)
 {
-  g_autoptr (OsiisoTaskList) alive = g_object_ref (self);
+  G_GNUC_UNUSED g_autoptr (OsiisoTaskList) alive = g_object_ref (self);
   g_autoptr (GPtrArray) added = g_ptr_array_new ();
   g_autoptr (GPtrArray) iters = g_ptr_array_new ();
 

@@ -176,6 +176,7 @@ make_params_locked (OsiisoTaskOptions *self)
 }
 
 #define PLAIN_KNOWN         (1u << 31)
+#define PLAIN_PRIORITY      0xffu /* above the least one */
 #define PLAIN_MUST_COMPLETE (1u << 8)
 #define PLAIN_DETACHED      (1u << 9)
 
@@ -183,7 +184,7 @@ static void
 note_plain_locked (OsiisoTaskOptions *self)
 {
   if ((self->snapshot == NULL || osiiso_task_params_is_plain (self->snapshot)) && self->cancellable == NULL)
-    atomic_store (&self->plain, PLAIN_KNOWN | (guint8) (gint8) self->priority |
+    atomic_store (&self->plain, PLAIN_KNOWN | ((guint32) (self->priority - G_MININT8) & PLAIN_PRIORITY) |
                                 (self->must_complete ? PLAIN_MUST_COMPLETE : 0) |
                                 (self->detached ? PLAIN_DETACHED : 0));
 }
@@ -198,10 +199,12 @@ osiiso_task_options_get_plain (OsiisoTaskOptions *options,
   if (options == NULL)
     return TRUE;
   plain = atomic_load (&options->plain);
-  params->priority = (gint8) plain;
+  if (plain == 0)
+    return FALSE;
+  params->priority = (int) (plain & PLAIN_PRIORITY) + G_MININT8;
   params->must_complete = (plain & PLAIN_MUST_COMPLETE) != 0;
   params->detached = (plain & PLAIN_DETACHED) != 0;
-  return plain != 0;
+  return TRUE;
 }
 
 gboolean

@@ -66,6 +66,9 @@ def start(how):
     elif how == 'exit':
         print('cannot go on', file=sys.stderr)
         sys.exit(3)
+    elif how == 'early':
+        send(frame(RESULT, 1, b'1'))
+        signal.pause()
     elif how == 'garbage':
         send(b'this is not a frame at all, but it is long enough to be one')
         signal.pause()
@@ -132,6 +135,16 @@ def handle(id, name, payload):
         signal.pause()
     elif name == 'not-an-error':
         send(frame(ERROR, id, b'\x01'))
+        signal.pause()
+    elif name == 'details':
+        # An error with these details: their encoding, and bytes in hexadecimal.
+        send(frame(ERROR, id, struct.pack('<iI', 5, 4) + b'text' + bytes.fromhex(value[1]), encoding=value[0],
+                   name='of-a-worker'))
+    elif name == 'not-details':
+        send(frame(ERROR, id, struct.pack('<iI', 5, 4) + b'text' + b'\xff\xfe\xfd'))
+        signal.pause()
+    elif name == 'not-a-variant-in-details':
+        send(frame(ERROR, id, struct.pack('<iI', 5, 4) + b'text' + b'\xff\xfe\xfd', encoding='V'))
         signal.pause()
     elif name == 'not-progress':
         send(frame(PROGRESS, id, b'\x01'))

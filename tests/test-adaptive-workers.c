@@ -179,6 +179,57 @@ test_system (void)
   test_queue_free (queue);
 }
 
+static void
+count_notify (int *n)
+{
+  (*n)++;
+}
+
+static void
+test_properties (void)
+{
+  TestPower *power = g_object_new (test_power_get_type (), NULL);
+  TestMemory *memory = g_object_new (test_memory_get_type (), NULL);
+  g_autoptr (GPowerProfileMonitor) got_power = NULL;
+  g_autoptr (GMemoryMonitor) got_memory = NULL;
+  g_autoptr (OsiisoQueue) got_queue = NULL;
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  OsiisoAdaptiveWorkers *adaptive;
+  guint most;
+  double calm;
+  int n = 0;
+
+  g_test_summary ("Properties are what was set, and say when they change, only then");
+
+  adaptive = g_object_new (OSIISO_TYPE_ADAPTIVE_WORKERS, "queue", queue, "most", 5, "calm", 7.5,
+                           "memory-monitor", memory, "power-profile-monitor", power, NULL);
+  g_object_get (adaptive, "queue", &got_queue, "most", &most, "calm", &calm, "memory-monitor", &got_memory,
+                "power-profile-monitor", &got_power, NULL);
+  g_assert_true (got_queue == queue && (gpointer) got_memory == memory && (gpointer) got_power == power);
+  g_assert_cmpuint (most, ==, 5);
+  g_assert_cmpfloat (calm, ==, 7.5);
+
+  g_signal_connect_swapped (adaptive, "notify", G_CALLBACK (count_notify), &n);
+  osiiso_adaptive_workers_set_most (adaptive, 5);
+  osiiso_adaptive_workers_set_calm (adaptive, 7.5);
+  g_assert_cmpint (n, ==, 0);
+  osiiso_adaptive_workers_set_most (adaptive, 6);
+  osiiso_adaptive_workers_set_calm (adaptive, 8);
+  g_assert_cmpint (n, ==, 2);
+  g_assert_cmpuint (osiiso_queue_get_workers (queue), ==, 6);
+
+  /* One that is about to calm down is told no more when it goes. */
+  test_memory_warn (memory, G_MEMORY_MONITOR_WARNING_LEVEL_LOW);
+  g_clear_object (&got_queue);
+  g_clear_object (&got_power);
+  g_clear_object (&got_memory);
+  g_assert_finalize_object (adaptive);
+  g_assert_cmpuint (osiiso_queue_get_workers (queue), ==, 6);
+  test_queue_free (queue);
+  g_assert_finalize_object (power);
+  g_assert_finalize_object (memory);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -188,6 +239,7 @@ main (int    argc,
   g_test_add_func ("/adaptive-workers/power", test_power);
   g_test_add_func ("/adaptive-workers/memory", test_memory);
   g_test_add_func ("/adaptive-workers/system", test_system);
+  g_test_add_func ("/adaptive-workers/properties", test_properties);
 
   return g_test_run ();
 }

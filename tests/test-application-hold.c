@@ -126,13 +126,15 @@ test_dropped (void)
   g_autoptr (OsiisoQueue) got = NULL;
   g_autoptr (GApplication) got_application = NULL;
   OsiisoQueue *queue = test_queue_new ("main-loop");
+  gboolean holding = FALSE;
 
   g_test_summary ("An object that goes holds no more; it has its properties before");
 
   hold = osiiso_application_hold_new (queue, application);
   handle = test_submit (queue, test_task_none, NULL, options);
   iterate ();
-  g_object_get (hold, "queue", &got, "application", &got_application, NULL);
+  g_object_get (hold, "queue", &got, "application", &got_application, "holding", &holding, NULL);
+  g_assert_true (holding);
   g_assert_true (got == queue && osiiso_application_hold_get_queue (hold) == queue);
   g_assert_true (got_application == application && osiiso_application_hold_get_application (hold) == application);
   g_clear_object (&got);

@@ -647,6 +647,36 @@ test_run_deferred (void)
   test_queue_free (queue);
 }
 
+static void
+test_progress_comes (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  OsiisoAttempt *attempt = NULL;
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_defer, &attempt, NULL);
+  int n = 0;
+
+  g_test_summary ("Progress of a task that goes on is told while its owner does nothing but iterate");
+
+  g_signal_connect (handle, "notify::progress", G_CALLBACK (count_notify), &n);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_await_status (handle, OSIISO_STATUS_RUNNING);
+  for (int i = 1; i <= 3; i++)
+    {
+      osiiso_attempt_set_progress (attempt, i / 4.0, NULL);
+      while (n < i)
+        g_main_context_iteration (NULL, TRUE);
+      g_assert_cmpfloat (osiiso_handle_get_progress (handle), ==, i / 4.0);
+    }
+  osiiso_attempt_set_progress (attempt, 7, NULL);
+  g_assert_cmpfloat (osiiso_handle_get_progress (handle), ==, 1);
+  osiiso_attempt_set_progress (attempt, -7, NULL);
+  g_assert_cmpfloat (osiiso_handle_get_progress (handle), ==, 0);
+  osiiso_attempt_return_none (attempt);
+  osiiso_attempt_unref (attempt);
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -670,6 +700,7 @@ main (int   argc,
   test_add_for_backends ("/attempt/progress", test_progress);
   g_test_add_func ("/attempt/bad-retry-after", test_bad_retry_after);
   g_test_add_func ("/attempt/names", test_names);
+  g_test_add_func ("/attempt/progress-comes", test_progress_comes);
 
   return g_test_run ();
 }

@@ -73,6 +73,64 @@ test_limits (void)
 }
 
 static void
+test_room (void)
+{
+  g_autofree char *payload = g_strnfill (60000, 'x');
+  OsiisoFrameBuffer buffer;
+  const guint8 *data;
+  gsize length;
+
+  g_test_summary ("What was sent makes room for what comes, in place or in a larger one");
+
+  osiiso_frame_buffer_init (&buffer);
+  for (guint i = 0; i < 50; i++)
+    {
+      const gsize size = 1 + i * 1201 % 60000;
+
+      g_assert_true (osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, i, 'B', "first", payload, size));
+      g_assert_true (osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, i, 'B', "second", payload, 3));
+      osiiso_frame_buffer_consume (&buffer, OSIISO_FRAME_HEADER_SIZE + 5 + size);
+      data = osiiso_frame_buffer_peek (&buffer, &length);
+      g_assert_cmpuint (length, ==, OSIISO_FRAME_HEADER_SIZE + 6 + 3);
+      g_assert_cmpmem (data + OSIISO_FRAME_HEADER_SIZE, 9, "secondxxx", 9);
+      osiiso_frame_buffer_consume (&buffer, length);
+    }
+  osiiso_frame_buffer_clear (&buffer);
+}
+
+static void
+test_odd_texts (void)
+{
+  OsiisoFrameBuffer buffer;
+  OsiisoFrameReader reader;
+  OsiisoFrame frame;
+  OsiisoFrameError parsed;
+  g_autofree char *name = g_strnfill (70000, 'x');
+  g_autoptr (GVariant) number = g_variant_ref_sink (g_variant_new_int32 (1));
+
+  g_test_summary ("Errors without a text, domains that are none, and what is too large");
+
+  osiiso_frame_buffer_init (&buffer);
+  osiiso_frame_reader_init (&reader, 0);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_true (osiiso_frame_buffer_append_error (&buffer, 1, i == 0 ? NULL : "\xff", 5, NULL, 0, NULL, 0));
+      carry (&buffer, &reader);
+      g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
+      g_assert_true (osiiso_frame_parse_error (&frame, &parsed));
+      g_assert_cmpint (parsed.code, ==, 5);
+      g_assert_cmpuint (parsed.message_length, ==, 0);
+      g_assert_true (osiiso_frame_has_name (&frame, ""));
+      osiiso_frame_reader_skip (&reader);
+    }
+  /* Nothing is read of so many details. */
+  g_assert_false (osiiso_frame_buffer_append_error (&buffer, 1, "d", 5, "m", 'B', &buffer, G_MAXUINT32));
+  g_assert_false (osiiso_frame_buffer_append_variant (&buffer, OSIISO_FRAME_CALL, 1, name, number));
+  osiiso_frame_reader_clear (&reader);
+  osiiso_frame_buffer_clear (&buffer);
+}
+
+static void
 test_pieces (void)
 {
   static const char name[] = "module:symbol";
@@ -554,6 +612,8 @@ main (int   argc,
 
   g_test_add_func ("/frame/layout", test_layout);
   g_test_add_func ("/frame/limits", test_limits);
+  g_test_add_func ("/frame/room", test_room);
+  g_test_add_func ("/frame/odd-texts", test_odd_texts);
   g_test_add_func ("/frame/pieces", test_pieces);
   g_test_add_func ("/frame/broken", test_broken);
   g_test_add_func ("/frame/memory", test_memory);

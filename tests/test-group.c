@@ -687,6 +687,64 @@ test_submit_after_wait (gconstpointer backend)
   test_queue_free (queue);
 }
 
+static void
+test_properties (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, "batch");
+  g_autoptr (OsiisoHandle) handle = osiiso_group_submit (group, test_task_none, NULL, NULL, NULL, NULL);
+  g_autofree char *group_id = NULL;
+  guint n_finished;
+
+  g_test_summary ("A group has its properties");
+
+  g_object_get (group, "group-id", &group_id, "n-finished", &n_finished, NULL);
+  g_assert_cmpstr (group_id, ==, "batch");
+  g_assert_cmpuint (n_finished, ==, 0);
+  test_run_all (queue);
+  g_object_get (group, "n-finished", &n_finished, NULL);
+  g_assert_cmpuint (n_finished, ==, 1);
+  test_queue_free (queue);
+}
+
+static void
+test_wait_timeouts (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (GError) error = NULL;
+  TestGate gate;
+
+  g_test_summary ("Waits in the owner's thread end when their time is over, and say which times there are");
+
+  test_gate_init (&gate);
+  handle = osiiso_group_submit (group, test_task_gate, &gate, NULL, NULL, NULL);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  g_assert_null (osiiso_group_wait (group, 0.01, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  g_assert_null (osiiso_group_next_completed (group, 0.01, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  g_assert_false (osiiso_handle_wait (handle, 0.01, NULL, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  g_assert_null (osiiso_group_wait (group, NAN, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_null (osiiso_group_next_completed (group, NAN, NULL, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
+
+  test_gate_open (&gate);
+  summary = osiiso_group_wait (group, 3600, NULL, NULL);
+  g_assert_nonnull (summary);
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  test_queue_free (queue);
+  test_gate_clear (&gate);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -707,6 +765,8 @@ main (int   argc,
   g_test_add_func ("/group/next-inside", test_next_inside);
   g_test_add_func ("/group/next-in-turn", test_next_in_turn);
   g_test_add_func ("/group/outlives-queue", test_outlives_queue);
+  g_test_add_func ("/group/properties", test_properties);
+  g_test_add_func ("/group/wait-timeouts", test_wait_timeouts);
 
   test_add_for_backends ("/group/submit-after-wait", test_submit_after_wait);
 

@@ -614,6 +614,9 @@ test_properties (void)
   OsiisoTimeoutPolicy on_timeout;
   gboolean keep_results, paused, closed;
   guint64 active, pending, scheduled, completed;
+  g_autofree char *name = NULL;
+  double rate;
+  guint burst;
 
   g_test_summary ("Properties are what was set, and defaults are the model's");
 
@@ -634,7 +637,11 @@ test_properties (void)
 
   g_object_set (queue, "workers", 3, "timeout", 1.5, "mode", OSIISO_MODE_INFINITE,
                 "fail-policy", OSIISO_FAIL_POLICY_FAIL_FIRST, "on-timeout", OSIISO_TIMEOUT_POLICY_CANCEL,
-                "keep-results", FALSE, NULL);
+                "keep-results", FALSE, "name", "batch", "rate", 5.0, "burst", 4, NULL);
+  g_object_get (queue, "name", &name, "rate", &rate, "burst", &burst, NULL);
+  g_assert_cmpstr (name, ==, "batch");
+  g_assert_cmpfloat (rate, ==, 5);
+  g_assert_cmpuint (burst, ==, 4);
   g_assert_cmpuint (osiiso_queue_get_workers (queue), ==, 3);
   g_assert_cmpuint (osiiso_backend_get_workers (backend), ==, 3);
   g_assert_cmpfloat (osiiso_queue_get_timeout (queue), ==, 1.5);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "test-subprocess-utils.h"
 
@@ -412,6 +414,56 @@ test_group (void)
   queue_free (queue);
 }
 
+/* Files that cannot be executed, and what the error of that is. */
+static void
+test_cannot_start (gconstpointer data)
+{
+  const gboolean limits = GPOINTER_TO_INT (data);
+  OsiisoQueue *queue = subprocess_c_queue_new ("nice", limits ? 1 : 0, NULL);
+  g_autofree char *folder = g_dir_make_tmp (NULL, NULL);
+  g_autofree char *loop = g_build_filename (folder, "loop", NULL);
+  g_autofree char *text = g_build_filename (folder, "text", NULL);
+  g_autofree char *busy = g_build_filename (folder, "busy", NULL);
+  g_autofree char *below = g_build_filename (text, "program", NULL);
+  g_autofree char *nothing = g_strnfill (5000, 'x');
+  g_autofree char *name = g_strconcat ("/", nothing, NULL);
+  g_autofree char *program = NULL;
+  gsize length;
+  const struct
+  {
+    const char *path;
+    int         code;
+  } cases[] = {
+    { loop, G_SPAWN_ERROR_LOOP },    { name, G_SPAWN_ERROR_NAMETOOLONG }, { busy, G_SPAWN_ERROR_TXTBUSY },
+    { below, G_SPAWN_ERROR_NOTDIR }, { folder, G_SPAWN_ERROR_ACCES },
+  };
+  int fd;
+
+  g_assert_no_errno (symlink ("loop", loop));
+  g_assert_true (g_file_set_contents_full (text, "\001\002\003", 3, 0, 0700, NULL));
+  g_assert_true (g_file_get_contents ("/bin/true", &program, &length, NULL));
+  g_assert_true (g_file_set_contents_full (busy, program, (gssize) length, 0, 0700, NULL));
+  fd = open (busy, O_WRONLY | O_CLOEXEC);
+  g_assert_no_errno (fd);
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      const char *argv[] = { cases[i].path, NULL };
+      g_autoptr (OsiisoHandle) handle = osiiso_queue_submit_command (queue, argv, NULL, NULL, NULL);
+
+      g_test_message ("%.100s", cases[i].path);
+      subprocess_join (queue);
+      subprocess_expect (handle, G_SPAWN_ERROR, cases[i].code, "Cannot start");
+    }
+
+  close (fd);
+  queue_free (queue);
+  g_unlink (loop);
+  g_unlink (text);
+  g_unlink (busy);
+  g_rmdir (folder);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -433,6 +485,8 @@ main (int   argc,
   g_test_add_func ("/commands/limits", test_limits);
   g_test_add_data_func ("/commands/no-interpreter/plain", GINT_TO_POINTER (0), test_no_interpreter);
   g_test_add_data_func ("/commands/no-interpreter/limits", GINT_TO_POINTER (1), test_no_interpreter);
+  g_test_add_data_func ("/commands/cannot-start/plain", GINT_TO_POINTER (FALSE), test_cannot_start);
+  g_test_add_data_func ("/commands/cannot-start/limits", GINT_TO_POINTER (TRUE), test_cannot_start);
   g_test_add_func ("/commands/with-calls", test_with_calls);
   g_test_add_func ("/commands/descriptors", test_descriptors);
   g_test_add_func ("/commands/group", test_group);

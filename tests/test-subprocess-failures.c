@@ -220,6 +220,8 @@ static const struct
   { "wait", "tried again after nan seconds", "\"nan\"" },
   { "not-a-wait", "in 3 bytes instead of 8" },
   { "unknown-id", "which it was never given" },
+  { "not-details", "not in the encoding that it says, 74" },
+  { "not-a-variant-in-details", "not in the encoding that it says, 86" },
   { "not-recalled", "which was not called back" },
   { "hang-up", "closed its connection" },
   { "greet-again", "second greeting" },
@@ -245,6 +247,27 @@ test_wrong (void)
   subprocess_queue_free (queue);
 }
 
+static void
+test_details (void)
+{
+  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  /* True, as a GVariant in one; and bytes. */
+  g_autoptr (OsiisoHandle) variant = subprocess_submit (queue, "details", "[\"V\", \"010062\"]", NULL);
+  g_autoptr (OsiisoHandle) bytes = subprocess_submit (queue, "details", "[\"B\", \"00ff\"]", NULL);
+  g_autoptr (OsiisoHandle) none = subprocess_submit (queue, "details", "[\"\", \"\"]", NULL);
+
+  g_test_summary ("Details of errors come in each encoding");
+
+  subprocess_join (queue);
+  subprocess_expect (variant, g_quark_from_string ("of-a-worker"), 5, "text");
+  g_assert_true (g_variant_get_boolean (g_value_get_variant (osiiso_handle_get_error_details (variant))));
+  subprocess_expect (bytes, g_quark_from_string ("of-a-worker"), 5, "text");
+  g_assert_cmpuint (g_bytes_get_size (g_value_get_boxed (osiiso_handle_get_error_details (bytes))), ==, 2);
+  subprocess_expect (none, g_quark_from_string ("of-a-worker"), 5, "text");
+  g_assert_null (osiiso_handle_get_error_details (none));
+  subprocess_queue_free (queue);
+}
+
 /* Whatever comes of the worker: the task is not in it any more. */
 static void
 test_answers_twice (void)
@@ -262,6 +285,7 @@ test_answers_twice (void)
 }
 
 /* What has not begun goes to another worker. */
+/* Whatever comes of the worker: the task is not in it any more. */
 static void
 test_answers_twice_unread (void)
 {
@@ -349,6 +373,12 @@ static void
 test_start_garbage (void)
 {
   expect_start_failure ("garbage", OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, "not a frame");
+}
+
+static void
+test_start_early (void)
+{
+  expect_start_failure ("early", OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED, "before it greeted");
 }
 
 /* The connection ends before the process does; that is one start, not as many as fit
@@ -649,6 +679,7 @@ main (int   argc,
   g_test_add_func ("/workers/crash/idle", test_crash_idle);
   g_test_add_func ("/workers/crash/unread", test_crash_unread);
   g_test_add_func ("/workers/wrong/each", test_wrong);
+  g_test_add_func ("/workers/details", test_details);
   g_test_add_func ("/workers/wrong/answers-twice", test_answers_twice);
   g_test_add_func ("/workers/wrong/answers-twice/unread", test_answers_twice_unread);
   g_test_add_func ("/workers/wrong/answers-once-more", test_answers_once_more);
@@ -657,6 +688,7 @@ main (int   argc,
   g_test_add_func ("/workers/start/version", test_start_version);
   g_test_add_func ("/workers/start/answer", test_start_answer);
   g_test_add_func ("/workers/start/garbage", test_start_garbage);
+  g_test_add_func ("/workers/start/early", test_start_early);
   g_test_add_func ("/workers/start/hang-up", test_start_hang_up);
   g_test_add_func ("/workers/start/silent", test_start_silent);
   g_test_add_func ("/workers/start/recovers", test_start_recovers);

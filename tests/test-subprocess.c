@@ -305,6 +305,60 @@ test_again (void)
   subprocess_queue_free (queue);
 }
 
+static void
+test_properties (void)
+{
+  const char *argv[] = { "worker", "--quiet", NULL };
+  const char *environment[] = { "A=1", NULL };
+  g_autoptr (GBytes) setup = g_bytes_new_static ("first", 5);
+  OsiisoQueue *queue = subprocess_queue_new ("", "worker-argv", argv, "environment", environment, "module-path", "/a:/b",
+                                             "setup", setup, "setup-encoding", OSIISO_ENCODING_JSON, "grace-time", 0.5,
+                                             "start-timeout", 3.0, "tasks-per-worker", 7,
+                                             "address-space-limit", G_GUINT64_CONSTANT (1) << 40, "cpu-time-limit", 9.0,
+                                             "nice", 5, "window", 6, "max-frame-size", 1 << 16,
+                                             "commands-die-with-parent", FALSE, NULL);
+  OsiisoBackend *backend = osiiso_queue_get_backend (queue);
+  const char *none[] = { NULL };
+  g_auto (GStrv) got_argv = NULL;
+  g_auto (GStrv) got_environment = NULL;
+  g_auto (GStrv) no_argv = NULL;
+  g_autofree char *path = NULL;
+  g_autoptr (GBytes) got_setup = NULL;
+  OsiisoEncoding encoding;
+  double grace, start, cpu;
+  guint tasks, window, frame;
+  guint64 space;
+  int nice;
+  gboolean die;
+
+  g_test_summary ("Settings are what was set");
+
+  g_object_get (backend, "worker-argv", &got_argv, "environment", &got_environment, "module-path", &path,
+                "setup", &got_setup, "setup-encoding", &encoding, "grace-time", &grace, "start-timeout", &start,
+                "tasks-per-worker", &tasks, "address-space-limit", &space, "cpu-time-limit", &cpu, "nice", &nice,
+                "window", &window, "max-frame-size", &frame, "commands-die-with-parent", &die, NULL);
+  g_assert_cmpstrv (got_argv, argv);
+  g_assert_cmpstrv (got_environment, environment);
+  g_assert_cmpstr (path, ==, "/a:/b");
+  g_assert_true (got_setup == setup);
+  g_assert_cmpint (encoding, ==, OSIISO_ENCODING_JSON);
+  g_assert_cmpfloat (grace, ==, 0.5);
+  g_assert_cmpfloat (start, ==, 3);
+  g_assert_cmpuint (tasks, ==, 7);
+  g_assert_cmpuint (space, ==, G_GUINT64_CONSTANT (1) << 40);
+  g_assert_cmpfloat (cpu, ==, 9);
+  g_assert_cmpint (nice, ==, 5);
+  g_assert_cmpuint (window, ==, 6);
+  g_assert_cmpuint (frame, ==, 1 << 16);
+  g_assert_false (die);
+
+  /* An empty one would be a program without a name. */
+  g_object_set (backend, "worker-argv", none, NULL);
+  g_object_get (backend, "worker-argv", &no_argv, NULL);
+  g_assert_null (no_argv);
+  subprocess_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -327,6 +381,7 @@ main (int   argc,
   g_test_add_func ("/workers/full-pipes", test_full_pipes);
   g_test_add_func ("/workers/two-queues", test_two_queues);
   g_test_add_func ("/workers/again", test_again);
+  g_test_add_func ("/workers/properties", test_properties);
 
   return g_test_run ();
 }

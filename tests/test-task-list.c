@@ -427,6 +427,32 @@ test_dropped_elsewhere (void)
     }
 }
 
+static void
+test_asked_late (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  OsiisoAttempt *attempt = NULL;
+  g_autoptr (OsiisoTaskOptions) later = test_options_new ("delay", 3600.0, NULL);
+  g_autoptr (OsiisoHandle) running = test_submit (queue, test_task_defer, &attempt, NULL);
+  g_autoptr (OsiisoHandle) delayed = test_submit (queue, test_task_none, NULL, later);
+  GListModel *tasks;
+
+  g_test_summary ("Who asks for the list only now finds what runs and what waits for its time");
+
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_await_status (running, OSIISO_STATUS_RUNNING);
+  tasks = osiiso_queue_get_tasks (queue);
+  g_assert_cmpuint (g_list_model_get_n_items (tasks), ==, 2);
+  osiiso_attempt_return_none (attempt);
+  osiiso_attempt_unref (attempt);
+  while (g_list_model_get_n_items (tasks) != 1)
+    g_main_context_iteration (NULL, TRUE);
+  osiiso_handle_cancel (delayed);
+  while (g_list_model_get_n_items (tasks) != 0)
+    g_main_context_iteration (NULL, TRUE);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -443,6 +469,7 @@ main (int   argc,
   g_test_add_func ("/task-list/storm", test_storm);
   g_test_add_func ("/task-list/own-context", test_own_context);
   g_test_add_func ("/task-list/dropped-elsewhere", test_dropped_elsewhere);
+  g_test_add_func ("/task-list/asked-late", test_asked_late);
 
   return g_test_run ();
 }

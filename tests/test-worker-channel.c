@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -542,6 +543,71 @@ test_full_socket (void)
 }
 
 static void
+test_errors (void)
+{
+  g_autoptr (GBytes) bytes = g_bytes_new_static ("\0\377", 2);
+  g_autofree char *text = g_strnfill (1 << 20, 'x');
+  OsiisoFrame frame;
+  OsiisoFrameError parsed;
+  Pair pair;
+
+  g_test_summary ("Errors have details, and one that is too large says so instead");
+
+  pair_start (&pair);
+  send_call (&pair, 1, 0, "");
+  g_assert_cmpint (receive (&pair), ==, OSIISO_WORKER_MESSAGE_CALL);
+  osiiso_worker_channel_reply_error_bytes (pair.channel, 1, "domain", 7, "message", bytes);
+  g_assert_true (pair_receive (&pair, &frame));
+  g_assert_cmpint (frame.kind, ==, OSIISO_FRAME_ERROR);
+  g_assert_cmpuint (frame.encoding, ==, OSIISO_FRAME_PLAIN_BYTES);
+  g_assert_true (osiiso_frame_parse_error (&frame, &parsed));
+  g_assert_cmpint (parsed.code, ==, 7);
+  g_assert_cmpmem (parsed.details, parsed.details_length, "\0\377", 2);
+
+  send_call (&pair, 2, 0, "");
+  g_assert_cmpint (receive (&pair), ==, OSIISO_WORKER_MESSAGE_CALL);
+  osiiso_worker_channel_reply_error (pair.channel, 2, "domain", 7, text);
+  g_assert_true (pair_receive (&pair, &frame));
+  g_assert_cmpint (frame.kind, ==, OSIISO_FRAME_ERROR);
+  g_assert_true (osiiso_frame_has_name (&frame, "g-io-error-quark"));
+  g_assert_cmpuint (frame.length, <, 1000);
+  /* One that has been answered is not answered again. */
+  osiiso_worker_channel_reply_error (pair.channel, 2, "domain", 7, "again");
+  assert_silence (&pair);
+  pair_stop (&pair);
+}
+
+static void
+test_progress (void)
+{
+  OsiisoFrame frame;
+  g_autofree char *text = NULL;
+  double fraction;
+  Pair pair;
+
+  g_test_summary ("The first progress of a call is sent at once; what is no number is none");
+
+  pair_start (&pair);
+  for (guint32 id = 1; id <= 2; id++)
+    {
+      send_call (&pair, id, 0, "");
+      g_assert_cmpint (receive (&pair), ==, OSIISO_WORKER_MESSAGE_CALL);
+      osiiso_worker_channel_set_progress (pair.channel, id, id == 1 ? 7 : NAN, id == 1 ? NULL : "text");
+      g_assert_true (pair_receive (&pair, &frame));
+      g_assert_cmpint (frame.kind, ==, OSIISO_FRAME_PROGRESS);
+      g_assert_true (osiiso_frame_parse_progress (&frame, &fraction, &text));
+      g_assert_cmpfloat (fraction, ==, id == 1 ? 1 : 0);
+      g_assert_cmpstr (text, ==, id == 1 ? NULL : "text");
+      osiiso_worker_channel_reply_none (pair.channel, id);
+      assert_frame (&pair, OSIISO_FRAME_RESULT, id, "");
+    }
+  /* Of a call that is over. */
+  osiiso_worker_channel_set_progress (pair.channel, 2, 0.5, NULL);
+  assert_silence (&pair);
+  pair_stop (&pair);
+}
+
+static void
 test_no_socket (void)
 {
   g_autoptr (GError) error = NULL;
@@ -773,6 +839,8 @@ main (int   argc,
   g_test_add_func ("/worker-channel/attach", test_attach);
   g_test_add_func ("/worker-channel/threads", test_threads);
   g_test_add_func ("/worker-channel/full-socket", test_full_socket);
+  g_test_add_func ("/worker-channel/errors", test_errors);
+  g_test_add_func ("/worker-channel/progress", test_progress);
   g_test_add_func ("/worker-channel/no-socket", test_no_socket);
   g_test_add_func ("/worker-channel/task", test_task);
   g_test_add_func ("/worker-channel/fuzz", test_fuzz);

@@ -377,6 +377,42 @@ class TestC(Case):
             number = call(parent, 'defer')
             self.check_error(parent.receive(), number, WORKER.domain, 6, 'deferred')
 
+    def test_kinds_of_values(self):
+        values = {'b': box('b', b'\1'), 'i': None, 'd': box('d', struct.pack('<d', 0.5)), 's': box('s', b'text\0'),
+                  'v': box('s', b'variant\0'), 'x': box('i', struct.pack('<i', 9))}
+        with start() as parent:
+            for kind, payload in values.items():
+                number = call(parent, 'report', kind)
+                frame = parent.receive()
+                self.assertEqual((frame.kind, frame.number, frame.encoding), (RESULT, number, 'V'), kind)
+                if payload is not None:
+                    self.assertEqual(frame.payload, payload, kind)
+                else:
+                    data, _, type_string = frame.payload.rpartition(b'\0')
+                    self.assertEqual(int.from_bytes(data, 'little', signed=True), -7)
+                    self.assertIn(type_string, (b'i', b'x'))
+            for kind in ('no-text', 'none', 'nothing'):
+                number = call(parent, 'report', kind)
+                self.check_none(parent.receive(), number)
+
+    def test_kinds_of_details(self):
+        with start() as parent:
+            number = call(parent, 'fail_with', 'bytes')
+            frame = parent.receive()
+            self.assertEqual((self.check_error(frame, number, 'g-io-error-quark', 26, '^busy$'), frame.encoding),
+                             (b'abc', 'B'))
+            number = call(parent, 'fail_with', 'what cannot leave')
+            frame = parent.receive()
+            self.assertEqual((self.check_error(frame, number, 'g-io-error-quark', 26, '^busy$'), frame.encoding),
+                             (b'', ''))
+
+    def test_cancelled_without_a_word(self):
+        with start() as parent:
+            number = call(parent, 'wait_quietly')
+            self.await_progress(parent, 'waits')
+            parent.send(CANCEL, number)
+            self.check_error(parent.receive(), number, *CANCELLED, '^cancelled$')
+
     def test_attempt(self):
         with start() as parent:
             call(parent, 'add', 1, 2)

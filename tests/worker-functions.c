@@ -60,6 +60,67 @@ FUNCTION (report_bytes)
   return g_variant_new_string ("too late");
 }
 
+/* Reports a value of that type, by a letter. */
+FUNCTION (report)
+{
+  const char *type = g_variant_get_string (args, NULL);
+  GValue value = G_VALUE_INIT;
+
+  if (g_str_equal (type, "b"))
+    osiiso_attempt_return_boolean (attempt, TRUE);
+  else if (g_str_equal (type, "i"))
+    osiiso_attempt_return_int (attempt, -7);
+  else if (g_str_equal (type, "d"))
+    osiiso_attempt_return_double (attempt, 0.5);
+  else if (g_str_equal (type, "s"))
+    osiiso_attempt_return_string (attempt, "text");
+  else if (g_str_equal (type, "v"))
+    osiiso_attempt_return_variant (attempt, g_variant_new_string ("variant"));
+  else if (g_str_equal (type, "x"))
+    {
+      g_value_init (&value, G_TYPE_INT);
+      g_value_set_int (&value, 9);
+      osiiso_attempt_return_value (attempt, &value);
+    }
+  else if (g_str_equal (type, "no-text"))
+    osiiso_attempt_return_string (attempt, NULL);
+  else if (g_str_equal (type, "none"))
+    osiiso_attempt_return_none (attempt);
+  return NULL;
+}
+
+/* Fails with bytes, or what cannot leave the process, as details. */
+FUNCTION (fail_with)
+{
+  GError *failure = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_BUSY, "busy");
+  const char *what = g_variant_get_string (args, NULL);
+  GValue details = G_VALUE_INIT;
+
+  if (g_str_equal (what, "bytes"))
+    {
+      g_value_init (&details, G_TYPE_BYTES);
+      g_value_take_boxed (&details, g_bytes_new ("abc", 3));
+    }
+  else
+    {
+      g_value_init (&details, G_TYPE_STRV);
+    }
+  osiiso_attempt_return_error_full (attempt, failure, &details, -1);
+  g_value_unset (&details);
+  return NULL;
+}
+
+/* Ends when it is cancelled, without a word. */
+FUNCTION (wait_quietly)
+{
+  GCancellable *cancellable = osiiso_attempt_get_cancellable (attempt);
+
+  osiiso_attempt_set_progress (attempt, 0, "waits");
+  while (!g_cancellable_is_cancelled (cancellable))
+    g_usleep (1000);
+  return NULL;
+}
+
 FUNCTION (report_object)
 {
   g_autoptr (GObject) object = g_object_new (G_TYPE_OBJECT, NULL);

@@ -328,7 +328,7 @@ tool_template_expand (ToolTemplate       *self,
       Word *word = self->words->pdata[w];
 
       if (!word->repeats)
-        g_ptr_array_add (words, expand_word (self, word, columns, n_columns, NULL, sequence));
+        g_ptr_array_add (words, expand_word (self, word, columns, n_columns, "", sequence));
       else
         for (guint c = 0; c < n_columns; c++)
           if (c + 1 != without)

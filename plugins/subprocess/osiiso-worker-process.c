@@ -178,7 +178,7 @@ void
 osiiso_worker_remove_job (OsiisoWorker *self,
                           OsiisoJob    *job)
 {
-  const gboolean was_head = osiiso_worker_peek_head (self) == job;
+  const gboolean was_head = self->jobs.head == &job->link;
 
   free_job (self, job);
   if (!was_head)

@@ -26,7 +26,8 @@ need ()
 configure ()
 {
   if [ -f "$BUILD/meson-private/coredata.dat" ]; then
-    meson setup --reconfigure "$BUILD" . "$@" || meson setup --wipe "$BUILD" . "$@"
+    # A setup leaves the arguments of compilers as they were.
+    { meson configure "$BUILD" "$@" && meson setup --reconfigure "$BUILD" .; } || meson setup --wipe "$BUILD" . "$@"
   else
     meson setup "$BUILD" . "$@"
   fi
