@@ -11,26 +11,40 @@ def python_family():
         'executor-submit': ('threads', 'ThreadPoolExecutor.submit'),
         'async-map': ('asyncio', 'AsyncQueue.map'),
         'gather': ('asyncio', 'gather() with a Semaphore'),
+        'async-trip': ('asyncio', 'await AsyncQueue.submit, one at a time'),
+        'executor-trip': ('asyncio', 'await run_in_executor, one at a time'),
         'process-map': ('processes', 'ProcessQueue.map'),
         'process-submit': ('processes', 'ProcessQueue.submit'),
         'pool-map': ('processes', 'ProcessPoolExecutor.map'),
         'pool-submit': ('processes', 'ProcessPoolExecutor.submit'),
         'multiprocessing-map': ('processes', 'multiprocessing.Pool.map'),
     }
-    measures = {f'python/{c}': Measure(f'python-{c}', n=4_000 if c.startswith('pool') else 20_000, workers=2, optional=True,
+    queues = {'thread': 'ThreadQueue', 'async': 'AsyncQueue', 'process': 'ProcessQueue'}
+    few = ('pool-map', 'pool-submit', 'async-trip', 'executor-trip')
+    measures = {f'python/{c}': Measure(f'python-{c}', n=4_000 if c in few else 20_000, workers=2, optional=True,
                                        rounds=None if c == 'pool-submit' else 3, quick={'n': 200}) for c in contestants}
+    measures |= {f'python/{q}-growth': Measure(f'python-{q}-growth', n=1_000_000, workers=2, optional=True, rounds=1,
+                                               quick={'n': 20_000}) for q in queues}
     us = 0.001
     table = Table('Functions in Python that do nothing, 2 workers, all values read, per task',
                   [('wall us', 'wall', us), ('cpu us', 'cpu', us)],
                   [(group, label, f'python/{c}') for c, (group, label) in contestants.items()])
 
-    def row(ours, peer):
+    def row(ours, peer, bar):
         text = f'{contestants[ours][1]} / {contestants[peer][1]}'
-        return Row('L1', text, (f'python/{ours}', 'wall'), [(f'python/{peer}', 'wall')], None, 'us', factor=us)
+        return Row('L1', text, (f'python/{ours}', 'wall'), [(f'python/{peer}', 'wall')], bar, 'us', factor=us)
 
-    return Family('python', 'Python', measures, [table], [
-        row('thread-map', 'executor-map'), row('thread-submit', 'executor-submit'), row('async-map', 'gather'),
-        row('process-map', 'pool-map'), row('process-submit', 'pool-submit'), row('process-map', 'multiprocessing-map')])
+    rows = [
+        row('thread-map', 'executor-map', 1 / 5), row('thread-submit', 'executor-submit', 1 / 2),
+        row('async-map', 'gather', 1 / 2), row('async-trip', 'executor-trip', 1.0),
+        row('process-map', 'pool-map', 1 / 10), row('process-submit', 'pool-submit', None),
+        row('process-map', 'multiprocessing-map', 1.0)]
+    # What an implementation in Python alone takes for a task of a map.
+    rows += [Row('L3', f'{queues[q]}.map / {in_python} us in Python alone', (f'python/{q}-map', 'wall'), in_python, 1 / 10,
+                 'us', factor=us) for q, in_python in (('async', 29), ('thread', 100), ('process', 107))]
+    rows += [Row('L4', f'{label}, growth by 1 000 000 tasks whose results are cleared / 2 MB', (f'python/{q}-growth', 'kB'),
+                 2000, 1.0, 'kB') for q, label in queues.items()]
+    return Family('python', 'Python', measures, [table], rows)
 
 
 def javascript_family():

@@ -10,6 +10,7 @@ before the measurement begins.
 """
 import asyncio
 import concurrent.futures
+import gc
 import json
 import multiprocessing
 import os
@@ -117,6 +118,73 @@ def gather(n, workers):
     return measure(lambda count: asyncio.run(once(count)), n)
 
 
+def async_trip(n, workers):
+    async def once(count):
+        async with osiiso.AsyncQueue(workers=workers) as queue:
+            for i in range(count):
+                assert (await queue.submit(anothing, i)).value == i
+
+    return measure(lambda count: asyncio.run(once(count)), n)
+
+
+async_trip.needs = 'AsyncQueue'
+
+
+def executor_trip(n, workers):
+    async def once(count):
+        loop = asyncio.get_running_loop()
+        with concurrent.futures.ThreadPoolExecutor(workers) as executor:
+            for i in range(count):
+                assert await loop.run_in_executor(executor, nothing, i) == i
+
+    return measure(lambda count: asyncio.run(once(count)), n)
+
+
+def memory():
+    """What the process has in memory, in kB."""
+    gc.collect()
+    with open('/proc/self/statm') as file:
+        return int(file.read().split()[1]) * os.sysconf('SC_PAGESIZE') // 1024
+
+
+def growth(kind):
+    """How much larger the process is after n more tasks."""
+    def contestant(n, workers):
+        batch = min(n, 10_000)
+        with getattr(osiiso, kind)(workers=workers) as queue:
+            def run(count):
+                for _ in range(count):
+                    queue.map(nothing, range(batch))
+                    queue.join()
+                    queue.clear_results()
+                return memory()
+
+            before = run(5)
+            return {'kB': max(0, run(n // batch) - before)}
+
+    contestant.needs = kind
+    return contestant
+
+
+def async_growth(n, workers):
+    async def main():
+        batch = min(n, 10_000)
+        async with osiiso.AsyncQueue(workers=workers) as queue:
+            async def run(count):
+                for _ in range(count):
+                    queue.map(anothing, range(batch))
+                    await queue.join()
+                    queue.clear_results()
+                return memory()
+
+            before = await run(5)
+            return {'kB': max(0, await run(n // batch) - before)}
+
+    return asyncio.run(main())
+
+
+async_growth.needs = 'AsyncQueue'
+
 CONTESTANTS = {
     'python-thread-map': of_queue('ThreadQueue', queue_map),
     'python-thread-submit': of_queue('ThreadQueue', queue_submit),
@@ -124,6 +192,11 @@ CONTESTANTS = {
     'python-executor-submit': of_executor('ThreadPoolExecutor', executor_submit),
     'python-async-map': async_map,
     'python-gather': gather,
+    'python-async-trip': async_trip,
+    'python-executor-trip': executor_trip,
+    'python-thread-growth': growth('ThreadQueue'),
+    'python-async-growth': async_growth,
+    'python-process-growth': growth('ProcessQueue'),
     'python-process-map': of_queue('ProcessQueue', queue_map),
     'python-process-submit': of_queue('ProcessQueue', queue_submit),
     'python-pool-map': of_executor('ProcessPoolExecutor', executor_map),
