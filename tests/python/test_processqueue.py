@@ -66,6 +66,15 @@ def test_coroutine_functions(queue):
     assert queue.submit(partial(work.add_later, b=5), 1).wait(60).value == 6
 
 
+@pytest.mark.parametrize('value', [None, 0, 'text', 1.5, b'', [1, [2]], {'a': 1}, (1, 2)])
+def test_a_value_is_one_object(queue, value):
+    """However it is asked for, and how often."""
+    for handle in [queue.submit(lambda_free_identity, value), *queue.map(lambda_free_identity, [(value,)] * 5)]:
+        result = handle.wait(60)
+        assert handle.value() == value and type(handle.value()) is type(value)
+        assert handle.value() is handle.value() is result.value
+
+
 def test_handles_before_and_after(tmp_path, queue):
     handle = queue.submit(work.arrive_and_sleep, str(tmp_path / 'here'))
     read_pid(tmp_path / 'here')

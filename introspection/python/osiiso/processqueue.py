@@ -28,6 +28,9 @@ from .sync import _LOOK, SyncQueue
 # arranged when the process is set up.
 _BOOT = 'import sys; sys.path.insert(0, {folder!r}); from osiiso.worker import main; sys.exit(main())'
 _PROTOCOL = pickle.HIGHEST_PROTOCOL
+_loads = pickle.loads
+# Of those nobody minds to get an equal one.
+_SIMPLE = frozenset((int, str, bytes, float, bool))
 _BYTES = int(Osiiso.Encoding.BYTES)
 _SUCCEEDED = int(Osiiso.Status.SUCCEEDED)
 # How many functions a worker keeps; after that their names are used again.
@@ -60,14 +63,7 @@ class _Handle(SyncTaskHandle):
     @property
     def _value(self) -> Any:
         raw = self._raw
-        if raw is not None:
-            value = pickle.loads(raw)
-            with _attach_lock:
-                # Everybody gets the same one.
-                if self._raw is not None:
-                    self._made = value
-                    self._raw = None
-        return self._made
+        return self._made if raw is None else self._keep(_loads(raw))
 
     @_value.setter
     def _value(self, value: Any) -> None:
@@ -79,6 +75,29 @@ class _Handle(SyncTaskHandle):
                 # An AttributeError of the value itself, which has to get out.
                 return pickle.loads(self._raw)
             return super().__getattr__(name)
+
+    def value(self) -> Any:
+        """What the function has returned; raises what it has raised."""
+        if self._final != 'succeeded':
+            return super().value()
+        # As _value does: many are read, in a loop.
+        raw = self._raw
+        if raw is None:
+            return self._made
+        value = _loads(raw)
+        if type(value) not in _SIMPLE:
+            return self._keep(value)
+        self._made = value
+        self._raw = None
+        return value
+
+    def _keep(self, value: Any) -> Any:
+        """The value for everybody, which is the one that was made first."""
+        with _attach_lock:
+            if self._raw is not None:
+                self._made = value
+                self._raw = None
+        return self._made
 
     @property
     def status(self) -> Status:
@@ -247,9 +266,9 @@ class ProcessQueue(SyncQueue):
         first = self._first_token()
         self._prepare(handles, options)
         table = self._table
+        table.update(enumerate(handles, first))
         for token, handle in enumerate(handles, first):
             handle._token = token
-            table[token] = handle
         tasks = _calls.submit_many(self._pointer, first, function, payloads, core_options[1])
         if tasks is None:
             for handle in handles:
@@ -383,8 +402,10 @@ class ProcessQueue(SyncQueue):
                     continue
                 handle._attempts = attempts
                 handle._started = started / 1e6
-                handle._made = None
-                handle._raw = data[start:place] if length else None
+                if length:
+                    handle._raw = data[start:place]
+                else:
+                    handle._raw = handle._made = None
                 handle._finished = finished / 1e6
                 handle._final = 'succeeded'
                 handle._call = None
