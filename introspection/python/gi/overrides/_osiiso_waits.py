@@ -2,6 +2,7 @@
 """How the override of gi.repository.Osiiso waits: interruptible, and on a loop of asyncio."""
 from __future__ import annotations
 
+import _thread
 import asyncio
 import collections
 import concurrent.futures
@@ -205,12 +206,17 @@ class _Service:
 
     def call(self, begin: Callable[[], None]) -> None:
         self._begin.append(begin)
+        self.ensure()
+
+    def ensure(self) -> None:
+        """Has the thread look what is to be begun."""
         context = self._context
         if context is not None:
             context.wakeup()
         else:
-            # One that comes too late goes away again.
-            threading.Thread(target=self._main, name='osiiso-await', daemon=True).start()
+            # One that comes too late goes away again. No Thread, which would be waited for: an
+            # exception that is sent to the caller this moment may hit the new one instead.
+            _thread.start_new_thread(self._main, ())
 
     def wake(self, whom: object, context: GLib.MainContext | None) -> None:
         """Wakes up that context again and again, for its thread to look what has happened in Python.
@@ -285,6 +291,7 @@ class _Completion:
         if not self._turn.acquire(blocking=False):
             return
         _service.wake(self, self._context)
+        self._ring()
         try:
             self._call(self._ready)
         except Exception as error:
@@ -299,12 +306,20 @@ class _Completion:
         self._result = result
         if self._mark is not None:
             self._mark.attach(self._context)
-        self._bell.release()
+        self._ring()
+
+    def _ring(self) -> None:
+        with contextlib.suppress(RuntimeError):
+            # It may not have been heard yet.
+            self._bell.release()
 
     def _is_over(self) -> bool:
         return self._result is not None or self._error is not None
 
     def _wait(self) -> None:
+        while not self._turn.locked():
+            self._bell.acquire(timeout=_PIECE)
+            _service.ensure()
         while not (self._iterate(self._context) if self._context is not None else self._is_over()):
             self._bell.acquire(timeout=_PIECE)
 
