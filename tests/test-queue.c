@@ -695,6 +695,39 @@ test_more_properties (void)
 }
 
 static void
+test_notify (void)
+{
+  static const char *const names[] = { "workers", "timeout", "mode", "fail-policy", "on-timeout", "keep-results", "size",
+                                       "rate", "burst", "shutdown-timeout", "name" };
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  int n_notified[G_N_ELEMENTS (names)] = { 0 };
+
+  g_test_summary ("Each setting that changes is notified of, once");
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *signal = g_strconcat ("notify::", names[i], NULL);
+
+      g_signal_connect_swapped (queue, signal, G_CALLBACK (count_destroy), &n_notified[i]);
+    }
+  osiiso_queue_set_workers (queue, 3);
+  osiiso_queue_set_timeout (queue, 1.5);
+  osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
+  osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  osiiso_queue_set_on_timeout (queue, OSIISO_TIMEOUT_POLICY_CANCEL);
+  osiiso_queue_set_keep_results (queue, FALSE);
+  osiiso_queue_set_size (queue, 9);
+  osiiso_queue_set_rate (queue, 2);
+  osiiso_queue_set_burst (queue, 3);
+  osiiso_queue_set_shutdown_timeout (queue, 2.5);
+  osiiso_queue_set_name (queue, "named");
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (n_notified[i] != 1)
+      g_error ("notify::%s came %d times", names[i], n_notified[i]);
+  test_queue_free (queue);
+}
+
+static void
 test_detached (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
@@ -1111,6 +1144,7 @@ main (int   argc,
   g_test_add_func ("/queue/own-context", test_own_context);
   g_test_add_func ("/queue/properties", test_properties);
   g_test_add_func ("/queue/properties/more", test_more_properties);
+  g_test_add_func ("/queue/properties/notify", test_notify);
   g_test_add_func ("/queue/detached", test_detached);
 
   return g_test_run ();
