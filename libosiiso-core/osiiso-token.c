@@ -212,6 +212,14 @@ static gboolean
 check_no_work (OsiisoScheduler *scheduler,
                GError         **error)
 {
+  g_autoptr (OsiisoQueue) queue = osiiso_outbox_dup_queue (&scheduler->outbox);
+
+  /* What it had is released, and nothing would release more. */
+  if (queue == NULL)
+    {
+      g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED, "the queue was disposed of");
+      return FALSE;
+    }
   if (!osiiso_scheduler_has_work (scheduler) &&
       (scheduler->runner == NULL || atomic_load (&scheduler->runner->users) <= 1))
     return TRUE;
@@ -260,7 +268,8 @@ ensure_runner (OsiisoScheduler *scheduler)
  * with [method@Osiiso.Queue.submit]. In the thread that made the queue, before the
  * first token.
  *
- * Fails with %OSIISO_QUEUE_ERROR_BUSY while the queue has work, and with
+ * Fails with %OSIISO_QUEUE_ERROR_BUSY while the queue has work, with
+ * %OSIISO_QUEUE_ERROR_CLOSED when it was disposed of, and with
  * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when the function is one of a language that
  * cannot be called where the backend runs tasks.
  *
@@ -323,7 +332,8 @@ osiiso_queue_set_runner (OsiisoQueue     *self,
  * before anything else is, every 20 milliseconds as long as it takes.
  *
  * In the thread that made the queue, before the first token. Fails with
- * %OSIISO_QUEUE_ERROR_BUSY while the queue has work, and with
+ * %OSIISO_QUEUE_ERROR_BUSY while the queue has work, with
+ * %OSIISO_QUEUE_ERROR_CLOSED when it was disposed of, with
  * %OSIISO_QUEUE_ERROR_NOT_SUPPORTED when the function is one of a language that
  * cannot be called in other threads and %OSIISO_COMPLETION_FLAGS_ANY_THREAD is set,
  * and with %OSIISO_QUEUE_ERROR_INVALID when that is set and

@@ -663,6 +663,66 @@ test_many (gconstpointer backend)
   layer_clear (&layer);
 }
 
+static guint64
+never_run (guint64  token,
+           guint64  id,
+           guint    attempt,
+           gpointer user_data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+never_told (const guint64 *tokens,
+            const guint   *statuses,
+            gsize          n,
+            gpointer       user_data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+count_release (gpointer data)
+{
+  ++*(int *) data;
+}
+
+/* What was set is let go once, and what is set too late at once. */
+static void
+test_disposed (void)
+{
+  for (int with = 0; with < 2; with++)
+    {
+      g_autoptr (OsiisoQueue) queue = osiiso_queue_new ("main-loop", NULL);
+      int released[4] = { 0 };
+
+      if (with)
+        {
+          g_assert_true (osiiso_queue_set_runner (queue, never_run, &released[0], count_release, NULL));
+          g_assert_true (osiiso_queue_set_completions_func (queue, OSIISO_COMPLETION_FLAGS_NONE, never_told, &released[1],
+                                                            count_release, NULL));
+        }
+      g_object_run_dispose (G_OBJECT (queue));
+      g_assert_cmpint (released[0], ==, with);
+      g_assert_cmpint (released[1], ==, with);
+      for (int i = 2; i < 4; i++)
+        {
+          g_autoptr (GError) error = NULL;
+          const gboolean set = i == 2 ? osiiso_queue_set_runner (queue, never_run, &released[i], count_release, &error)
+                                      : osiiso_queue_set_completions_func (queue, OSIISO_COMPLETION_FLAGS_NONE, never_told,
+                                                                           &released[i], count_release, &error);
+
+          g_assert_false (set);
+          g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+        }
+      g_clear_object (&queue);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      for (int i = 0; i < 4; i++)
+        g_assert_cmpint (released[i], ==, i < 2 ? with : 1);
+    }
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -683,6 +743,7 @@ main (int   argc,
   g_test_add_func ("/token/completions-in-any-thread", test_completions_in_any_thread);
   g_test_add_func ("/token/order", test_order);
   g_test_add_func ("/token/order-of-many", test_order_of_many);
+  g_test_add_func ("/token/disposed", test_disposed);
   g_test_add_func ("/token/nested", test_nested);
   test_add_for_backends ("/token/completions-without-successes", test_completions_without_successes);
   test_add_for_backends ("/token/completions-in-batches", test_completions_in_batches);
