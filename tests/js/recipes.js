@@ -284,6 +284,25 @@ const recipes = {
         }
     },
 
+    // What a disposed queue had is let go once.
+    disposed() {
+        let n = 0;
+        for (let i = 0; i < TASKS / 10; i++) {
+            const queue = Osiiso.Queue.new('main-loop');
+            queue.set_runner((_token, id) => id);
+            queue.set_completions_func(0, () => n++);
+            queue.set_initializer(() => ++n > 0);
+            queue.run_dispose();
+            refused(() => queue.set_runner((_token, id) => id), QueueError.CLOSED);
+            refused(() => queue.set_completions_func(0, () => n++), QueueError.CLOSED);
+            if (i % 100 === 0)
+                System.gc();
+            while (context.iteration(false))
+                continue;
+        }
+        check(n === 0, 'it was called');
+    },
+
     // A channel that C keeps when JavaScript has done away with it.
     channels() {
         const kept = new Gio.ListStore();
