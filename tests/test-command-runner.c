@@ -12,6 +12,7 @@
 #include <osiiso.h>
 
 #include "osiiso-command-runner.h"
+#include "test-valgrind.h"
 
 /* Runs of commands without a queue. Children and the test meet at files and
  * pipes; nobody sleeps. */
@@ -622,7 +623,7 @@ main (int    argc,
   g_test_add_func ("/command-runner/output-limit", test_output_limit);
   g_test_add_func ("/command-runner/merge-stderr", test_merge_stderr);
   g_test_add_func ("/command-runner/place", test_place);
-  g_test_add_func ("/command-runner/errors", test_errors);
+  test_add_native ("/command-runner/errors", test_errors);
   g_test_add_func ("/command-runner/interrupt", test_interrupt);
   g_test_add_func ("/command-runner/interrupt/suspended", test_interrupt_suspended);
   g_test_add_func ("/command-runner/interrupt/left-behind", test_interrupt_left_behind);
@@ -630,7 +631,7 @@ main (int    argc,
   g_test_add_func ("/command-runner/left-behind/printing", test_left_behind_printing);
   g_test_add_func ("/command-runner/free-early", test_free_early);
   g_test_add_func ("/command-runner/no-leak", test_no_leak);
-  g_test_add_func ("/command-runner/out-of-fds", test_out_of_fds);
+  test_add_native ("/command-runner/out-of-fds", test_out_of_fds);
   g_test_add_func ("/command-runner/many-at-once", test_many_at_once);
   g_test_add_func ("/command-runner/status-is-lost", test_status_is_lost);
   return g_test_run ();

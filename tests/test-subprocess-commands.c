@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "test-subprocess-utils.h"
+#include "test-valgrind.h"
 
 /* Commands in a queue. How they are run is in test-command-runner.c. */
 
@@ -472,7 +473,7 @@ main (int   argc,
 
   g_test_add_func ("/commands/success", test_success);
   g_test_add_func ("/commands/failure", test_failure);
-  g_test_add_func ("/commands/not-found", test_not_found);
+  test_add_native ("/commands/not-found", test_not_found);
   g_test_add_func ("/commands/retries", test_retries);
   g_test_add_func ("/commands/at-once", test_at_once);
   g_test_add_func ("/commands/one-at-a-time", test_one_at_a_time);
@@ -483,10 +484,13 @@ main (int   argc,
   g_test_add_func ("/commands/output/timed-out", test_timeout_output);
   g_test_add_func ("/commands/shutdown", test_shutdown);
   g_test_add_func ("/commands/limits", test_limits);
-  g_test_add_data_func ("/commands/no-interpreter/plain", GINT_TO_POINTER (0), test_no_interpreter);
-  g_test_add_data_func ("/commands/no-interpreter/limits", GINT_TO_POINTER (1), test_no_interpreter);
-  g_test_add_data_func ("/commands/cannot-start/plain", GINT_TO_POINTER (FALSE), test_cannot_start);
-  g_test_add_data_func ("/commands/cannot-start/limits", GINT_TO_POINTER (TRUE), test_cannot_start);
+  if (!test_under_valgrind ())
+    {
+      g_test_add_data_func ("/commands/no-interpreter/plain", GINT_TO_POINTER (0), test_no_interpreter);
+      g_test_add_data_func ("/commands/no-interpreter/limits", GINT_TO_POINTER (1), test_no_interpreter);
+      g_test_add_data_func ("/commands/cannot-start/plain", GINT_TO_POINTER (FALSE), test_cannot_start);
+      g_test_add_data_func ("/commands/cannot-start/limits", GINT_TO_POINTER (TRUE), test_cannot_start);
+    }
   g_test_add_func ("/commands/with-calls", test_with_calls);
   g_test_add_func ("/commands/descriptors", test_descriptors);
   g_test_add_func ("/commands/group", test_group);

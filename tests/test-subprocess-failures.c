@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "test-subprocess-utils.h"
+#include "test-valgrind.h"
 
 /* Workers that crash, do not start, break the protocol, or do not listen. */
 
@@ -692,9 +693,9 @@ main (int   argc,
   g_test_add_func ("/workers/start/hang-up", test_start_hang_up);
   g_test_add_func ("/workers/start/silent", test_start_silent);
   g_test_add_func ("/workers/start/recovers", test_start_recovers);
-  g_test_add_func ("/workers/start/no-program", test_start_no_program);
-  g_test_add_func ("/workers/start/no-descriptors", test_start_no_descriptors);
-  g_test_add_func ("/workers/start/open-no-descriptors", test_open_no_descriptors);
+  test_add_native ("/workers/start/no-program", test_start_no_program);
+  test_add_native ("/workers/start/no-descriptors", test_start_no_descriptors);
+  test_add_native ("/workers/start/open-no-descriptors", test_open_no_descriptors);
   g_test_add_func ("/workers/deaf/ignores", test_deaf_ignores);
   g_test_add_func ("/workers/deaf/stopped", test_deaf_stopped);
   g_test_add_func ("/workers/deaf/no-words", test_deaf_no_words);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "test-subprocess-utils.h"
+#include "test-valgrind.h"
 
 /* What workers and commands get from the process that starts them: nothing but what
  * they are meant to have. */
@@ -281,8 +282,8 @@ main (int   argc,
       g_test_add_data_func (path, GUINT_TO_POINTER (closed), test_descriptors);
     }
   g_test_add_func ("/hygiene/descriptors/careless-thread", test_careless_thread);
-  g_test_add_func ("/hygiene/environment/commands", test_environment_commands);
-  g_test_add_func ("/hygiene/environment/worker", test_environment_worker);
+  test_add_native ("/hygiene/environment/commands", test_environment_commands);
+  test_add_native ("/hygiene/environment/worker", test_environment_worker);
 
   return g_test_run ();
 }

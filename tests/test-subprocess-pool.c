@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "test-subprocess-utils.h"
+#include "test-valgrind.h"
 
 /* Several workers and many calls: windows, and workers that are killed all the
  * time. The worker is subprocess-worker.c. */
@@ -478,14 +479,14 @@ main (int   argc,
   g_test_add_func ("/workers/window/behind-cancelled", test_behind_cancelled);
   g_test_add_func ("/workers/window/behind-crashed", test_behind_crashed);
   g_test_add_func ("/workers/with-commands", test_with_commands);
-  g_test_add_func ("/workers/command/outcomes", test_command_outcomes);
-  g_test_add_func ("/workers/command/cancelled", test_command_cancelled);
+  test_add_native ("/workers/command/outcomes", test_command_outcomes);
+  test_add_native ("/workers/command/cancelled", test_command_cancelled);
   g_test_add_func ("/workers/storm/once", test_storm);
   g_test_add_func ("/workers/storm/retried", test_storm_retried);
   g_test_add_func ("/workers/storm/one-by-one", test_storm_one_by_one);
-  g_test_add_func ("/workers/parent/killed", test_parent_killed);
-  g_test_add_func ("/workers/parent/killed-stopped", test_parent_killed_stopped);
-  g_test_add_func ("/workers/parent/killed/command", test_parent_killed_command);
+  test_add_native ("/workers/parent/killed", test_parent_killed);
+  test_add_native ("/workers/parent/killed-stopped", test_parent_killed_stopped);
+  test_add_native ("/workers/parent/killed/command", test_parent_killed_command);
 
   return g_test_run ();
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "test-subprocess-utils.h"
+#include "test-valgrind.h"
 
 /* Calls that come and go as they should, and workers that are kept and replaced. */
 
@@ -370,12 +371,12 @@ main (int   argc,
   g_test_add_func ("/workers/functions-refused", test_functions_refused);
   g_test_add_func ("/workers/kept", test_kept);
   g_test_add_func ("/workers/recycled", test_recycled);
-  g_test_add_func ("/workers/fewer", test_fewer);
+  test_add_native ("/workers/fewer", test_fewer);
   g_test_add_func ("/workers/set-up/done", test_set_up);
   g_test_add_func ("/workers/set-up/fails", test_set_up_fails);
   g_test_add_func ("/workers/preamble", test_preamble);
   g_test_add_func ("/workers/descriptors", test_descriptors);
-  g_test_add_func ("/workers/environment", test_environment);
+  test_add_native ("/workers/environment", test_environment);
   g_test_add_func ("/workers/large", test_large);
   g_test_add_func ("/workers/too-large", test_too_large);
   g_test_add_func ("/workers/full-pipes", test_full_pipes);
