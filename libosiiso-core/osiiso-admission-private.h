@@ -41,7 +41,8 @@ struct _OsiisoRoomWaiter
   OsiisoEntry    entry;
   guint          n;      /* places */
   OsiisoRecord  *record; /* (nullable): put into the queue in the step that admits it.
-                          * NULL: the places are reserved, and the records follow */
+                          * NULL: the places are reserved, and the records follow. Becomes NULL
+                          * when it is admitted behind such a one */
   OsiisoWait    *wait;   /* (nullable): of a thread that blocks */
   GTask         *task;   /* (nullable) (owned), of an asynchronous call */
   void         (*answered) (OsiisoRoomWaiter *self); /* with a GTask: puts the records into reserved places,

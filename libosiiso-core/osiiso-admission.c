@@ -118,6 +118,7 @@ typedef struct
   OsiisoWake wake;
   OsiisoLink answered; /* asynchronous waiters */
   gboolean   removed;
+  gboolean   reserved; /* somebody has got places, and comes in later */
   gboolean   due;      /* a time of who came in has passed in line */
 } LineChange;
 
@@ -182,6 +183,10 @@ serve_line_locked (OsiisoScheduler *scheduler,
           blocked = TRUE;
           continue;
         }
+      /* A call that does not block comes in behind those in front of it, which have only
+       * got places so far. */
+      if (entry == OSIISO_ENTRY_ADMITTED && change->reserved && waiter->task != NULL)
+        waiter->record = NULL;
       if (entry == OSIISO_ENTRY_ADMITTED && waiter->record != NULL && osiiso_admission_is_due (waiter->record))
         change->due = scheduler->will_tick = TRUE;
       if (entry == OSIISO_ENTRY_ADMITTED && waiter->record != NULL &&
@@ -193,6 +198,8 @@ serve_line_locked (OsiisoScheduler *scheduler,
           osiiso_scheduler_count_in_locked (scheduler, waiter->n);
           if (waiter->record != NULL)
             osiiso_scheduler_enqueue_locked (scheduler, &waiter->record, 1, TRUE, &change->wake);
+          else
+            change->reserved = TRUE;
         }
       remove_locked (scheduler, waiter, entry, change);
       answer_locked (waiter, change);

@@ -140,7 +140,8 @@ driver_attempt (Driver *self,
 guint
 driver_find (Driver     *self,
              guint64     id,
-             const char *name)
+             const char *name,
+             guint       place)
 {
   guint index = GPOINTER_TO_UINT (g_hash_table_lookup (self->by_id, &id)) - 1;
 
@@ -150,13 +151,22 @@ driver_find (Driver     *self,
       guint candidate = g_array_index (self->live, guint, i - 1);
       Task *task = driver_task (self, candidate);
 
-      if (task->id != 0 || g_strcmp0 (task->name, name) != 0)
+      if (task->id != 0 || g_strcmp0 (task->name, name) != 0 ||
+          ref_model_task (self->model, candidate)->place != place)
         continue;
       task->id = id;
       g_hash_table_insert (self->by_id, g_memdup2 (&id, sizeof id), GUINT_TO_POINTER (candidate + 1));
       index = candidate;
     }
   return index;
+}
+
+guint
+driver_find_handle (Driver       *self,
+                    OsiisoHandle *handle)
+{
+  return driver_find (self, osiiso_handle_get_task_id (handle), osiiso_handle_get_name (handle),
+                      osiiso_handle_get_index (handle));
 }
 
 /* NULL when the library has returned it already, which it should not have. */
@@ -186,12 +196,10 @@ admit (Driver *self,
   task->name = g_strdup (ref_model_task (self->model, index)->options.name);
   g_ptr_array_add (self->tasks, task);
   g_array_append_val (self->live, index);
+  self->members_late = self->members_late || ref_model_task (self->model, index)->group >= 0;
   if (wait == NULL)
     return;
-  wait->index = index;
   task->payload = wait->payload;
-  task->payload->first_task = index;
-  task->payload->n_tasks = 1;
 }
 
 void
@@ -202,15 +210,27 @@ driver_admit (Driver *self)
       RefAnswer *answer = &g_array_index (self->model->answers, RefAnswer, i);
       Wait *wait = find_submission (self, answer->tag);
 
-      if (answer->admitted)
-        admit (self, wait, answer->task);
+      for (guint j = 0; answer->admitted && j < answer->n_tasks; j++)
+        admit (self, wait, answer->task + j);
       if (wait == NULL)
         continue;
       wait->over = TRUE;
       wait->refused = !answer->admitted;
+      if (wait->refused && answer->too_many && wait->refusal == OSIISO_QUEUE_ERROR_CLOSED)
+        wait->refusal = OSIISO_QUEUE_ERROR_FULL;
+      wait->index = answer->task;
       wait->payload->waits = FALSE;
+      wait->payload->first_task = answer->task;
+      wait->payload->n_tasks = answer->admitted ? answer->n_tasks : 0;
     }
   g_array_set_size (self->model->answers, 0);
+}
+
+static void
+group_free (gpointer data)
+{
+  if (data != NULL)
+    g_object_unref (data);
 }
 
 static void
@@ -231,6 +251,7 @@ wait_free (gpointer data)
   g_clear_error (&wait->error);
   g_clear_object (&wait->summary);
   g_clear_object (&wait->handle);
+  g_clear_object (&wait->map);
   g_clear_object (&wait->cancellable);
   g_free (wait);
 }
@@ -272,7 +293,7 @@ add_event (Driver       *self,
 {
   RefEvent event = {
     .kind = kind,
-    .task = driver_find (self, osiiso_handle_get_task_id (handle), osiiso_handle_get_name (handle)),
+    .task = driver_find_handle (self, handle),
     .code = error != NULL ? error->code : 0,
   };
 
@@ -328,7 +349,7 @@ driver_open (Driver     *self,
   self->tasks = g_ptr_array_new_with_free_func (task_free);
   self->payloads = g_ptr_array_new_with_free_func (g_free);
   self->attempts = g_ptr_array_new_with_free_func (g_free);
-  self->groups = g_ptr_array_new_with_free_func (g_object_unref);
+  self->groups = g_ptr_array_new_with_free_func (group_free);
   self->waits = g_ptr_array_new_with_free_func (wait_free);
   self->by_id = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
   self->events = g_array_new (FALSE, TRUE, sizeof (RefEvent));

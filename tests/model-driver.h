@@ -64,9 +64,22 @@ typedef enum
   WAIT_SUBMIT,
 } WaitKind;
 
+/* Of an asynchronous submission. */
+typedef enum
+{
+  WAY_SUBMIT,
+  WAY_PUSH,
+  WAY_GROUP,
+  WAY_MAP,
+  N_WAYS,
+} Way;
+
 typedef struct
 {
   WaitKind          kind;
+  Way               way;        /* of a submission */
+  int               group;      /* of a submission; -1: none */
+  guint             n_tasks;    /* of a submission */
   guint             index;      /* of the task or group */
   guint             tag;        /* of a submission */
   guint             source;     /* of its cancellable */
@@ -81,6 +94,8 @@ typedef struct
   GError           *error;
   OsiisoRunSummary *summary;
   OsiisoHandle     *handle;
+  guint64           id;
+  OsiisoGroup      *map;
 } Wait;
 
 /*
@@ -100,7 +115,8 @@ typedef struct _Driver
   GPtrArray      *tasks;        /* of Task */
   GPtrArray      *payloads;     /* of Payload */
   GPtrArray      *attempts;     /* of Attempt, that somebody holds */
-  GPtrArray      *groups;       /* of OsiisoGroup */
+  GPtrArray      *groups;       /* of OsiisoGroup; NULL for a map that has not returned */
+  gboolean        members_late; /* has members that the owner has not heard of */
   GPtrArray      *waits;        /* of Wait */
   GHashTable     *by_id;        /* guint64 to index + 1 */
   GArray         *events;       /* of RefEvent */
@@ -135,10 +151,14 @@ void      driver_say     (Driver     *self,
 void      driver_differ  (Driver     *self,
                           const char *format,
                           ...) G_GNUC_PRINTF (2, 3);
-/* The index of the task that has an id, or a name if nobody knows the id so far. */
+/* The index of the task that has an id, or a name and a place in its group if nobody
+ * knows the id so far. */
 guint     driver_find    (Driver     *self,
                           guint64     id,
-                          const char *name);
+                          const char *name,
+                          guint       place);
+guint     driver_find_handle (Driver       *self,
+                          OsiisoHandle *handle);
 /* Adds tasks that have come in by themselves. */
 void      driver_admit   (Driver     *self);
 Task     *driver_task    (Driver     *self,

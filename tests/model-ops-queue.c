@@ -16,6 +16,21 @@ op_start (Driver *self,
   driver_compare_error (self, "start", !ref_model_start (self->model), OSIISO_QUEUE_ERROR_CLOSED, error);
 }
 
+static void
+submitted (Wait         *wait,
+           GObject      *source,
+           GAsyncResult *result)
+{
+  if (wait->way == WAY_SUBMIT)
+    wait->handle = osiiso_queue_submit_finish (OSIISO_QUEUE (source), result, &wait->error);
+  else if (wait->way == WAY_PUSH)
+    wait->id = osiiso_queue_push_finish (OSIISO_QUEUE (source), result, &wait->error);
+  else if (wait->way == WAY_GROUP)
+    wait->handle = osiiso_group_submit_finish (OSIISO_GROUP (source), result, &wait->error);
+  else
+    wait->map = osiiso_queue_map_finish (OSIISO_QUEUE (source), result, &wait->error);
+}
+
 void
 model_returned (GObject      *source,
                 GAsyncResult *result,
@@ -44,7 +59,7 @@ model_returned (GObject      *source,
       osiiso_queue_join_finish (OSIISO_QUEUE (source), result, &wait->error);
       break;
     case WAIT_SUBMIT:
-      wait->handle = osiiso_queue_submit_finish (OSIISO_QUEUE (source), result, &wait->error);
+      submitted (wait, source, result);
       break;
     case WAIT_SHUTDOWN:
     default:
@@ -185,6 +200,8 @@ op_group_wait (Driver *self,
   index = random_below (random, self->groups->len);
   group = ref_model_group (self->model, index);
   object = g_ptr_array_index (self->groups, index);
+  if (object == NULL)
+    return;
   driver_say (self, "%s for group %u", next ? "next_completed_async" : "wait_async", index);
   wait = model_new_wait (self, next ? WAIT_NEXT : WAIT_GROUP, index);
   wait->refused = group->completed->len < group->members->len && !ref_model_start_work (self->model);
@@ -213,6 +230,8 @@ op_next_completed (Driver *self,
     return;
   index = random_below (random, self->groups->len);
   group = ref_model_group (self->model, index);
+  if (g_ptr_array_index (self->groups, index) == NULL)
+    return;
   driver_say (self, "next_completed of group %u", index);
   if (group->n_given < group->completed->len)
     expected = (int) g_array_index (group->completed, guint, group->n_given++);
@@ -222,7 +241,7 @@ op_next_completed (Driver *self,
   handle = osiiso_group_next_completed (g_ptr_array_index (self->groups, index), 0, NULL, &error);
   driver_compare_error (self, "next_completed ()", refusal != NOT_REFUSED, refusal, error);
   driver_compare_int (self, "next_completed ()", expected,
-                      handle != NULL ? (int) driver_find (self, osiiso_handle_get_task_id (handle), NULL) : -1);
+                      handle != NULL ? (int) driver_find_handle (self, handle) : -1);
 }
 
 void

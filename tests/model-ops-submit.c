@@ -243,36 +243,102 @@ op_push (Driver *self,
   model_submit_one (self, random, FALSE, -1);
 }
 
+static void
+call_submit_async (Driver            *self,
+                   Wait              *wait,
+                   OsiisoTaskOptions *options)
+{
+  if (wait->way == WAY_SUBMIT)
+    osiiso_queue_submit_async (self->queue, model_task_func, wait->payload, payload_released, options,
+                               wait->cancellable, model_returned, wait);
+  else if (wait->way == WAY_PUSH)
+    osiiso_queue_push_async (self->queue, model_task_func, wait->payload, payload_released, options,
+                             wait->cancellable, model_returned, wait);
+  else if (wait->way == WAY_GROUP)
+    osiiso_group_submit_async (g_ptr_array_index (self->groups, wait->group), model_task_func, wait->payload,
+                               payload_released, options, wait->cancellable, model_returned, wait);
+  else
+    osiiso_queue_map_async (self->queue, wait->n_tasks, model_task_func, wait->payload, payload_released, options,
+                            wait->cancellable, model_returned, wait);
+}
+
+/* What becomes of it at once in the model: it is refused, in line, or in. */
+static void
+enter_line (Driver     *self,
+            Wait       *wait,
+            RefOptions *options)
+{
+  const guint size = self->model->size;
+
+  wait->refusal = get_refusal (self, options, wait->n_tasks);
+  wait->refused = wait->refusal != NOT_REFUSED &&
+                  (wait->refusal != OSIISO_QUEUE_ERROR_FULL || (size > 0 && wait->n_tasks > size));
+  wait->payload->waits = !wait->refused && wait->n_tasks > 0;
+  if (wait->refused)
+    return;
+  wait->refusal = OSIISO_QUEUE_ERROR_CLOSED;
+  if (wait->way == WAY_MAP)
+    {
+      wait->group = (int) ref_model_new_group (self->model);
+      g_ptr_array_add (self->groups, NULL);
+    }
+  if (wait->n_tasks > 0)
+    ref_model_enter_line (self->model, options, wait->n_tasks, wait->way != WAY_PUSH, wait->group, wait->tag);
+  else
+    wait->over = TRUE;
+}
+
+/* The group for it, and how many tasks; FALSE when there is none. */
+static gboolean
+prepare_way (Driver *self,
+             Random *random,
+             Way     way,
+             int    *group,
+             guint  *n_tasks)
+{
+  *group = -1;
+  *n_tasks = way == WAY_MAP ? random_below (random, 6) : 1;
+  if (way == WAY_MAP)
+    return self->groups->len < 6;
+  if (way != WAY_GROUP)
+    return TRUE;
+  if (self->groups->len == 0)
+    return FALSE;
+  *group = (int) random_below (random, self->groups->len);
+  return g_ptr_array_index (self->groups, *group) != NULL;
+}
+
 /* With a name of its own, by which the task is known when it has come in. */
 void
 op_submit_async (Driver *self,
                  Random *random)
 {
+  static const char *names[N_WAYS] = { "submit", "push", "group submit", "map" };
   RefOptions drawn;
   g_autoptr (OsiisoTaskOptions) options = random_options (self, random, &drawn);
   g_autofree char *text = describe_options (&drawn);
-  Wait *wait = model_new_wait (self, WAIT_SUBMIT, 0);
+  g_autofree char *unused = drawn.name;
+  Way way = random_below (random, N_WAYS);
+  Wait *wait;
+  guint n_tasks;
+  int group;
 
+  if (!prepare_way (self, random, way, &group, &n_tasks))
+    return;
+  wait = model_new_wait (self, WAIT_SUBMIT, 0);
+  wait->way = way;
+  wait->group = group;
+  wait->n_tasks = n_tasks;
   wait->tag = self->n_tags++;
   if (options == NULL)
     options = osiiso_task_options_new ();
-  g_free (drawn.name);
   drawn.name = g_strdup_printf ("async-%u", wait->tag);
   osiiso_task_options_set_name (options, drawn.name);
   wait->payload = new_payload (self, 0);
-  wait->payload->waits = TRUE;
-  driver_say (self, "submit_async %s: %s", drawn.name, text);
+  driver_say (self, "%s_async %s of %u tasks, group %d: %s", names[way], drawn.name, n_tasks, group, text);
   wait->source = drawn.source;
-  wait->refusal = get_refusal (self, &drawn, 1);
-  wait->refused = wait->refusal != NOT_REFUSED && wait->refusal != OSIISO_QUEUE_ERROR_FULL;
-  if (!wait->refused)
-    {
-      wait->refusal = OSIISO_QUEUE_ERROR_CLOSED;
-      ref_model_enter_line (self->model, &drawn, wait->tag);
-    }
-  wait->payload->waits = !wait->refused;
-  osiiso_queue_submit_async (self->queue, model_task_func, wait->payload, payload_released, options, wait->cancellable,
-                             model_returned, wait);
+  enter_line (self, wait, &drawn);
+  call_submit_async (self, wait, options);
   driver_admit (self);
   g_free (drawn.name);
 }
@@ -322,9 +388,13 @@ void
 op_group_submit (Driver *self,
                  Random *random)
 {
+  guint group;
+
   if (self->groups->len == 0)
     op_new_group (self, random);
-  model_submit_one (self, random, TRUE, (int) random_below (random, self->groups->len));
+  group = random_below (random, self->groups->len);
+  if (g_ptr_array_index (self->groups, group) != NULL)
+    model_submit_one (self, random, TRUE, (int) group);
 }
 
 void

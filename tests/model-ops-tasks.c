@@ -72,7 +72,7 @@ find_attempt (Driver        *self,
 {
   g_autofree char *name = osiiso_attempt_dup_name (held);
 
-  return driver_find (self, osiiso_attempt_get_task_id (held), name);
+  return driver_find (self, osiiso_attempt_get_task_id (held), name, osiiso_attempt_get_index (held));
 }
 
 void

@@ -82,6 +82,8 @@ op_cancel_group (Driver *self,
   if (self->groups->len == 0)
     return;
   index = random_below (random, self->groups->len);
+  if (g_ptr_array_index (self->groups, index) == NULL)
+    return;
   driver_say (self, "cancel group %u", index);
   driver_compare_int (self, "cancelled members", ref_model_cancel_group (self->model, index),
                       osiiso_group_cancel (g_ptr_array_index (self->groups, index)));
@@ -308,7 +310,7 @@ static const struct
   { 8, op_map },
   { 3, op_new_group },
   { 20, op_group_submit },
-  { 25, op_submit_async },
+  { 35, op_submit_async },
   { 10, op_leave_wait },
   { 6, op_cancel_source },
   { 100, op_take },

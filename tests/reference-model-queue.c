@@ -87,9 +87,11 @@ ref_model_end_overdue (RefModel *self)
     }
   if (found->len > 1 && ref_model_get_fail_policy (self) == OSIISO_FAIL_POLICY_FAIL_FIRST)
     self->ambiguous = TRUE;
+  self->n_open_batches++;
   for (guint i = 0; i < found->len; i++)
     if (!ref_task_is_final (g_ptr_array_index (found, i)))
       end_overdue (self, g_ptr_array_index (found, i), batch);
+  self->n_open_batches--;
   return found->len;
 }
 

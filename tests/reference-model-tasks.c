@@ -19,6 +19,9 @@ ref_model_has_room (RefModel *self,
     outstanding -= ref_model_count_active (self);
   if (WRONG (self, REF_MAP_IN_PARTS))
     n = MIN (n, 1);
+  /* Nobody overtakes those in line, not even who would fit. */
+  if (self->line->len > 0)
+    return FALSE;
   return self->size == 0 || outstanding + n <= self->size + WRONG (self, REF_SIZE_PLUS_ONE);
 }
 
@@ -58,6 +61,34 @@ ref_model_submit (RefModel         *self,
   return task;
 }
 
+/* TRUE when its deadline has passed already. */
+static gboolean
+admit_one (RefModel            *self,
+           const RefSubmission *submission,
+           guint                i)
+{
+  RefTask *task = ref_model_submit (self, &submission->options, submission->has_handle, submission->group);
+
+  /* Everything counts from the call. */
+  task->turn = submission->turn + i;
+  if (task->created != 0)
+    task->created = submission->since;
+  if (task->deadline != 0)
+    task->deadline = submission->since + ref_microseconds (task->options.deadline);
+  if (task->due != 0)
+    task->due = task->scheduled_for = submission->since + ref_microseconds (task->options.delay);
+  if (task->due <= self->now)
+    task->due = 0;
+  return task->deadline != 0 && task->deadline <= self->now;
+}
+
+static RefSubmission *
+in_line (RefModel *self,
+         guint     position)
+{
+  return g_ptr_array_index (self->line, position);
+}
+
 /* TRUE when the deadline of who came in has passed already. */
 static gboolean
 answer (RefModel *self,
@@ -65,28 +96,41 @@ answer (RefModel *self,
         gboolean  admitted)
 {
   RefSubmission *submission = g_ptr_array_steal_index (self->line, position);
-  RefAnswer made = { .tag = submission->tag, .admitted = admitted };
+  RefAnswer made = {
+    .tag = submission->tag,
+    .admitted = admitted,
+    .too_many = self->size > 0 && submission->n_tasks > self->size,
+    .task = self->tasks->len,
+    .n_tasks = submission->n_tasks,
+  };
   gboolean overdue = FALSE;
 
-  if (admitted)
-    {
-      RefTask *task = ref_model_submit (self, &submission->options, TRUE, -1);
-
-      /* Everything counts from the call. */
-      made.task = task->index;
-      task->turn = submission->turn;
-      task->created = submission->since;
-      if (task->deadline != 0)
-        task->deadline = submission->since + ref_microseconds (task->options.deadline);
-      if (task->due != 0)
-        task->due = task->scheduled_for = submission->since + ref_microseconds (task->options.delay);
-      if (task->due <= self->now)
-        task->due = 0;
-      overdue = task->deadline != 0 && task->deadline <= self->now;
-    }
+  for (guint i = 0; admitted && i < submission->n_tasks; i++)
+    overdue |= admit_one (self, submission, i);
   g_array_append_val (self->answers, made);
   ref_submission_free (submission);
   return overdue;
+}
+
+static gboolean
+fits (RefModel *self,
+      guint     position)
+{
+  return self->size == 0 || ref_model_count_outstanding (self) + in_line (self, position)->n_tasks <= self->size;
+}
+
+/* Who gets in next; -1 for nobody. */
+static int
+next_in_line (RefModel *self)
+{
+  const guint first = WRONG (self, REF_LINE_BACKWARDS) ? self->line->len - 1 : 0;
+
+  if (self->line->len > 0 && fits (self, first))
+    return (int) first;
+  for (guint i = 1; WRONG (self, REF_LINE_OVERTAKES) && i < self->line->len; i++)
+    if (fits (self, i))
+      return (int) i;
+  return -1;
 }
 
 /* Lets those in who fit, and refuses all when no task is accepted any more. */
@@ -94,36 +138,51 @@ void
 ref_model_serve_line (RefModel *self)
 {
   gboolean overdue = FALSE;
+  gboolean reserved = FALSE;
+  int next;
 
   while (self->line->len > 0 && !ref_model_accepts (self))
     answer (self, 0, FALSE);
-  while (self->line->len > 0 && (self->size == 0 || ref_model_count_outstanding (self) < self->size))
-    overdue |= answer (self, WRONG (self, REF_LINE_BACKWARDS) ? self->line->len - 1 : 0, TRUE);
+  while ((next = next_in_line (self)) >= 0)
+    {
+      reserved |= in_line (self, (guint) next)->group >= 0;
+      overdue |= answer (self, (guint) next, TRUE);
+    }
+  /* Members get places first and come in then. Nobody says on which side of that
+   * somebody else fails, who has come in too late. */
+  if (overdue && reserved && ref_model_get_fail_policy (self) == OSIISO_FAIL_POLICY_FAIL_FIRST)
+    self->ambiguous = TRUE;
+  /* Nor whether such a one ends before the others that end in one go. */
+  if (overdue && self->n_open_batches > 0)
+    self->ambiguous = TRUE;
   if (overdue)
     ref_model_end_overdue (self);
 }
 
-gboolean
+void
 ref_model_enter_line (RefModel         *self,
                       const RefOptions *options,
+                      guint             n_tasks,
+                      gboolean          has_handle,
+                      int               group,
                       guint             tag)
 {
-  RefSubmission *submission;
+  RefSubmission *submission = g_new0 (RefSubmission, 1);
 
-  if (!ref_model_accepts (self))
-    return FALSE;
-  submission = g_new0 (RefSubmission, 1);
   submission->options = *options;
   submission->options.name = g_strdup (options->name);
   submission->since = self->now;
-  submission->turn = self->next_turn++;
+  submission->turn = self->next_turn;
+  submission->n_tasks = n_tasks;
+  submission->has_handle = has_handle;
+  submission->group = group;
   submission->tag = tag;
+  self->next_turn += n_tasks;
   g_ptr_array_add (self->line, submission);
   ref_model_serve_line (self);
   /* Who waits for room waits for work. */
   if (self->line->len > 0)
     ref_model_start_work (self);
-  return TRUE;
 }
 
 void
@@ -132,9 +191,7 @@ ref_model_leave_line (RefModel *self,
 {
   for (guint i = 0; i < self->line->len; i++)
     {
-      RefSubmission *submission = g_ptr_array_index (self->line, i);
-
-      if (submission->tag != tag)
+      if (in_line (self, i)->tag != tag)
         continue;
       answer (self, i, FALSE);
       ref_model_check_idle (self);
@@ -147,7 +204,11 @@ ref_model_set_size (RefModel *self,
                     guint     size)
 {
   self->size = size;
-  ref_model_serve_line (self);
+  /* Who can never come in any more is told, also when others are in front. */
+  for (guint i = self->line->len; size > 0 && i > 0; i--)
+    if (in_line (self, i - 1)->n_tasks > size)
+      answer (self, i - 1, FALSE);
+  ref_model_check_idle (self);
 }
 
 guint

@@ -387,14 +387,18 @@ ref_model_cancel_group (RefModel *self,
 {
   GArray *members = ref_model_group (self, group)->members;
   guint batch = ++self->n_batches;
+  /* Without those who come in when others go. */
+  const guint n_members = members->len;
   guint n = 0;
 
-  for (guint i = 0; i < members->len; i++)
+  self->n_open_batches++;
+  for (guint i = 0; i < n_members; i++)
     {
       RefTask *task = ref_model_task (self, g_array_index (members, guint, i));
 
       n += cancel (self, task, batch) || WRONG (self, REF_GROUP_CANCEL_COUNTS);
     }
+  self->n_open_batches--;
   return n;
 }
 
@@ -404,6 +408,7 @@ ref_model_cancel_source (RefModel *self,
 {
   guint batch = ++self->n_batches;
 
+  self->n_open_batches++;
   for (guint i = 0; i < self->tasks->len; i++)
     {
       RefTask *task = ref_model_task (self, i);
@@ -411,6 +416,7 @@ ref_model_cancel_source (RefModel *self,
       if (task->options.source == source && !(task->open && WRONG (self, REF_SOURCE_SPARES_RUNNING)))
         cancel (self, task, batch);
     }
+  self->n_open_batches--;
 }
 
 void

@@ -55,6 +55,7 @@ typedef enum
   REF_BURST_PLUS_ONE,
   REF_SLOTS_SAVED_UP,         /* what was not used may be used later */
   REF_LINE_BACKWARDS,         /* who came last gets the first place that is free */
+  REF_LINE_OVERTAKES,         /* who fits passes a map that does not */
   REF_RETRY_ON_ANYTHING,
   REF_RETRY_ON_WINS,          /* over never_retry_on() */
   REF_DEADLINE_RETRIES,       /* is one more timeout of an attempt */
@@ -114,7 +115,10 @@ typedef struct
 {
   RefOptions options;
   gint64     since;
-  gint64     turn;
+  gint64     turn;          /* of the first task */
+  guint      n_tasks;
+  gboolean   has_handle;
+  int        group;         /* -1: none */
   guint      tag;           /* of the test */
 } RefSubmission;
 
@@ -123,7 +127,9 @@ typedef struct
 {
   guint    tag;
   gboolean admitted;
-  guint    task;
+  gboolean too_many;        /* why they were not: they do not fit any more */
+  guint    task;            /* the first one */
+  guint    n_tasks;
 } RefAnswer;
 
 typedef struct
@@ -220,6 +226,7 @@ typedef struct
   guint64     n_completed;
   guint64     n_forgotten;  /* of them, by resets */
   guint       n_batches;
+  guint       n_open_batches; /* that are being ended just now */
   guint       n_joins;      /* that wait */
   guint       n_joined;     /* that have been told, since the last look */
   gboolean    ambiguous;    /* two things fell due at the same time */
@@ -259,9 +266,12 @@ RefTask  *ref_model_submit     (RefModel         *self,
 guint     ref_model_new_group  (RefModel   *self);
 void      ref_model_set_size   (RefModel   *self,
                                 guint       size);
-/* The same, but waits in line until there is room. FALSE if that is refused. */
-gboolean  ref_model_enter_line (RefModel         *self,
+/* The same for tasks that come in together, and wait in line until there is room. */
+void      ref_model_enter_line (RefModel         *self,
                                 const RefOptions *options,
+                                guint             n_tasks,
+                                gboolean          has_handle,
+                                int               group,
                                 guint             tag);
 void      ref_model_leave_line (RefModel   *self,
                                 guint       tag);

@@ -227,6 +227,45 @@ test_room (gconstpointer backend)
 }
 
 static void
+test_turn (gconstpointer backend)
+{
+  OsiisoQueue *queue = bounded_queue (backend, 4);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  static const char *names[] = { "front", "group", "push", "token" };
+  static const Pair pairs[] = { PAIR_MAP, PAIR_GROUP, PAIR_PUSH, PAIR_TOKEN };
+  Wait waits[G_N_ELEMENTS (names)] = { { 0 } };
+  g_autofree char *order = NULL;
+  OsiisoAttempt *filler;
+  TestLog log;
+
+  g_test_summary ("Those that come in in one step run in the order in which they have waited");
+
+  test_log_init (&log);
+  test_fill (queue, &filler, 1);
+  osiiso_queue_set_workers (queue, 1);
+  osiiso_queue_pause (queue);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      waits[i].data = (TestData) { &log, names[i], 0 };
+      wait_start (&waits[i], pairs[i], queue, group, 4, i == 0 ? cancellable : NULL);
+    }
+  g_assert_cmpuint (test_n_waiting (queue), ==, 4);
+  g_cancellable_cancel (cancellable);
+  wait_assert_error (&waits[0], G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpuint (test_n_waiting (queue), ==, 0);
+  osiiso_queue_resume (queue);
+  test_let_go (&filler);
+  for (guint i = 1; i < G_N_ELEMENTS (names); i++)
+    wait_assert_in (&waits[i]);
+  test_join (queue);
+  order = test_log_steal (&log);
+  g_assert_cmpstr (order, ==, "group push token");
+  test_log_clear (&log);
+  test_queue_free (queue);
+}
+
+static void
 test_not_iterated (void)
 {
   OsiisoQueue *queue = bounded_queue ("thread-pool", 2);
@@ -430,6 +469,7 @@ void
 test_add_size_async_pairs (void)
 {
   test_add_for_backends ("/size/async-pairs/room", test_room);
+  test_add_for_backends ("/size/async-pairs/turn", test_turn);
   g_test_add_func ("/size/async-pairs/not-iterated", test_not_iterated);
   test_add_for_backends ("/size/async-pairs/cancelled", test_cancelled);
   test_add_for_backends ("/size/async-pairs/closed", test_closed);
