@@ -6,7 +6,17 @@
 
 G_BEGIN_DECLS
 
-OsiisoScheduler *osiiso_queue_get_scheduler (OsiisoQueue    *self);
+/* What only the owner's thread looks at. */
+typedef struct
+{
+  guint               workers;
+  double              timeout;
+  OsiisoMode          mode;
+  OsiisoTimeoutPolicy on_timeout;
+} OsiisoQueueSettings;
+
+OsiisoScheduler     *osiiso_queue_get_scheduler (OsiisoQueue *self);
+OsiisoQueueSettings *osiiso_queue_get_settings  (OsiisoQueue *self);
 
 /* Why the queue has no backend; FALSE with the error if it has none. */
 gboolean         osiiso_queue_check_backend (OsiisoQueue    *self,

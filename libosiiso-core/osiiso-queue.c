@@ -67,10 +67,7 @@ typedef struct
   OsiisoBackend      *backend;       /* (nullable) (owned) */
   char               *backend_name;  /* (nullable) (owned), until constructed */
   GError             *backend_error; /* (nullable) (owned) */
-  guint               workers;
-  double              timeout;
-  OsiisoMode          mode;
-  OsiisoTimeoutPolicy on_timeout;
+  OsiisoQueueSettings settings;
   /* (nullable) (owned), once somebody asked for it. Whoever disposes of the queue takes
    * it, perhaps in another thread than the owner's, and it is let go in the owner's. */
   _Atomic (OsiisoTaskList *) tasks;
@@ -119,6 +116,14 @@ osiiso_queue_get_scheduler (OsiisoQueue *self)
   OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
 
   return priv->scheduler;
+}
+
+OsiisoQueueSettings *
+osiiso_queue_get_settings (OsiisoQueue *self)
+{
+  OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
+
+  return &priv->settings;
 }
 
 gboolean
@@ -230,13 +235,13 @@ osiiso_queue_get_property (GObject    *object,
       g_value_take_string (value, osiiso_queue_dup_name (self));
       break;
     case PROP_WORKERS:
-      g_value_set_uint (value, priv->workers);
+      g_value_set_uint (value, priv->settings.workers);
       break;
     case PROP_SIZE:
       g_value_set_uint (value, osiiso_queue_get_size (self));
       break;
     case PROP_TIMEOUT:
-      g_value_set_double (value, priv->timeout);
+      g_value_set_double (value, priv->settings.timeout);
       break;
     case PROP_SHUTDOWN_TIMEOUT:
       g_value_set_double (value, osiiso_queue_get_shutdown_timeout (self));
@@ -248,13 +253,13 @@ osiiso_queue_get_property (GObject    *object,
       g_value_set_uint (value, osiiso_queue_get_burst (self));
       break;
     case PROP_MODE:
-      g_value_set_enum (value, priv->mode);
+      g_value_set_enum (value, priv->settings.mode);
       break;
     case PROP_FAIL_POLICY:
       g_value_set_enum (value, osiiso_queue_get_fail_policy (self));
       break;
     case PROP_ON_TIMEOUT:
-      g_value_set_enum (value, priv->on_timeout);
+      g_value_set_enum (value, priv->settings.on_timeout);
       break;
     case PROP_KEEP_RESULTS:
       g_value_set_boolean (value, osiiso_queue_get_keep_results (self));
@@ -364,7 +369,7 @@ osiiso_queue_constructed (GObject *object)
     g_clear_object (&priv->backend);
   if (priv->backend != NULL)
     {
-      osiiso_scheduler_set_workers (priv->scheduler, priv->backend, priv->workers);
+      osiiso_scheduler_set_workers (priv->scheduler, priv->backend, priv->settings.workers);
       osiiso_scheduler_set_backend (priv->scheduler, priv->backend);
     }
 }
@@ -837,577 +842,6 @@ osiiso_queue_set_name (OsiisoQueue *self,
 }
 
 /**
- * osiiso_queue_get_workers: (get-property workers)
- * @self: a queue
- *
- * Gets how many tasks run at a time.
- *
- * Returns: the number; 0 when it is left to the backend
- *
- * Since: 1.0
- */
-guint
-osiiso_queue_get_workers (OsiisoQueue *self)
-{
-  OsiisoQueuePrivate *priv;
-
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-
-  priv = osiiso_queue_get_instance_private (self);
-  return priv->workers;
-}
-
-/**
- * osiiso_queue_set_workers: (set-property workers)
- * @self: a queue
- * @workers: the number, up to 65536; 0 leaves it to the backend
- *
- * Sets how many tasks run at a time, also while the queue works.
- *
- * With a smaller number what is running runs on, and no task begins until there
- * is room.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_set_workers (OsiisoQueue *self,
-                          guint        workers)
-{
-  OsiisoQueuePrivate *priv;
-
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-  g_return_if_fail (workers <= 65536);
-
-  priv = osiiso_queue_get_instance_private (self);
-  if (priv->workers == workers)
-    return;
-  priv->workers = workers;
-  if (priv->backend != NULL)
-    osiiso_scheduler_set_workers (priv->scheduler, priv->backend, workers);
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_WORKERS]);
-}
-
-/**
- * osiiso_queue_get_size: (get-property size)
- * @self: a queue
- *
- * Gets how many tasks may be outstanding. Any thread.
- *
- * Returns: the number; 0 for any
- *
- * Since: 1.0
- */
-guint
-osiiso_queue_get_size (OsiisoQueue *self)
-{
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-
-  return atomic_load (&osiiso_queue_get_scheduler (self)->room.size);
-}
-
-/**
- * osiiso_queue_set_size: (set-property size)
- * @self: a queue
- * @size: the number; 0 for any
- *
- * Sets how many tasks may be outstanding, also while the queue works.
- *
- * With a larger number those who wait for room get it at once. With a smaller one
- * no task comes in until there is room, and who waits for room that the queue
- * cannot have any more gets an error.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_set_size (OsiisoQueue *self,
-                       guint        size)
-{
-  OsiisoScheduler *scheduler;
-
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-
-  scheduler = osiiso_queue_get_scheduler (self);
-  if (atomic_load (&scheduler->room.size) == size)
-    return;
-  osiiso_admission_set_size (scheduler, size);
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SIZE]);
-}
-
-/**
- * osiiso_queue_get_timeout: (get-property timeout)
- * @self: a queue
- *
- * Gets how long a run may take.
- *
- * Returns: seconds; 0 for as long as it takes
- *
- * Since: 1.0
- */
-double
-osiiso_queue_get_timeout (OsiisoQueue *self)
-{
-  OsiisoQueuePrivate *priv;
-
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-
-  priv = osiiso_queue_get_instance_private (self);
-  return priv->timeout;
-}
-
-/**
- * osiiso_queue_set_timeout: (set-property timeout)
- * @self: a queue
- * @timeout: seconds; 0 for as long as it takes
- *
- * Sets how long a run may take. It counts for runs that begin afterwards, and with
- * a value that is negative, infinite or not a number these fail.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_set_timeout (OsiisoQueue *self,
-                          double       timeout)
-{
-  OsiisoQueuePrivate *priv;
-
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-
-  priv = osiiso_queue_get_instance_private (self);
-  if (priv->timeout == timeout)
-    return;
-  priv->timeout = timeout;
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_TIMEOUT]);
-}
-
-/**
- * osiiso_queue_get_shutdown_timeout: (get-property shutdown-timeout)
- * @self: a queue
- *
- * Gets how long a shutdown may let work go on. Any thread.
- *
- * Returns: seconds; 0 for as long as it takes
- *
- * Since: 1.0
- */
-double
-osiiso_queue_get_shutdown_timeout (OsiisoQueue *self)
-{
-  OsiisoScheduler *scheduler;
-  double timeout;
-
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-
-  scheduler = osiiso_queue_get_scheduler (self);
-  pthread_mutex_lock (&scheduler->ready_lock);
-  timeout = scheduler->shutdown_timeout;
-  pthread_mutex_unlock (&scheduler->ready_lock);
-  return timeout;
-}
-
-/**
- * osiiso_queue_set_shutdown_timeout: (set-property shutdown-timeout)
- * @self: a queue
- * @timeout: seconds; 0 for as long as it takes
- *
- * Sets how long a shutdown may let work go on before it becomes a forced one. It
- * counts for shutdowns that begin afterwards, and with a value that is negative,
- * infinite or not a number these fail.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_set_shutdown_timeout (OsiisoQueue *self,
-                                   double       timeout)
-{
-  OsiisoScheduler *scheduler;
-  gboolean changed;
-
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-
-  scheduler = osiiso_queue_get_scheduler (self);
-  pthread_mutex_lock (&scheduler->ready_lock);
-  changed = scheduler->shutdown_timeout != timeout;
-  scheduler->shutdown_timeout = timeout;
-  pthread_mutex_unlock (&scheduler->ready_lock);
-  if (changed)
-    g_object_notify_by_pspec (G_OBJECT (self), props[PROP_SHUTDOWN_TIMEOUT]);
-}
-
-/* Languages may pass any number for an enumeration. Setters have no error to set, so
- * it is said as criticals are, but with what was given. */
-static gboolean
-check_enum (const char *function,
-            GType       type,
-            int         value)
-{
-  g_autoptr (GEnumClass) klass = g_type_class_ref (type);
-  g_autoptr (GString) known = NULL;
-
-  if (g_enum_get_value (klass, value) != NULL)
-    return TRUE;
-  known = g_string_new (NULL);
-  for (guint i = 0; i < klass->n_values; i++)
-    g_string_append_printf (known, "%s%s (%d)", i > 0 ? " or " : "", klass->values[i].value_nick, klass->values[i].value);
-  g_critical ("%s: expected %s; got %d", function, known->str, value);
-  return FALSE;
-}
-
-/**
- * osiiso_queue_get_mode: (get-property mode)
- * @self: a queue
- *
- * Gets when a run ends.
- *
- * Returns: the mode
- *
- * Since: 1.0
- */
-OsiisoMode
-osiiso_queue_get_mode (OsiisoQueue *self)
-{
-  OsiisoQueuePrivate *priv;
-
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), OSIISO_MODE_FINITE);
-
-  priv = osiiso_queue_get_instance_private (self);
-  return priv->mode;
-}
-
-/**
- * osiiso_queue_set_mode: (set-property mode)
- * @self: a queue
- * @mode: the mode
- *
- * Sets when a run ends. It counts for runs that begin afterwards.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_set_mode (OsiisoQueue *self,
-                       OsiisoMode   mode)
-{
-  OsiisoQueuePrivate *priv;
-
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-  if (!check_enum (G_STRFUNC, OSIISO_TYPE_MODE, (int) mode))
-    return;
-
-  priv = osiiso_queue_get_instance_private (self);
-  if (priv->mode == mode)
-    return;
-  priv->mode = mode;
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_MODE]);
-}
-
-/**
- * osiiso_queue_get_fail_policy: (get-property fail-policy)
- * @self: a queue
- *
- * Gets what the failure of one task means for the rest.
- *
- * Returns: the policy
- *
- * Since: 1.0
- */
-OsiisoFailPolicy
-osiiso_queue_get_fail_policy (OsiisoQueue *self)
-{
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), OSIISO_FAIL_POLICY_CONTINUE);
-
-  return (OsiisoFailPolicy) atomic_load (&osiiso_queue_get_scheduler (self)->fail_policy);
-}
-
-/**
- * osiiso_queue_set_fail_policy: (set-property fail-policy)
- * @self: a queue
- * @policy: the policy
- *
- * Sets what the failure of one task means for the rest.
- *
- * A queue that a failure has halted refuses tasks until the run is over, or
- * until [method@Osiiso.Queue.start] when there is no run.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_set_fail_policy (OsiisoQueue     *self,
-                              OsiisoFailPolicy policy)
-{
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-  if (!check_enum (G_STRFUNC, OSIISO_TYPE_FAIL_POLICY, (int) policy))
-    return;
-
-  if ((OsiisoFailPolicy) atomic_exchange (&osiiso_queue_get_scheduler (self)->fail_policy, (int) policy) != policy)
-    g_object_notify_by_pspec (G_OBJECT (self), props[PROP_FAIL_POLICY]);
-}
-
-/**
- * osiiso_queue_get_on_timeout: (get-property on-timeout)
- * @self: a queue
- *
- * Gets what happens to unfinished tasks when the time of a run is over.
- *
- * Returns: the policy
- *
- * Since: 1.0
- */
-OsiisoTimeoutPolicy
-osiiso_queue_get_on_timeout (OsiisoQueue *self)
-{
-  OsiisoQueuePrivate *priv;
-
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), OSIISO_TIMEOUT_POLICY_COMPLETE);
-
-  priv = osiiso_queue_get_instance_private (self);
-  return priv->on_timeout;
-}
-
-/**
- * osiiso_queue_set_on_timeout: (set-property on-timeout)
- * @self: a queue
- * @policy: the policy
- *
- * Sets what happens to unfinished tasks when the time of a run is over.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_set_on_timeout (OsiisoQueue        *self,
-                             OsiisoTimeoutPolicy policy)
-{
-  OsiisoQueuePrivate *priv;
-
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-  if (!check_enum (G_STRFUNC, OSIISO_TYPE_TIMEOUT_POLICY, (int) policy))
-    return;
-
-  priv = osiiso_queue_get_instance_private (self);
-  if (priv->on_timeout == policy)
-    return;
-  priv->on_timeout = policy;
-  g_object_notify_by_pspec (G_OBJECT (self), props[PROP_ON_TIMEOUT]);
-}
-
-/**
- * osiiso_queue_get_keep_results: (get-property keep-results)
- * @self: a queue
- *
- * Gets whether results are kept for summaries.
- *
- * Returns: whether they are
- *
- * Since: 1.0
- */
-gboolean
-osiiso_queue_get_keep_results (OsiisoQueue *self)
-{
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
-
-  return atomic_load (&osiiso_queue_get_scheduler (self)->keep_results);
-}
-
-/**
- * osiiso_queue_set_keep_results: (set-property keep-results)
- * @self: a queue
- * @keep_results: whether to keep them
- *
- * Sets whether results are kept for summaries.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_set_keep_results (OsiisoQueue *self,
-                               gboolean     keep_results)
-{
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-
-  keep_results = !!keep_results;
-  if (atomic_exchange (&osiiso_queue_get_scheduler (self)->keep_results, keep_results) != keep_results)
-    g_object_notify_by_pspec (G_OBJECT (self), props[PROP_KEEP_RESULTS]);
-}
-
-/**
- * osiiso_queue_get_paused: (get-property paused)
- * @self: a queue
- *
- * Gets whether no task begins for the time being. Any thread.
- *
- * Returns: whether the queue is paused
- *
- * Since: 1.0
- */
-gboolean
-osiiso_queue_get_paused (OsiisoQueue *self)
-{
-  OsiisoScheduler *scheduler;
-  gboolean paused;
-
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
-
-  scheduler = osiiso_queue_get_scheduler (self);
-  pthread_mutex_lock (&scheduler->ready_lock);
-  paused = scheduler->paused;
-  pthread_mutex_unlock (&scheduler->ready_lock);
-  return paused;
-}
-
-static void
-notify_paused (gpointer data)
-{
-  g_object_notify_by_pspec (data, props[PROP_PAUSED]);
-  g_object_unref (data);
-}
-
-static void
-set_paused (OsiisoQueue *self,
-            gboolean     paused)
-{
-  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
-
-  if (osiiso_queue_get_paused (self) == paused)
-    return;
-  osiiso_scheduler_set_paused (scheduler, paused);
-  osiiso_scheduler_destroy_in_owner (scheduler, notify_paused, g_object_ref (self));
-}
-
-/**
- * osiiso_queue_pause:
- * @self: a queue
- *
- * Lets no further attempt begin until [method@Osiiso.Queue.resume]. What is
- * running runs on. Any thread.
- *
- * Whoever waits for a task, a group, room or all work of the queue meanwhile goes on
- * waiting, since any other thread may resume it. So the only thread that would do that
- * must not wait without a timeout.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_pause (OsiisoQueue *self)
-{
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-
-  set_paused (self, TRUE);
-}
-
-/**
- * osiiso_queue_resume:
- * @self: a queue
- *
- * Lets attempts begin again. Any thread.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_resume (OsiisoQueue *self)
-{
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-
-  set_paused (self, FALSE);
-}
-
-/**
- * osiiso_queue_get_closed: (get-property closed)
- * @self: a queue
- *
- * Gets whether the queue has been shut down, with all work over. Any thread.
- *
- * Returns: whether it has
- *
- * Since: 1.0
- */
-gboolean
-osiiso_queue_get_closed (OsiisoQueue *self)
-{
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), FALSE);
-
-  return osiiso_scheduler_is_closed (osiiso_queue_get_scheduler (self));
-}
-
-/**
- * osiiso_queue_get_active_count: (get-property active-count)
- * @self: a queue
- *
- * Gets how many attempts are running, without those that are only reserved, see
- * [method@Osiiso.Backend.take_ahead]. Any thread.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-osiiso_queue_get_active_count (OsiisoQueue *self)
-{
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-
-  return atomic_load (&osiiso_queue_get_scheduler (self)->n_active);
-}
-
-/**
- * osiiso_queue_get_pending_count: (get-property pending-count)
- * @self: a queue
- *
- * Gets how many tasks wait, those that wait for a delay or a retry included, and
- * those that a backend has reserved. Any thread.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-osiiso_queue_get_pending_count (OsiisoQueue *self)
-{
-  OsiisoScheduler *scheduler;
-  guint64 outstanding;
-  guint64 active;
-
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-
-  scheduler = osiiso_queue_get_scheduler (self);
-  active = atomic_load (&scheduler->n_active);
-  outstanding = osiiso_scheduler_get_outstanding (scheduler);
-  /* Two looks at a moving target may not fit each other. */
-  return outstanding > active ? outstanding - active : 0;
-}
-
-/**
- * osiiso_queue_get_scheduled_count: (get-property scheduled-count)
- * @self: a queue
- *
- * Gets how many tasks wait for a delay or a retry. Any thread.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-osiiso_queue_get_scheduled_count (OsiisoQueue *self)
-{
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-
-  return atomic_load (&osiiso_queue_get_scheduler (self)->n_scheduled);
-}
-
-/**
- * osiiso_queue_get_completed_count: (get-property completed-count)
- * @self: a queue
- *
- * Gets how many tasks have finished, however they finished. Any thread.
- *
- * Returns: the number
- *
- * Since: 1.0
- */
-guint64
-osiiso_queue_get_completed_count (OsiisoQueue *self)
-{
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), 0);
-
-  return atomic_load (&osiiso_queue_get_scheduler (self)->n_completed);
-}
-
-/**
  * osiiso_queue_get_tasks:
  * @self: a queue
  *
@@ -1451,40 +885,4 @@ osiiso_queue_get_tasks (OsiisoQueue *self)
       atomic_store (&priv->tasks, tasks);
     }
   return G_LIST_MODEL (tasks);
-}
-
-/**
- * osiiso_queue_clear_results:
- * @self: a queue
- *
- * Forgets the results of the tasks that have finished so far. A run in progress
- * does not have them in its summary then, but counts them. Any thread.
- *
- * Since: 1.0
- */
-void
-osiiso_queue_clear_results (OsiisoQueue *self)
-{
-  g_return_if_fail (OSIISO_IS_QUEUE (self));
-
-  osiiso_scheduler_clear_results (osiiso_queue_get_scheduler (self));
-}
-
-/**
- * osiiso_queue_dup_summary:
- * @self: a queue
- *
- * Sums up all tasks that have finished since the queue was made, or reset, without
- * detached ones. Any thread.
- *
- * Returns: (transfer full): a summary of what there is now
- *
- * Since: 1.0
- */
-OsiisoRunSummary *
-osiiso_queue_dup_summary (OsiisoQueue *self)
-{
-  g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
-
-  return osiiso_scheduler_dup_summary (osiiso_queue_get_scheduler (self));
 }
