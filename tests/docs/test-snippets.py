@@ -5,14 +5,13 @@
 Usage: test-snippets.py SOURCE_ROOT LANGUAGE COMMAND...
 
 COMMAND compiles C (a file name is added, and what makes a program of it comes
-from the flags that follow), translates Vala, or is the interpreter. What a
-piece takes for granted is in preamble.* beside this file. A line that is only
-an ellipsis stands for code that is left out.
+from the flags that follow), translates Vala, or is the interpreter. A line of C
+or Vala that is only an ellipsis stands for code that is left out.
 
 C and Vala are compiled. Pieces at the top level of a file are seen by those
-that follow on the same page; others are put into a function. Python and
-JavaScript are run, the blocks of a page of Python one after another in one
-interpreter, as a reader would type them.
+that follow on the same page; others are put into a function, in which what
+they take for granted is as preamble.* beside this file has it. Python and
+JavaScript are run as they stand, as by a reader who pastes one into a file.
 """
 import concurrent.futures
 import pathlib
@@ -26,6 +25,7 @@ import snippets
 HERE = pathlib.Path(__file__).parent
 ELLIPSIS = re.compile(r'^[ \t]*(?:(?://|#) *)?…[ \t]*$', re.MULTILINE)
 TIMEOUT = 120
+PRINTS = re.compile(r'^[^#\n]*\bprint ?\(.*\);? +(?:#|//) (.+)$', re.MULTILINE)
 
 
 def run(command, **options):
@@ -100,53 +100,46 @@ class Vala(C):
         return before + start + code + end
 
 
-class JavaScript:
+class Script:
+    """A piece is a program as it stands, and prints what the comments behind its calls of print() say."""
+
     def __init__(self, command):
         self.command = command
-        self.preamble = (HERE / 'preamble.js').read_text(encoding='utf-8')
         # Those that begin with the name of a file are there for the others of the page.
         self.files = {}
 
     def prepare(self, block):
-        name = re.match(r'// ([\w-]+\.js)\n', block.code)
+        name = re.match(r'(?:#|//) ([\w-]+\.(?:js|py))\n', block.code)
         if name:
             self.files.setdefault(block.page, {})[name[1]] = block.code
-        imports = [line for line in block.code.splitlines() if line.startswith('import ')]
-        names = {name for line in imports for name in re.findall(r'\w+', line.partition(' from ')[0])}
-        preamble = '\n'.join(line for line in self.preamble.splitlines()
-                             if not (line.startswith('import ') and line.split()[1] in names))
-        code = '\n'.join('' if line in imports else line for line in ELLIPSIS.sub('', block.code).splitlines())
-        if re.search(r'^export ', code, re.MULTILINE):
-            return '\n'.join(imports) + '\n' + code
-        return '\n'.join(imports) + '\n' + preamble.replace('/* THE SNIPPET */', '{' + code + '}')
+        return block.code
 
     def check(self, block, text, folder):
         for name, code in self.files.get(block.page, {}).items():
             (folder / name).write_text(code, encoding='utf-8')
-        path = folder / f'snippet-{block.line}.js'
+        path = folder / f'snippet-{block.line}{self.suffix}'
         path.write_text(text, encoding='utf-8')
-        return run([*self.command, str(path)], cwd=folder)
+        done = subprocess.run([*self.command, str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=TIMEOUT, check=False, encoding='utf-8', errors='replace',
+                              cwd=folder)
+        if done.returncode:
+            return f'exit status {done.returncode}\n{done.stdout}{done.stderr}'
+        if 'Warning' in done.stderr:
+            return done.stderr
+        printed = iter(done.stdout.splitlines())
+        for comment in PRINTS.findall(text):
+            for line in comment.split(', then '):
+                if line not in printed:
+                    return f'does not print “{line}”, or not in this place:\n{done.stdout}'
+        return None
 
 
-class Python:
-    """A page at a time; what goes wrong is put down to its block."""
+class JavaScript(Script):
+    suffix = '.js'
 
-    def __init__(self, command):
-        self.command = command
-        self.pages = {}
 
-    def prepare(self, block):
-        self.pages.setdefault(block.page, []).append(block)
-        return ''
-
-    def check(self, block, text, folder):
-        number = self.pages[block.page].index(block)
-        command = [*self.command, str(HERE / 'run-page.py'), str(HERE / 'preamble.py'), str(number)]
-        for i, earlier in enumerate(self.pages[block.page][:number + 1]):
-            path = folder / f'{i}.py'
-            path.write_text(ELLIPSIS.sub('', earlier.code), encoding='utf-8')
-            command.append(str(path))
-        return run(command, cwd=folder)
+class Python(Script):
+    suffix = '.py'
 
 
 # Programs that only a queue can start; the tests of workers run them. And pieces of files
