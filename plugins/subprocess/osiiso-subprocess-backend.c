@@ -396,7 +396,7 @@ osiiso_subprocess_backend_class_init (OsiisoSubprocessBackendClass *klass)
    * A worker that listens is told first; at half the time it gets `SIGTERM`, and
    * `SIGKILL` at the end. One that does not listen, and a command, gets `SIGTERM` at
    * once. The signals go to the whole process group, and those that are stopped are
-   * continued.
+   * continued. A worker that closes its connection has as long to end by itself.
    *
    * Since: 1.0
    */

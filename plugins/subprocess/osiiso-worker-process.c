@@ -17,9 +17,6 @@
 /* After this time in one call, others do not wait behind it. */
 #define SLOW_CALL    (5 * (G_USEC_PER_SEC / 1000))
 
-/* Between the end of the connection and that of the process. */
-#define LINGER       (G_USEC_PER_SEC / 5)
-
 typedef struct
 {
   GSource       source;
@@ -293,11 +290,11 @@ osiiso_worker_lost (OsiisoWorker *self)
 {
   self->eof = TRUE;
   close_socket (self);
-  /* It ends now, by itself. */
+  /* It ends now, by itself, which takes its time on a busy machine. */
   if (!self->exited && self->state != OSIISO_WORKER_STOPPED)
     {
       self->state = OSIISO_WORKER_RETIRED;
-      osiiso_worker_arm (self, g_get_monotonic_time () + LINGER);
+      osiiso_worker_arm (self, g_get_monotonic_time () + self->settings->grace);
     }
 }
 
