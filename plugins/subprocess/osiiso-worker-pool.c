@@ -28,6 +28,9 @@ enum
 /* How often the heads of workers are looked at while something waits behind one. */
 #define TICK        (5 * (G_USEC_PER_SEC / 1000))
 
+/* For how long nobody listens while all workers are sure to have more to do. */
+#define DOZE        50
+
 typedef struct
 {
   OsiisoAttempt *attempt; /* (owned) */
@@ -516,6 +519,25 @@ settle (OsiisoWorkerPool *self)
     osiiso_worker_flush (self->workers->pdata[i]);
 }
 
+/* Calls that take some microseconds are answered one by one. If this thread waited for
+ * each of these answers, it would be woken for each, by the worker, and to wake somebody
+ * takes as long as such a call. So it sees to many of them at a time, as long as no worker
+ * can run out of calls meanwhile: each has several times as much to do. An answer is told
+ * that much later then, and so is what others have posted. */
+static gboolean
+may_doze (OsiisoWorkerPool *self)
+{
+  if (self->closing || self->changed || self->workers->len == 0 || self->commands->len > 0 ||
+      !g_queue_is_empty (&self->waiting))
+    return FALSE;
+  for (guint i = 0; i < self->workers->len; i++)
+    {
+      if (!osiiso_worker_has_plenty (self->workers->pdata[i], DOZE))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 /* Word from others */
 
 static gboolean
@@ -685,6 +707,8 @@ pool_thread (gpointer data)
     {
       g_main_context_iteration (self->context, TRUE);
       settle (self);
+      if (may_doze (self))
+        g_usleep (DOZE);
     }
   g_main_context_pop_thread_default (self->context);
   self->over (backend);

@@ -54,6 +54,7 @@ struct _OsiisoWorker
   gboolean           slow;         /* the head takes so long that nobody may wait behind it */
   guint              n_news;       /* answers since the window was last looked at */
   gint64             since;        /* when there was the last answer, or the first call */
+  gint64             each;         /* microseconds for an answer, of late */
   GHashTable        *preambles;    /* (nullable): GBytes by function, both owned */
 
   gint64             due;          /* when the timer is to fire; 0: never */

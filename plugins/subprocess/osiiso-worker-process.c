@@ -88,6 +88,14 @@ osiiso_worker_get_room (OsiisoWorker *self)
   return room;
 }
 
+gboolean
+osiiso_worker_has_plenty (OsiisoWorker *self,
+                          gint64        time)
+{
+  return self->state == OSIISO_WORKER_READY && !self->slow && !self->blocked && !self->asked &&
+         self->each <= time && self->each >= time / 10 && self->each * self->jobs.length >= 4 * time;
+}
+
 void
 osiiso_worker_arm (OsiisoWorker *self,
                    gint64        due)
@@ -213,6 +221,7 @@ adapt_window (OsiisoWorker *self,
 
   self->n_news = 0;
   self->since = now;
+  self->each = each;
   self->slow = FALSE;
   if (self->settings->window > 0)
     return;

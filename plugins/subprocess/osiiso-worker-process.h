@@ -44,6 +44,10 @@ void              osiiso_worker_free       (OsiisoWorker *self);
 OsiisoWorkerState osiiso_worker_get_state  (OsiisoWorker *self);
 /* Of them, those of ended attempts count too. */
 guint             osiiso_worker_get_n_jobs (OsiisoWorker *self);
+/* Whether it answers one to ten times within that time, and will still have enough to
+ * do after it, as far as one can know; in microseconds. */
+gboolean          osiiso_worker_has_plenty (OsiisoWorker *self,
+                                            gint64        time);
 /* Whether it is in a call that somebody waits for. */
 gboolean          osiiso_worker_is_busy    (OsiisoWorker *self);
 /* How many calls it may be given besides those that it has. */
