@@ -56,7 +56,7 @@ def fuzz(self):
         self.check(run(HERE / 'fuzz.js', seed, CALLS), f'seed {seed}')
 
 
-# Not each time: GJS 1.74 has faults of its own that it may find.
+# Not each time, because it takes minutes.
 if IS_LONG:
     TestSafety.test_fuzz = fuzz
 
