@@ -107,12 +107,18 @@ def make_owned(make: Callable[..., T], *arguments: Any) -> T:
 
 def dispatch() -> None:
     """Does what queues have left to be done. Any thread, at any time."""
-    if _alive and _context_lock.acquire(blocking=False):
-        try:
-            while _context.iteration(False):
-                pass
-        finally:
-            _context_lock.release()
+    if not _alive:
+        return
+    lock = _context_lock
+    acquired: list[bool] = []
+    try:
+        # In one call: an interrupt may come between two.
+        acquired.extend(map(lock.acquire, (False,)))
+        while acquired[0] and _context.iteration(False):
+            pass
+    finally:
+        if acquired and acquired[0]:
+            lock.release()
 
 
 def renew_context() -> None:

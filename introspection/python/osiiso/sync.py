@@ -31,7 +31,10 @@ class _Call(Generic[T]):
         self._done = threading.Event()
         self._value: T
         self._error: BaseException | None = None
-        threading.Thread(target=self._run, args=(fn, *arguments), name='osiiso-call', daemon=True).start()
+        self._thread = threading.Thread(target=self._run, args=(fn, *arguments), name='osiiso-call', daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
 
     def _run(self, fn: Callable[..., T], *arguments: Any) -> None:
         try:
@@ -77,14 +80,16 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
         ExecutionError if a task has failed.
         """
         core_policy = self._choose_policy(fail_policy)
-        with self._settled:
-            if self._running:
-                raise RuntimeError('run() is already in progress')
-            self._running = True
+        mine = False
         try:
+            with self._settled:
+                if self._running:
+                    raise RuntimeError('run() is already in progress')
+                self._running = mine = True
             summary = self._run(timeout, core_policy)
         finally:
-            self._running = False
+            if mine:
+                self._running = False
         if strict:
             summary.raise_for_errors()
         return summary
@@ -152,6 +157,8 @@ class SyncQueue(BaseQueue[SyncTaskHandle, SyncTaskGroup]):
         cancellable = Gio.Cancellable()
         call = _Call(fn, *arguments, cancellable)
         try:
+            # An interrupt may come before it returns.
+            call.start()
             call.wait()
         except BaseException:
             cancellable.cancel()
