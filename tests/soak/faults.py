@@ -11,7 +11,11 @@ from soaking import TOP, Bar, Broken, Hang, NotRun, add_up, fault, in_parallel
 
 BACKENDS = ['main-loop', 'subprocess', 'thread-pool']
 JOBS = max(2, os.cpu_count() or 1)
+# So many at a time that sleep most of the time, each.
+SLEEPERS = 16 * JOBS
 EXIT_DEADLOCK = 3
+# A run of the grid takes a second or two, and twenty where many others want processors.
+HANG = 120
 
 
 @fault('F6', 'threads are held up at their locks at random, while tasks of every kind are cancelled',
@@ -28,7 +32,7 @@ def chaos(place):
         seed = first + number
         environment = place.environment('check/chaos.so', CHAOS_SEED=seed, CHAOS_PM=disturbed)
         try:
-            return place.soak('grid', environment=environment, seed=seed, backend=backend, workers=n, n=40)
+            return place.soak('grid', deadline=HANG, environment=environment, seed=seed, backend=backend, workers=n, n=40)
         except Hang as error:
             place.broken.append(f'{error}, seed {seed}, {disturbed} of 1000')
             return {'hangs': 1}
@@ -38,7 +42,7 @@ def chaos(place):
         return place.run([place.build / 'tests' / 'check' / 'chaos-deadlock'], environment=environment).returncode
 
     found = sum(deadlock(number) == EXIT_DEADLOCK for number in range(20))
-    figures = add_up(in_parallel(cell, cells, JOBS))
+    figures = add_up(in_parallel(cell, cells, JOBS if place.short else SLEEPERS))
     return {'runs': len(cells), 'hangs': 0, **figures, 'deadlocks_found_of_20': found}
 
 
@@ -272,9 +276,12 @@ def isolation(place):
        Bar('broken', '==', 0), Bar('tasks', '>=', 1e8, True), Bar('fds_more', '<=', 0, True),
        Bar('rss_slope_kib_per_minute', '<=', 1, True), Bar('disturbed_rss_slope_kib_per_minute', '<=', 1, True))
 def long_run(place):
-    """The slopes are those after five minutes. Disturbed threads sleep so much that they do less."""
+    """The slopes are those after five minutes. Disturbed threads sleep so much that they do less. What the C library
+    and GLib keep for each thread until they need it again comes and goes, so it is turned off."""
     def one(per_mille):
-        environment = place.environment('check/chaos.so' if per_mille else None, CHAOS_SEED=place.seed(), CHAOS_PM=per_mille)
+        environment = place.environment('check/chaos.so' if per_mille else None, CHAOS_SEED=place.seed(), CHAOS_PM=per_mille,
+                                        G_SLICE='always-malloc',
+                                        GLIBC_TUNABLES='glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1')
         if place.short:
             return place.soak('long', environment=environment, seed=place.seed(), workers=2, n=1)
         return place.soak('long', deadline=place.minutes * 60 + 600, environment=environment, seed=place.seed(), workers=4,
