@@ -9,22 +9,6 @@
 
 /* How tasks get into a group without blocking. */
 
-/* Takes over @task, and @error where there is no submission. */
-static void
-submit (GTask            *task,
-        OsiisoSubmission *submission,
-        GError           *error)
-{
-  if (error != NULL)
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-      return;
-    }
-  osiiso_submission_submit_async (submission, submission->batch->scheduler, task);
-  osiiso_submission_clear (submission);
-}
-
 /**
  * osiiso_group_submit_async:
  * @self: a group
@@ -146,7 +130,7 @@ osiiso_group_submit_call_async (OsiisoGroup        *self,
   batch = osiiso_group_get_batch (self);
   task = osiiso_submission_new_task (self, osiiso_group_submit_call_async, cancellable, callback, user_data);
   osiiso_submission_init_call (&submission, batch->scheduler, call, options, batch, &error);
-  submit (task, &submission, error);
+  osiiso_submission_send_async (&submission, batch->scheduler, TRUE, task, error);
 }
 
 /**
@@ -220,7 +204,7 @@ osiiso_group_submit_command_async (OsiisoGroup        *self,
   batch = osiiso_group_get_batch (self);
   task = osiiso_submission_new_task (self, osiiso_group_submit_command_async, cancellable, callback, user_data);
   osiiso_submission_init_command (&submission, batch->scheduler, command, options, batch, &error);
-  submit (task, &submission, error);
+  osiiso_submission_send_async (&submission, batch->scheduler, TRUE, task, error);
 }
 
 /**

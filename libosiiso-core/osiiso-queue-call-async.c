@@ -9,26 +9,36 @@
 
 /* Calls and commands that wait for room without blocking. */
 
-/* Takes over @task, and @error where there is no submission. */
 static void
-submit (GTask            *task,
-        OsiisoSubmission *submission,
-        gboolean          with_handle,
-        GError           *error)
+send_call (OsiisoQueue       *self,
+           OsiisoCall        *call,
+           OsiisoTaskOptions *options,
+           gboolean           with_handle,
+           GTask             *task)
 {
-  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (g_task_get_source_object (task));
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+  OsiisoSubmission submission;
+  GError *error = NULL;
 
-  if (error != NULL)
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-      return;
-    }
-  if (with_handle)
-    osiiso_submission_submit_async (submission, scheduler, task);
-  else
-    osiiso_submission_push_async (submission, scheduler, task);
-  osiiso_submission_clear (submission);
+  if (osiiso_queue_check_backend (self, &error))
+    osiiso_submission_init_call (&submission, scheduler, call, options, NULL, &error);
+  osiiso_submission_send_async (&submission, scheduler, with_handle, task, error);
+}
+
+static void
+send_command (OsiisoQueue       *self,
+              OsiisoCommand     *command,
+              OsiisoTaskOptions *options,
+              gboolean           with_handle,
+              GTask             *task)
+{
+  OsiisoScheduler *scheduler = osiiso_queue_get_scheduler (self);
+  OsiisoSubmission submission;
+  GError *error = NULL;
+
+  if (osiiso_queue_check_backend (self, &error))
+    osiiso_submission_init_command (&submission, scheduler, command, options, NULL, &error);
+  osiiso_submission_send_async (&submission, scheduler, with_handle, task, error);
 }
 
 /**
@@ -58,19 +68,13 @@ osiiso_queue_submit_call_async (OsiisoQueue        *self,
                                 GAsyncReadyCallback callback,
                                 gpointer            user_data)
 {
-  OsiisoSubmission submission;
-  GError *error = NULL;
-  GTask *task;
-
   g_return_if_fail (OSIISO_IS_QUEUE (self));
   g_return_if_fail (call != NULL);
   g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = osiiso_submission_new_task (self, osiiso_queue_submit_call_async, cancellable, callback, user_data);
-  if (osiiso_queue_check_backend (self, &error))
-    osiiso_submission_init_call (&submission, osiiso_queue_get_scheduler (self), call, options, NULL, &error);
-  submit (task, &submission, TRUE, error);
+  send_call (self, call, options, TRUE,
+             osiiso_submission_new_task (self, osiiso_queue_submit_call_async, cancellable, callback, user_data));
 }
 
 /**
@@ -96,6 +100,7 @@ osiiso_queue_submit_call_finish (OsiisoQueue  *self,
                                  GError      **error)
 {
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_submit_call_async), NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);
@@ -128,19 +133,13 @@ osiiso_queue_submit_command_async (OsiisoQueue        *self,
                                    GAsyncReadyCallback callback,
                                    gpointer            user_data)
 {
-  OsiisoSubmission submission;
-  GError *error = NULL;
-  GTask *task;
-
   g_return_if_fail (OSIISO_IS_QUEUE (self));
   g_return_if_fail (OSIISO_IS_COMMAND (command));
   g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = osiiso_submission_new_task (self, osiiso_queue_submit_command_async, cancellable, callback, user_data);
-  if (osiiso_queue_check_backend (self, &error))
-    osiiso_submission_init_command (&submission, osiiso_queue_get_scheduler (self), command, options, NULL, &error);
-  submit (task, &submission, TRUE, error);
+  send_command (self, command, options, TRUE,
+                osiiso_submission_new_task (self, osiiso_queue_submit_command_async, cancellable, callback, user_data));
 }
 
 /**
@@ -166,6 +165,7 @@ osiiso_queue_submit_command_finish (OsiisoQueue  *self,
                                     GError      **error)
 {
   g_return_val_if_fail (OSIISO_IS_QUEUE (self), NULL);
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   g_return_val_if_fail (g_async_result_is_tagged (result, osiiso_queue_submit_command_async), NULL);
 
   return g_task_propagate_pointer (G_TASK (result), error);
@@ -198,19 +198,13 @@ osiiso_queue_push_call_async (OsiisoQueue        *self,
                               GAsyncReadyCallback callback,
                               gpointer            user_data)
 {
-  OsiisoSubmission submission;
-  GError *error = NULL;
-  GTask *task;
-
   g_return_if_fail (OSIISO_IS_QUEUE (self));
   g_return_if_fail (call != NULL);
   g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = osiiso_submission_new_task (self, osiiso_queue_push_call_async, cancellable, callback, user_data);
-  if (osiiso_queue_check_backend (self, &error))
-    osiiso_submission_init_call (&submission, osiiso_queue_get_scheduler (self), call, options, NULL, &error);
-  submit (task, &submission, FALSE, error);
+  send_call (self, call, options, FALSE,
+             osiiso_submission_new_task (self, osiiso_queue_push_call_async, cancellable, callback, user_data));
 }
 
 /**
@@ -267,19 +261,13 @@ osiiso_queue_push_command_async (OsiisoQueue        *self,
                                  GAsyncReadyCallback callback,
                                  gpointer            user_data)
 {
-  OsiisoSubmission submission;
-  GError *error = NULL;
-  GTask *task;
-
   g_return_if_fail (OSIISO_IS_QUEUE (self));
   g_return_if_fail (OSIISO_IS_COMMAND (command));
   g_return_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options));
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
-  task = osiiso_submission_new_task (self, osiiso_queue_push_command_async, cancellable, callback, user_data);
-  if (osiiso_queue_check_backend (self, &error))
-    osiiso_submission_init_command (&submission, osiiso_queue_get_scheduler (self), command, options, NULL, &error);
-  submit (task, &submission, FALSE, error);
+  send_command (self, command, options, FALSE,
+                osiiso_submission_new_task (self, osiiso_queue_push_command_async, cancellable, callback, user_data));
 }
 
 /**

@@ -276,6 +276,22 @@ osiiso_submission_push_async (const OsiisoSubmission *self,
   submit_one (self, scheduler, FALSE, task);
 }
 
+void
+osiiso_submission_send_async (OsiisoSubmission *self,
+                              OsiisoScheduler  *scheduler,
+                              gboolean          with_handle,
+                              GTask            *task,
+                              GError           *error)
+{
+  if (error != NULL)
+    {
+      osiiso_submission_refuse_async (task, error);
+      return;
+    }
+  submit_one (self, scheduler, with_handle, task);
+  osiiso_submission_clear (self);
+}
+
 guint64
 osiiso_submission_push_finish (GTask   *task,
                                GError **error)

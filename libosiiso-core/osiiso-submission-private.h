@@ -71,6 +71,13 @@ GTask   *osiiso_submission_new_task     (gpointer            source,
                                          GCancellable       *cancellable,
                                          GAsyncReadyCallback callback,
                                          gpointer            user_data);
+/* Takes over the GTask, and @error, with which it returns unless that is NULL; otherwise
+ * submits and clears @self. */
+void     osiiso_submission_send_async   (OsiisoSubmission   *self,
+                                         OsiisoScheduler    *scheduler,
+                                         gboolean            with_handle,
+                                         GTask              *task,
+                                         GError             *error);
 /* Takes over the GTask, and @error, with which it returns. */
 void     osiiso_submission_refuse_async (GTask              *task,
                                          GError             *error);
