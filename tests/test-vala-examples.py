@@ -187,7 +187,7 @@ def compile_without_a_warning():
     for number, group in enumerate(groups):
         folder = os.path.join(index_utils.scratch, f'compiled-{number}')
         done = subprocess.run([VALAC, '-C', '--fatal-warnings', f'--directory={folder}', f'--basedir={group[0].parent}',
-                               f'--vapidir={BUILD_ROOT}/introspection/vala', '--pkg=osiiso-1', '--pkg=gio-2.0',
+                               f'--vapidir={BUILD_ROOT}/introspection/vala/vapi', '--pkg=osiiso-1', '--pkg=gio-2.0',
                                '--pkg=sqlite3', '--target-glib=2.74', *map(str, group)],
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, encoding='utf-8')
         equal(done.returncode, 0, f'exit status of valac, which says: {done.stdout}')
