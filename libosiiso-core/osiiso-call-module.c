@@ -88,9 +88,11 @@ append_files_of_folder (GPtrArray  *files,
   g_ptr_array_add (files, g_strconcat (folder, G_DIR_SEPARATOR_S "lib", name, MODULE_SUFFIX, NULL));
 }
 
-/* The files that the module may be in, in this order. */
+/* The files that the module may be in, in this order. Folders that are named and do
+ * not count are appended to skipped, with a comma before each. */
 static GPtrArray *
-list_files (const char *module)
+list_files (const char *module,
+            GString    *skipped)
 {
   GPtrArray *files = g_ptr_array_new_with_free_func (g_free);
   const char *path;
@@ -111,7 +113,7 @@ list_files (const char *module)
           if (g_path_is_absolute (folders[i]))
             append_files_of_folder (files, folders[i], module);
           else if (*folders[i] != '\0')
-            g_debug ("OSIISO_MODULE_PATH: ignoring '%s', which is not an absolute path", folders[i]);
+            g_string_append_printf (skipped, ", '%s'", folders[i]);
         }
     }
   append_files_of_folder (files, OSIISO_DEFAULT_MODULE_DIR, module);
@@ -161,21 +163,26 @@ static GModule *
 open_module (const char *module,
              GError    **error)
 {
+  g_autoptr (GString) skipped = g_string_new (NULL);
   g_autoptr (GPtrArray) files = NULL;
   g_autofree char *tried = NULL;
+  g_autofree char *hint = NULL;
 
   if (*module == '\0')
     return open_file (NULL, error);
 
-  files = list_files (module);
+  files = list_files (module, skipped);
   for (guint i = 0; i < files->len; i++)
     {
       if (g_file_test (g_ptr_array_index (files, i), G_FILE_TEST_IS_REGULAR))
         return open_file (g_ptr_array_index (files, i), error);
     }
   tried = join_files (files);
+  hint = g_utf8_make_valid (skipped->str, -1);
   g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND,
-               "there is no module '%s': tried %s", module, tried);
+               "there is no module '%s': tried %s%s%s", module, tried,
+               *hint != '\0' ? "; not tried, because OSIISO_MODULE_PATH has to have absolute paths: " : "",
+               *hint != '\0' ? hint + 2 : "");
   return NULL;
 }
 

@@ -301,7 +301,8 @@ test_relative_folders (void)
   g_assert_null (call ("main-loop", "test-calls:test_only_here", NULL, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND);
   g_assert_true (g_str_has_prefix (error->message, "there is no module 'test-calls': tried /"));
-  g_assert_null (strstr (error->message, "./"));
+  g_assert_true (g_str_has_suffix (error->message,
+                                   "; not tried, because OSIISO_MODULE_PATH has to have absolute paths: '.', './'"));
   g_setenv ("OSIISO_MODULE_PATH", path, TRUE);
   g_assert_cmpint (g_chdir (here), ==, 0);
 }
