@@ -776,7 +776,7 @@ deliver_view (OsiisoOutbox *self,
 {
   g_autoptr (OsiisoQueue) queue = osiiso_outbox_dup_queue (self);
   g_autoptr (OsiisoHandle) handle = NULL;
-  gboolean listens;
+  const gboolean is_signal = event->kind != OSIISO_EVENT_PROGRESS && event->kind != OSIISO_EVENT_WAIT;
 
   /* A queue that was dropped tells nobody any more: this may be its dispose. */
   if (queue == NULL)
@@ -786,12 +786,13 @@ deliver_view (OsiisoOutbox *self,
       return;
     }
 
-  listens = event->kind != OSIISO_EVENT_PROGRESS && osiiso_queue_listens (queue, event->kind);
-  handle = listens ? osiiso_handle_get_for_record (self->scheduler, event->record)
-                   : osiiso_handle_peek_for_record (self->scheduler, event->record);
+  /* Somebody listened when it was posted, to the queue or to the handle, and to ask again
+   * takes longer than a signal that nobody hears. */
+  handle = is_signal ? osiiso_handle_get_for_record (self->scheduler, event->record)
+                     : osiiso_handle_peek_for_record (self->scheduler, event->record);
   if (handle != NULL)
     osiiso_handle_notify (handle, event->kind);
-  if (listens)
+  if (is_signal)
     osiiso_queue_emit (queue, event->kind, handle, event->error);
   if (event->kind == OSIISO_EVENT_COMPLETE)
     release_handle (self, event->record);
