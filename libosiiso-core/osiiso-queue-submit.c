@@ -9,33 +9,6 @@
 
 /* How tasks get into a queue, and how they are found in it: the public calls. */
 
-/* The queue has a backend, or the data are released and there is an error. */
-static gboolean
-may_submit (OsiisoQueue            *self,
-            const OsiisoSubmission *submission,
-            GError                **error)
-{
-  if (osiiso_queue_check_backend (self, error))
-    return TRUE;
-  if (submission->destroy != NULL)
-    osiiso_scheduler_destroy_in_owner (osiiso_queue_get_scheduler (self), submission->destroy, submission->data);
-  return FALSE;
-}
-
-/* FALSE when @task has returned that error. */
-static gboolean
-may_submit_async (OsiisoQueue            *self,
-                  const OsiisoSubmission *submission,
-                  GTask                  *task)
-{
-  GError *error = NULL;
-
-  if (may_submit (self, submission, &error))
-    return TRUE;
-  osiiso_submission_refuse_async (task, error);
-  return FALSE;
-}
-
 static OsiisoHandle *
 submit (OsiisoQueue            *self,
         const OsiisoSubmission *submission,
@@ -43,8 +16,7 @@ submit (OsiisoQueue            *self,
 {
   OsiisoHandle *handle = NULL;
 
-  if (may_submit (self, submission, error))
-    osiiso_submission_submit (submission, osiiso_queue_get_scheduler (self), &handle, NULL, error);
+  osiiso_submission_submit (submission, osiiso_queue_get_scheduler (self), &handle, NULL, error);
   return handle;
 }
 
@@ -55,8 +27,7 @@ push (OsiisoQueue            *self,
 {
   guint64 id = 0;
 
-  if (!may_submit (self, submission, error) ||
-      !osiiso_submission_submit (submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
+  if (!osiiso_submission_submit (submission, osiiso_queue_get_scheduler (self), NULL, &id, error))
     return 0;
   return id;
 }
@@ -201,8 +172,7 @@ osiiso_queue_submit_async (OsiisoQueue        *self,
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = osiiso_submission_new_task (self, osiiso_queue_submit_async, cancellable, callback, callback_data);
-  if (may_submit_async (self, &submission, task))
-    osiiso_submission_submit_async (&submission, osiiso_queue_get_scheduler (self), task);
+  osiiso_submission_submit_async (&submission, osiiso_queue_get_scheduler (self), task);
 }
 
 /**
@@ -352,8 +322,7 @@ osiiso_queue_push_async (OsiisoQueue        *self,
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = osiiso_submission_new_task (self, osiiso_queue_push_async, cancellable, callback, callback_data);
-  if (may_submit_async (self, &submission, task))
-    osiiso_submission_push_async (&submission, osiiso_queue_get_scheduler (self), task);
+  osiiso_submission_push_async (&submission, osiiso_queue_get_scheduler (self), task);
 }
 
 /**
@@ -439,8 +408,6 @@ osiiso_queue_map (OsiisoQueue       *self,
   g_return_val_if_fail (options == NULL || OSIISO_IS_TASK_OPTIONS (options), NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  if (!may_submit (self, &submission, error))
-    return NULL;
   batch = new_batch (self, options != NULL ? osiiso_task_options_get_group_id (options) : NULL);
   submission.batch = batch;
   if (!osiiso_submission_map (&submission, osiiso_queue_get_scheduler (self), n, error))
@@ -495,8 +462,6 @@ osiiso_queue_map_async (OsiisoQueue        *self,
   g_return_if_fail (cancellable == NULL || G_IS_CANCELLABLE (cancellable));
 
   task = osiiso_submission_new_task (self, osiiso_queue_map_async, cancellable, callback, callback_data);
-  if (!may_submit_async (self, &submission, task))
-    return;
   batch = new_batch (self, options != NULL ? osiiso_task_options_get_group_id (options) : NULL);
   submission.batch = batch;
   osiiso_submission_map_async (&submission, osiiso_queue_get_scheduler (self), n, task);

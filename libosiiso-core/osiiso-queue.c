@@ -58,15 +58,13 @@
 
 /*
  * Everything that other threads look at is in the scheduler. The fields here
- * belong to the owner's thread, but for backend_error, which is constant after
- * construction.
+ * belong to the owner's thread.
  */
 typedef struct
 {
   OsiisoScheduler    *scheduler;     /* (owned) */
   OsiisoBackend      *backend;       /* (nullable) (owned) */
   char               *backend_name;  /* (nullable) (owned), until constructed */
-  GError             *backend_error; /* (nullable) (owned) */
   OsiisoQueueSettings settings;
   /* (nullable) (owned), once somebody asked for it. Whoever disposes of the queue takes
    * it, perhaps in another thread than the owner's, and it is let go in the owner's. */
@@ -132,9 +130,9 @@ osiiso_queue_check_backend (OsiisoQueue *self,
 {
   OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (self);
 
-  if (priv->backend_error == NULL)
+  if (priv->scheduler->backend_error == NULL)
     return TRUE;
-  g_propagate_error (error, g_error_copy (priv->backend_error));
+  g_propagate_error (error, g_error_copy (priv->scheduler->backend_error));
   return FALSE;
 }
 
@@ -364,8 +362,8 @@ osiiso_queue_constructed (GObject *object)
 
   osiiso_scheduler_set_listener (priv->scheduler, self, has_slots (self));
   if (priv->backend == NULL)
-    priv->backend = osiiso_backend_create (priv->backend_name, &priv->backend_error);
-  if (priv->backend != NULL && !osiiso_backend_bind (priv->backend, priv->scheduler, &priv->backend_error))
+    priv->backend = osiiso_backend_create (priv->backend_name, &priv->scheduler->backend_error);
+  if (priv->backend != NULL && !osiiso_backend_bind (priv->backend, priv->scheduler, &priv->scheduler->backend_error))
     g_clear_object (&priv->backend);
   if (priv->backend != NULL)
     {
@@ -409,7 +407,6 @@ osiiso_queue_finalize (GObject *object)
   OsiisoQueuePrivate *priv = osiiso_queue_get_instance_private (OSIISO_QUEUE (object));
 
   g_free (priv->backend_name);
-  g_clear_error (&priv->backend_error);
   osiiso_scheduler_unref (priv->scheduler);
 
   G_OBJECT_CLASS (osiiso_queue_parent_class)->finalize (object);

@@ -120,6 +120,7 @@ struct _OsiisoScheduler
   OsiisoOutbox       outbox;
   OsiisoTimerClient  client;
   OsiisoBackendCapabilities capabilities; /* constant once there is a backend */
+  GError            *backend_error; /* (nullable) (owned), why there is none, constant once the queue is made */
   OsiisoLink       context_link; /* see osiiso-task-contexts-private.h */
   OsiisoRunner      *runner;       /* (nullable) (owned), constant while there is work */
 

@@ -158,6 +158,7 @@ osiiso_scheduler_unref (OsiisoScheduler *self)
   osiiso_deadline_heap_clear (&self->timeouts);
   osiiso_deadline_heap_clear (&self->deadlines);
   g_clear_pointer (&self->watches, g_hash_table_unref);
+  g_clear_error (&self->backend_error);
   g_clear_pointer (&self->name, g_ref_string_release);
   osiiso_record_pool_clear (&self->pool);
   pthread_cond_destroy (&self->inbox_cond);

@@ -36,6 +36,11 @@ osiiso_submission_check_capability (OsiisoScheduler          *scheduler,
 
   if ((scheduler->capabilities & needed) == needed)
     return TRUE;
+  if (scheduler->backend_error != NULL)
+    {
+      g_propagate_error (error, g_error_copy (scheduler->backend_error));
+      return FALSE;
+    }
   if (needed & OSIISO_BACKEND_CAPABILITIES_CALLS)
     what = "calls; 'main-loop', 'thread-pool' and 'subprocess' do";
   else if (needed & OSIISO_BACKEND_CAPABILITIES_COMMANDS)

@@ -465,6 +465,24 @@ test_dropped (gconstpointer backend)
     }
 }
 
+static void
+test_no_backend (void)
+{
+  OsiisoQueue *queue = g_object_new (OSIISO_TYPE_QUEUE, "backend-name", "surely-absent", NULL);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+
+  g_test_summary ("A queue that has found no backend says so in each of them, and releases the data");
+
+  for (guint pair = 0; pair < N_PAIRS; pair++)
+    {
+      Wait wait = { 0 };
+
+      wait_start (&wait, (Pair) pair, queue, group, 1, NULL);
+      wait_assert_error (&wait, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND);
+    }
+  g_object_unref (queue);
+}
+
 void
 test_add_size_async_pairs (void)
 {
@@ -476,6 +494,7 @@ test_add_size_async_pairs (void)
   test_add_for_backends ("/size/async-pairs/map-sizes", test_map_sizes);
   test_add_for_backends ("/size/async-pairs/token-numbers", test_token_numbers);
   g_test_add_func ("/size/async-pairs/no-runner", test_no_runner);
+  g_test_add_func ("/size/async-pairs/no-backend", test_no_backend);
   g_test_add_func ("/size/async-pairs/failing-start", test_failing_start);
   test_add_for_backends ("/size/async-pairs/dropped", test_dropped);
 }
