@@ -453,6 +453,25 @@ test_asked_late (void)
   test_queue_free (queue);
 }
 
+static void
+test_left_behind (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (GListModel) tasks = g_object_ref (osiiso_queue_get_tasks (queue));
+  g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("What is left of a queue that had a list says that it is closed");
+
+  g_object_unref (queue);
+  handle = osiiso_group_submit (group, test_task_none, NULL, NULL, NULL, &error);
+  g_assert_null (handle);
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
+  settle ();
+  g_assert_cmpuint (g_list_model_get_n_items (tasks), ==, 0);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -470,6 +489,7 @@ main (int   argc,
   g_test_add_func ("/task-list/own-context", test_own_context);
   g_test_add_func ("/task-list/dropped-elsewhere", test_dropped_elsewhere);
   g_test_add_func ("/task-list/asked-late", test_asked_late);
+  g_test_add_func ("/task-list/left-behind", test_left_behind);
 
   return g_test_run ();
 }
