@@ -129,7 +129,7 @@ export class Handle<T = unknown> {
     readonly started: number | null;
     readonly finished: number | null;
     readonly duration: number;
-    /** The Osiiso.Handle, made when it is asked for. */
+    /** The Osiiso.Handle, made when it is asked for; null when that is first done after the task's end. */
     readonly object: any;
     /** Rejected with what the task has thrown. */
     value(): Promise<T>;
