@@ -17,8 +17,6 @@ from gi.repository import GLib, Osiiso  # noqa: E402
 
 WAITS = {
     'queue.run': lambda queue, handle, group: queue.run(),
-    'queue.run_full': lambda queue, handle, group: queue.run_full(0, Osiiso.FailPolicy.CONTINUE),
-    'queue.join': lambda queue, handle, group: queue.join(),
     'queue.shutdown': lambda queue, handle, group: queue.shutdown(),
     'handle.wait': lambda queue, handle, group: handle.wait(),
     'group.wait': lambda queue, handle, group: group.wait(),

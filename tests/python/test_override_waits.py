@@ -216,8 +216,7 @@ def test_threads_can_be_interrupted_too(wait):
     assert ended == [False]
 
 
-@pytest.mark.parametrize('wait', ['queue.run', 'queue.run_full', 'queue.join', 'queue.shutdown', 'handle.wait',
-                                  'group.wait'])
+@pytest.mark.parametrize('wait', ['queue.run', 'queue.shutdown', 'handle.wait', 'group.wait'])
 def test_handlers_may_raise_at_any_step(wait):
     done = subprocess.run([sys.executable, os.path.join(os.path.dirname(__file__), 'raise_at_steps.py'), wait],
                           capture_output=True, text=True, timeout=290)
