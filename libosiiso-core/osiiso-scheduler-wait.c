@@ -52,32 +52,16 @@ cond_wait_until (pthread_cond_t  *cond,
   return pthread_cond_timedwait (cond, lock, &ts) != ETIMEDOUT;
 }
 
-static gboolean
-wakeup_cb (gpointer user_data)
-{
-  return G_SOURCE_REMOVE;
-}
-
 /* In the owner's thread: the context is what is waited in. Each end of work
  * posts an event, which wakes it. */
 static gboolean
 iterate_until (OsiisoScheduler *self,
                OsiisoPredicate  over,
                gpointer         data,
-               gint64           deadline,
                GCancellable    *cancellable,
                OsiisoWait      *wait)
 {
-  g_autoptr (GSource) timer = NULL;
   gboolean is_over;
-
-  if (deadline != G_MAXINT64)
-    {
-      timer = g_timeout_source_new (0);
-      g_source_set_ready_time (timer, deadline);
-      g_source_set_callback (timer, wakeup_cb, NULL, NULL);
-      g_source_attach (timer, self->outbox.context);
-    }
 
   for (;;)
     {
@@ -96,13 +80,10 @@ iterate_until (OsiisoScheduler *self,
           if (!is_over || !osiiso_outbox_is_drained (&self->outbox))
             continue;
         }
-      if (is_over || osiiso_wait_is_refused (wait) || g_cancellable_is_cancelled (cancellable) ||
-          g_get_monotonic_time () >= deadline)
+      if (is_over || osiiso_wait_is_refused (wait) || g_cancellable_is_cancelled (cancellable))
         break;
       g_main_context_iteration (self->outbox.context, TRUE);
     }
-  if (timer != NULL)
-    g_source_destroy (timer);
   return is_over;
 }
 
@@ -132,6 +113,8 @@ osiiso_scheduler_wait_until (OsiisoScheduler *self,
 
   if (timeout >= 0)
     deadline = g_get_monotonic_time () + osiiso_clock_from_seconds (timeout);
+  /* One that has a limit blocks: see osiiso_scheduler_enter_wait(). */
+  g_assert (!wait->iterates || timeout < 0);
   iterate = wait->iterates && g_main_context_acquire (self->outbox.context);
   if (iterate)
     cancel.context = self->outbox.context;
@@ -140,7 +123,7 @@ osiiso_scheduler_wait_until (OsiisoScheduler *self,
 
   if (iterate)
     {
-      is_over = iterate_until (self, over, data, deadline, cancellable, wait);
+      is_over = iterate_until (self, over, data, cancellable, wait);
       g_main_context_release (self->outbox.context);
     }
   else

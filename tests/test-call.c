@@ -176,6 +176,13 @@ test_capability (void)
   test_queue_free (queue);
 }
 
+static gboolean
+initialize (gpointer user_data,
+            GError **error)
+{
+  return TRUE;
+}
+
 static void
 test_no_functions (void)
 {
@@ -183,9 +190,14 @@ test_no_functions (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (GError) map_error = NULL;
   g_autoptr (GError) command_error = NULL;
+  g_autoptr (GError) initializer_error = NULL;
   const char *argv[] = { "true", NULL };
+  int n_gone = 0;
 
   g_test_summary ("A backend that runs calls alone is given nothing else");
+
+  g_assert_false (osiiso_queue_set_initializer (queue, initialize, &n_gone, count, &initializer_error));
+  g_assert_error (initializer_error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED);
 
   g_assert_null (osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED);

@@ -95,6 +95,13 @@ test_room (void)
       g_assert_cmpmem (data + OSIISO_FRAME_HEADER_SIZE, 9, "secondxxx", 9);
       osiiso_frame_buffer_consume (&buffer, length);
     }
+  g_assert_true (osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 1, 'B', NULL, payload, 60000));
+  g_assert_true (osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 2, 'B', "left", payload, 3));
+  osiiso_frame_buffer_consume (&buffer, OSIISO_FRAME_HEADER_SIZE + 60000);
+  g_assert_true (osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, 3, 'B', NULL, payload, 50000));
+  data = osiiso_frame_buffer_peek (&buffer, &length);
+  g_assert_cmpuint (length, ==, OSIISO_FRAME_HEADER_SIZE + 7 + OSIISO_FRAME_HEADER_SIZE + 50000);
+  g_assert_cmpmem (data + OSIISO_FRAME_HEADER_SIZE, 7, "leftxxx", 7);
   osiiso_frame_buffer_clear (&buffer);
 }
 

@@ -728,6 +728,25 @@ test_notify (void)
 }
 
 static void
+test_slice (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  GObject *backend = G_OBJECT (osiiso_queue_get_backend (queue));
+  double slice;
+
+  g_test_summary ("How long tasks may take of a main loop at a time is what was set");
+
+  for (double wanted = 0; wanted < 2; wanted += 0.5)
+    {
+      g_object_set (backend, "slice", wanted, NULL);
+      g_object_set (backend, "slice", wanted, NULL);
+      g_object_get (backend, "slice", &slice, NULL);
+      g_assert_cmpfloat (slice, ==, wanted);
+    }
+  test_queue_free (queue);
+}
+
+static void
 test_detached (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
@@ -1145,6 +1164,7 @@ main (int   argc,
   g_test_add_func ("/queue/properties", test_properties);
   g_test_add_func ("/queue/properties/more", test_more_properties);
   g_test_add_func ("/queue/properties/notify", test_notify);
+  g_test_add_func ("/queue/slice", test_slice);
   g_test_add_func ("/queue/detached", test_detached);
 
   return g_test_run ();

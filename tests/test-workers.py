@@ -357,6 +357,10 @@ class TestWorker(Case):
 
 
 class TestC(Case):
+    def test_program_version(self):
+        done = subprocess.run([*ARGV, '--version'], stdout=subprocess.PIPE, check=True, encoding='utf-8')
+        self.assertRegex(done.stdout, r'^osiiso-worker \d+\.\d+\.\d+$')
+
     def test_errors(self):
         with start() as parent:
             number = call(parent, 'fail')
