@@ -16,23 +16,24 @@ import sys
 import time
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+# What it is for, the script and its arguments.
 CHECKERS = {
-    'asan-gcc': ['asan.sh', 'gcc'],
-    'asan-clang': ['asan.sh', 'clang'],
-    'analyzer': ['analyzer.sh'],
-    'cppcheck': ['cppcheck.sh'],
-    'clang-tidy': ['clang-tidy.sh'],
-    'tsan-core': ['tsan.sh', 'core'],
-    'tsan': ['tsan.sh', 'all'],
-    'chaos': ['chaos.sh'],
-    'memcheck': ['memcheck.sh'],
-    'helgrind': ['helgrind.sh'],
-    'coverage': ['coverage.sh'],
+    'asan-gcc': ('addresses, leaks, undefined behaviour; all tests of the core', 'asan.sh', 'gcc'),
+    'asan-clang': ('the same with clang', 'asan.sh', 'clang'),
+    'analyzer': ('the analyzer of gcc', 'analyzer.sh'),
+    'cppcheck': ('cppcheck', 'cppcheck.sh'),
+    'clang-tidy': ('clang-tidy and the analyzer of clang', 'clang-tidy.sh'),
+    'tsan-core': ('races in what does without GLib, each test twenty times', 'tsan.sh', 'core'),
+    'tsan': ('races, with a GLib that is built for it; all tests of the core', 'tsan.sh', 'all'),
+    'chaos': ('the conformance test of each backend in disturbed orders of threads', 'chaos.sh'),
+    'memcheck': ('memory, leaks and descriptors, with valgrind', 'memcheck.sh'),
+    'helgrind': ('races and orders of locks in what does without GLib, with valgrind', 'helgrind.sh'),
+    'coverage': ('how much the tests run, and whether that is enough', 'coverage.sh'),
 }
 
 
 def run(name):
-    script, *arguments = CHECKERS[name]
+    _purpose, script, *arguments = CHECKERS[name]
     build = f'_build-check-{name}'
     log = TOP / f'{build}.log'
     # Nothing of another build may be found, nor another interpreter.
@@ -53,8 +54,11 @@ def run(name):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('checkers', nargs='*', metavar='CHECKER', help='of ' + ', '.join(CHECKERS))
+    listed = ''.join(f'  {name:<12}{purpose}\n' for name, (purpose, *_script) in CHECKERS.items())
+    parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0],
+                                     epilog='checkers, in the order of their price:\n' + listed,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('checkers', nargs='*', metavar='CHECKER', help='all by default')
     names = parser.parse_args().checkers or list(CHECKERS)
     for name in names:
         if name not in CHECKERS:
