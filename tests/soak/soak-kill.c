@@ -60,6 +60,12 @@ see_new_workers (Storm *self)
         return;
       self->n_workers++;
       worker->pidfd = (int) syscall (SYS_pidfd_open, pid, 0);
+      /* The number may be another's by now. */
+      if (worker->pidfd >= 0 && soak_get_child_state (pid) == 0)
+        {
+          close (worker->pidfd);
+          worker->pidfd = -1;
+        }
       g_mutex_lock (&self->lock);
       g_hash_table_insert (self->by_pid, GINT_TO_POINTER (pid), GUINT_TO_POINTER (self->n_workers));
       g_mutex_unlock (&self->lock);
@@ -94,18 +100,7 @@ count_zombies (Storm *self)
   guint n = 0;
 
   for (guint i = self->n_workers > 256 ? self->n_workers - 256 : 0; i < self->n_workers; i++)
-    {
-      g_autofree char *path = g_strdup_printf ("/proc/%d/stat", self->slots->slots[i].pid);
-      g_autofree char *text = NULL;
-      const char *p = NULL;
-      char state;
-      int parent;
-
-      if (g_file_get_contents (path, &text, NULL, NULL))
-        p = strrchr (text, ')');
-      if (p != NULL && sscanf (p, ") %c %d", &state, &parent) == 2 && parent == getpid ())
-        n += state == 'Z';
-    }
+    n += soak_get_child_state (self->slots->slots[i].pid) == 'Z';
   return n;
 }
 

@@ -89,7 +89,7 @@ stop_one (Stop *self)
       SoakSlot *slot = &self->slots->slots[(first + i) % n];
 
       /* One that was stopped stays in its task, and its process may be gone. */
-      if (g_atomic_int_get (&slot->running) == 0 || slot->running == G_MAXUINT32)
+      if (g_atomic_int_get (&slot->running) == 0 || slot->running == G_MAXUINT32 || soak_get_child_state (slot->pid) == 0)
         continue;
       if (kill (slot->pid, SIGSTOP) == 0 && slot->running != 0)
         {

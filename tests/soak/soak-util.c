@@ -212,6 +212,22 @@ soak_rss (void)
   return (guint64) resident * (guint64) sysconf (_SC_PAGESIZE);
 }
 
+char
+soak_get_child_state (int pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid);
+  g_autofree char *text = NULL;
+  const char *p = NULL;
+  char state = 0;
+  int parent = 0;
+
+  if (g_file_get_contents (path, &text, NULL, NULL))
+    p = strrchr (text, ')');
+  if (p == NULL || sscanf (p, ") %c %d", &state, &parent) != 2 || parent != getpid ())
+    return 0;
+  return state;
+}
+
 gboolean
 soak_has_no_child (void)
 {

@@ -81,6 +81,8 @@ void         soak_spin             (guint us);
 guint        soak_count_fds        (void);
 guint        soak_count_threads    (void);
 guint64      soak_rss              (void);
+/* The state of a child of this process, as ps shows it; 0 for whatever else has that number. */
+char         soak_get_child_state  (int pid);
 /* There is no child, neither running nor a zombie. */
 gboolean     soak_has_no_child     (void);
 /* Waits until there are only that many threads: one that has ended is listed for a moment. */
