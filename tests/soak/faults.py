@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 from soaking import TOP, Bar, Broken, Hang, NotRun, add_up, fault, in_parallel
@@ -125,11 +126,30 @@ def try_limits(place, what, backend, values):
     raise Broken(f'{what} of {values[-1]} is not enough for {backend}')
 
 
+def start_without_thread(place):
+    """What a worker program sends and says, and how it ends, when it may have no thread."""
+    ours, its = socket.socketpair()
+    environment = place.environment(OSIISO_WORKER_FD=its.fileno())
+    command = [place.build / 'tests' / 'soak' / 'osiiso-soak', 'lonely', f'what={place.build / "tools" / "osiiso-worker"}']
+    with ours, subprocess.Popen(command, env=environment, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE) as worker:
+        its.close()
+        said = worker.stderr.read().decode()
+        sent = b''
+        while data := ours.recv(4096):
+            sent += data
+    return sent, said, worker.returncode
+
+
 @fault('F11', 'RLIMIT_NPROC with every value from 0 on, as another user', Bar('broken', '==', 0))
 def no_threads(place):
-    """The process of the test itself counts as one."""
+    """The process of the test itself counts as one. It takes root to become a user who has no others: without, it is
+    only seen what becomes of a worker that may have no thread."""
+    sent, said, status = start_without_thread(place)
+    if sent or status <= 0 or 'thread' not in said:
+        raise Broken(f'a worker without a thread sent {sent!r}, said {said!r}, and ended with {status}')
     if os.geteuid() != 0:
-        raise NotRun('it takes root to become a user who has no other processes')
+        return {'runs': 0}
     values = place.amount([0, 1, 2, 4, 5, 6, 7, 10, 20, 30, 40], range(80))
     return add_up(try_limits(place, 'nproc', backend, values) for backend in BACKENDS)
 
@@ -155,39 +175,44 @@ with osiiso.ThreadQueue(workers=2) as queue:
 """
 
 
-def mount(place, folder):
-    """A file system of 1 MiB, of which 64 KiB are left."""
-    if os.geteuid() != 0:
-        raise NotRun('it takes root to mount a file system')
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', 'size=1m', 'osiiso-soak', folder], capture_output=True,
-                      check=False).returncode != 0:
-        raise NotRun('no file system can be mounted here')
+def mount(folder):
+    """A file system of 1 MiB, of which 64 KiB are left; whether there could be one."""
+    command = ['mount', '-t', 'tmpfs', '-o', 'size=1m', 'osiiso-soak', folder]
+    if os.geteuid() != 0 or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        return False
     with open(os.path.join(folder, 'filler'), 'wb') as file:
         file.write(bytes((1 << 20) - (64 << 10)))
+    return True
+
+
+def fill_joblog(place, path):
+    """Ends with an error that says so; how many lines there are then."""
+    command = [place.build / 'tools' / 'osiiso', 'run', '--joblog', path, 'true {}', ':::']
+    result = place.run(command + ['x' * 400 + str(n) for n in range(300)], deadline=60)
+    if result.returncode in (0, *range(128, 200)) or result.returncode < 0 or 'No space left' not in result.stderr:
+        raise Broken(f'with a full joblog: {result.returncode}: {result.stderr[-500:]}')
+    if path == '/dev/full':
+        return 0
+    with open(path, encoding='utf-8') as file:
+        lines = file.read().splitlines()
+    os.unlink(path)
+    return len(lines)
 
 
 @fault('F13', 'the file system is full in the middle of a joblog, and of a checkpoint', Bar('broken', '==', 0))
 def disk_full(place):
-    """There is an error that says so; what was written before is whole, and can be gone on with."""
-    tool = place.build / 'tools' / 'osiiso'
-    if not tool.exists():
+    """There is an error that says so; what was written before is whole, and can be gone on with. Where nothing can be
+    mounted there is a device that is always full, for the joblog."""
+    if not (place.build / 'tools' / 'osiiso').exists():
         raise NotRun('the command line is not built')
-    figures = {'broken': 0}
     with place.folder() as folder:
-        mount(place, folder)
+        if not mount(folder):
+            return {'file_systems': 0, 'joblog_lines': fill_joblog(place, '/dev/full')}
         try:
-            log = os.path.join(folder, 'log')
-            command = [tool, 'run', '--joblog', log, 'true {}', ':::'] + ['x' * 400 + str(n) for n in range(300)]
-            result = place.run(command, deadline=60)
-            if result.returncode in (0, *range(128, 200)) or result.returncode < 0 or 'No space left' not in result.stderr:
-                raise Broken(f'with a full joblog: {result.returncode}: {result.stderr[-500:]}')
-            with open(log, encoding='utf-8') as file:
-                figures['joblog_lines'] = len(file.read().splitlines())
-            os.unlink(log)
-            figures.update(checkpoint(place, os.path.join(folder, 'store')))
+            lines = fill_joblog(place, os.path.join(folder, 'log'))
+            return {'file_systems': 1, 'joblog_lines': lines, **checkpoint(place, os.path.join(folder, 'store'))}
         finally:
             subprocess.run(['umount', folder], check=False)
-    return figures
 
 
 def checkpoint(place, path):

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <dlfcn.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "soak.h"
@@ -91,29 +95,54 @@ try_queue (OsiisoQueue *queue,
   soak_expect (soak_has_no_child (), "there is a child left");
 }
 
+/* Root has no limits. Somebody else may not be allowed to go where these programs are, so that
+ * right is kept, for this process and its children. */
+static void
+become_somebody (void)
+{
+  const uid_t user = SOME_USER;
+  struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+  struct __user_cap_data_struct data[2] = { { 0 } };
+
+  if (geteuid () != 0)
+    return;
+  prctl (PR_SET_KEEPCAPS, 1, 0, 0, 0);
+  if (setgroups (0, NULL) != 0 || setresgid (user, user, user) != 0 || setresuid (user, user, user) != 0)
+    {
+      perror ("cannot become another user");
+      _exit (1);
+    }
+  data[0].effective = data[0].permitted = data[0].inheritable = 1u << CAP_DAC_OVERRIDE;
+  if (syscall (SYS_capset, &header, data) == 0)
+    prctl (PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0);
+}
+
+/* Is followed by the program that "what" names, which may have no thread but its first. */
+static void
+lonely (const SoakParams *params)
+{
+  const struct rlimit limit = { 1, 1 };
+
+  become_somebody ();
+  setrlimit (RLIMIT_NPROC, &limit);
+  execl (params->what, params->what, NULL);
+  perror (params->what);
+  _exit (1);
+}
+
 /* F12 with what=nofile, F11 with what=nproc; n is the limit. */
 static void
 limits (const SoakParams *params)
 {
   const gboolean processes = g_str_equal (params->what, "nproc");
   const struct rlimit limit = { params->n, params->n };
-  const uid_t user = SOME_USER;
   g_autoptr (GError) error = NULL;
   OsiisoQueue *queue;
 
-  /* The main context is the application's. So is the thread of GLib for it, in F11, where
-   * there is no function that could say that it is missing. */
+  /* The main context is the application's. */
   g_main_context_default ();
   if (processes)
-    {
-      /* What can be loaded as long as files can be read. */
-      g_object_unref (soak_queue_new (params->backend, N_WORKERS));
-      if (setgroups (0, NULL) != 0 || setresgid (user, user, user) != 0 || setresuid (user, user, user) != 0)
-        {
-          g_printerr ("cannot become another user\n");
-          _exit (1);
-        }
-    }
+    become_somebody ();
   if (setrlimit (processes ? RLIMIT_NPROC : RLIMIT_NOFILE, &limit) != 0)
     {
       g_printerr ("cannot set the limit\n");
@@ -157,6 +186,7 @@ memory (const SoakParams *params)
 
 const SoakTest soak_limits[] = {
   { "limits", limits },
+  { "lonely", lonely },
   { "memory", memory },
   { NULL },
 };
