@@ -497,6 +497,23 @@ load_plugin (const char *path,
   return type;
 }
 
+/* What append_folder_from_environment() has not taken. */
+static void
+append_left_out (GString    *message,
+                 const char *variable)
+{
+  const char *value = osiiso_secure_getenv (variable);
+  g_auto (GStrv) entries = g_strsplit (value != NULL ? value : "", G_SEARCHPATH_SEPARATOR_S, -1);
+
+  for (gsize i = 0; entries[i] != NULL; i++)
+    if (*entries[i] != '\0' && !g_path_is_absolute (entries[i]))
+      {
+        g_autofree char *folder = g_filename_display_name (entries[i]);
+
+        g_string_append_printf (message, "; left out: '%s' of %s, which is not an absolute path", folder, variable);
+      }
+}
+
 static void
 set_not_found_error (GError    **error,
                      const char *name,
@@ -525,6 +542,8 @@ set_not_found_error (GError    **error,
   for (gsize i = 0; names[i] != NULL; i++)
     g_string_append_printf (message, "%s%s", i > 0 ? ", " : "", names[i]);
 
+  append_left_out (message, "OSIISO_BACKEND_PATH");
+  append_left_out (message, "OSIISO_BACKEND_DIR");
   g_set_error_literal (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND, message->str);
 }
 

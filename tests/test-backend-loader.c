@@ -298,6 +298,10 @@ test_not_found (void)
                        "available: abstract-type, good, new-minor, ", ", wrong-type",
                        NULL);
 
+  use_path ("relative/folder:/nonexistent/folder:");
+  assert_create_fails ("absent", OSIISO_QUEUE_ERROR_NOT_FOUND,
+                       "; left out: 'relative/folder' of OSIISO_BACKEND_PATH, which is not an absolute path", NULL);
+
   use_path (NULL);
   set_environment ("OSIISO_BACKEND_DIR", "/nonexistent/folder");
   assert_create_fails ("absent", OSIISO_QUEUE_ERROR_NOT_FOUND,

@@ -64,6 +64,12 @@ def test_wrong_options_of_a_queue(kind, options, message):
         kind.new(**options)
 
 
+@pytest.mark.parametrize('name', ['workers', 'size', 'timeout', 'rate', 'burst'])
+def test_options_of_a_queue_that_are_no_numbers(kind, name):
+    with pytest.raises(TypeError, match=rf"^{name} must be a number, not 'many'$"):
+        kind.new(**{name: 'many'})
+
+
 def test_positional_options_are_refused(kind):
     with pytest.raises(TypeError):
         kind.queue_class(2)

@@ -98,6 +98,9 @@ class BaseQueue(Generic[H, G]):
                  on_complete: Callable[[TaskResult], object] | None = None,
                  on_retry: Callable[[H, BaseException], object] | None = None,
                  on_exit: str | None = None) -> None:
+        for name, value in (('workers', workers), ('size', size), ('timeout', timeout), ('rate', rate), ('burst', burst)):
+            if value is not None and not hasattr(value, '__float__'):
+                raise TypeError(f'{name} must be a number, not {value!r}')
         if workers is not None and not workers > 0:
             raise ValueError('workers must be > 0')
         if not size >= 0:
