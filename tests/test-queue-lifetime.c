@@ -70,6 +70,33 @@ join_elsewhere (OsiisoQueue *queue)
 }
 
 static void
+count_run (OsiisoAttempt *attempt,
+           gpointer       data)
+{
+  g_atomic_int_inc ((int *) data);
+}
+
+static void
+test_dropped_pushed (gconstpointer backend)
+{
+  g_test_summary ("So does one whose tasks nobody holds anything of, one by one and many at once");
+
+  for (guint n = 1; n <= 3; n++)
+    {
+      OsiisoQueue *queue = test_queue_new (backend);
+      int n_run = 0;
+
+      g_assert_true (osiiso_queue_start (queue, NULL));
+      if (n == 1)
+        g_assert_cmpuint (osiiso_queue_push (queue, count_run, &n_run, NULL, NULL, NULL), !=, 0);
+      else
+        g_object_unref (osiiso_queue_map (queue, n, count_run, &n_run, NULL, NULL, NULL));
+      test_queue_free (queue);
+      g_assert_cmpint (g_atomic_int_get (&n_run), ==, n);
+    }
+}
+
+static void
 test_dropped_untold (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
@@ -687,6 +714,7 @@ main (int   argc,
   test_add_for_backends ("/queue-lifetime/dropped-unstarted", test_dropped_unstarted);
   test_add_for_backends ("/queue-lifetime/dropped-delayed", test_dropped_delayed);
   test_add_for_backends ("/queue-lifetime/dropped-working", test_dropped_working);
+  test_add_for_backends ("/queue-lifetime/dropped-pushed", test_dropped_pushed);
   g_test_add_func ("/queue-lifetime/dropped-untold", test_dropped_untold);
   test_add_for_backends ("/queue-lifetime/many-dropped", test_many_dropped);
   g_test_add_func ("/queue-lifetime/disposed-closing", test_disposed_closing);
