@@ -15,6 +15,9 @@ JOBS = max(2, os.cpu_count() or 1)
 # So many at a time that sleep most of the time, each.
 SLEEPERS = 16 * JOBS
 EXIT_DEADLOCK = 3
+# What the C library and GLib keep for each thread until they need it again comes and goes: without it one sees
+# whether memory grows.
+NO_CACHES = {'G_SLICE': 'always-malloc', 'GLIBC_TUNABLES': 'glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1'}
 # A run of the grid takes a second or two, and twenty where many others want processors.
 HANG = 120
 
@@ -52,9 +55,10 @@ def chaos(place):
        Bar('rss_growth_kib', '<=', 512, True), calm=True)
 def killed(place):
     """Broken also means: an attempt was charged for a task that was not running, or not for one that was."""
+    environment = place.environment(**NO_CACHES)
     if place.short:
-        return place.soak('kill', seed=place.seed(), workers=4, n=40)
-    return place.soak('kill', deadline=120, seed=place.seed(), workers=4, seconds=60)
+        return place.soak('kill', environment=environment, seed=place.seed(), workers=4, n=40)
+    return place.soak('kill', deadline=120, environment=environment, seed=place.seed(), workers=4, seconds=60)
 
 
 @fault('F8', 'a worker dies at each step of the protocol, in three ways, with 0 B, 64 KiB and 4 MiB, also during a shutdown',
@@ -301,12 +305,10 @@ def isolation(place):
        Bar('broken', '==', 0), Bar('tasks', '>=', 1e8, True), Bar('fds_more', '<=', 0, True),
        Bar('rss_slope_kib_per_minute', '<=', 1, True), Bar('disturbed_rss_slope_kib_per_minute', '<=', 1, True))
 def long_run(place):
-    """The slopes are those after five minutes. Disturbed threads sleep so much that they do less. What the C library
-    and GLib keep for each thread until they need it again comes and goes, so it is turned off."""
+    """The slopes are those after five minutes. Disturbed threads sleep so much that they do less."""
     def one(per_mille):
         environment = place.environment('check/chaos.so' if per_mille else None, CHAOS_SEED=place.seed(), CHAOS_PM=per_mille,
-                                        G_SLICE='always-malloc',
-                                        GLIBC_TUNABLES='glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1')
+                                        **NO_CACHES)
         if place.short:
             return place.soak('long', environment=environment, seed=place.seed(), workers=2, n=1)
         return place.soak('long', deadline=place.minutes * 60 + 600, environment=environment, seed=place.seed(), workers=4,
