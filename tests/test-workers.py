@@ -26,6 +26,8 @@ from worker_parent import (CALL, CANCEL, DEFINE, ERROR, HEADER, HELLO, PROGRESS,
 LANGUAGE, ROOT, *ARGV = sys.argv[1:]
 TESTS = os.path.join(ROOT, 'tests')
 CANCELLED = ('g-io-error-quark', 19)
+with open(ARGV[0], 'rb') as program:
+    IS_TSAN = b'__tsan_init' in program.read()
 
 
 def box(type_string, data):
@@ -271,6 +273,8 @@ class TestWorker(Case):
             self.await_progress(parent, 'hangs')
             self.check_end(parent, 0)
 
+    # ThreadSanitizer holds signals back from a thread that waits in recv ().
+    @unittest.skipIf(IS_TSAN, 'signals come late under ThreadSanitizer')
     def test_terminated(self):
         with start() as parent:
             call(parent, 'add', 1, 2)
