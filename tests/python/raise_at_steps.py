@@ -43,8 +43,7 @@ class Stepper:
 
     def trace(self, frame, event, _):
         code = frame.f_code
-        # What PyGObject calls when an object is gone could only print it.
-        if self.where or code.co_name == '_unregister' or not code.co_filename.endswith(FILES):
+        if self.where or not code.co_filename.endswith(FILES):
             return None
         frame.f_trace_lines, frame.f_trace_opcodes = False, True
         if event == 'call':

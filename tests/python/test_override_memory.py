@@ -2,6 +2,7 @@
 """The override of gi.repository.Osiiso keeps nothing of what is over."""
 import asyncio
 import gc
+import sys
 import weakref
 
 import gi
@@ -138,3 +139,25 @@ def test_a_value_goes_with_its_handle():
     queue.shutdown()
     gc.collect()
     assert thing() is None
+
+
+def test_an_interrupt_leaves_no_place_of_what_is_gone():
+    """What is found at such a place at the end of the program is something else."""
+    gc.collect()
+    known = dict(module.queues), dict(module.groups)
+    queue = Osiiso.Queue.new('thread-pool')
+    group = queue.new_group(None)
+    assert (len(module.queues), len(module.groups)) == (len(known[0]) + 1, len(known[1]) + 1)
+
+    def interrupt(frame, *_):
+        if 'overrides' in frame.f_code.co_filename:
+            raise KeyboardInterrupt
+
+    # As a handler of signals may, wherever the interpreter enters a function.
+    tracer = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        del group, queue
+    finally:
+        sys.settrace(tracer)
+    assert (module.queues, module.groups) == known

@@ -15,11 +15,11 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from gi.module import get_introspection_module
 from gi.overrides import override  # type: ignore[attr-defined]
-from gi.repository import Gio, GLib
+from gi.repository import Gio, GLib, GObject
 
 from ._osiiso_calls import (Call, Cancelled, Invalid, MappedCall, NotSupported, QueueFull, RawCall, TimedOut, die, groups,
                             leave_thread, of, pythonic, queues, submit)
@@ -31,6 +31,8 @@ else:
     Osiiso = get_introspection_module('Osiiso')
 
 __all__ = ['Cancelled', 'TimedOut', 'QueueFull', 'Invalid', 'NotSupported']
+
+T = TypeVar('T')
 
 
 def _options_of(options: dict[str, Any]) -> tuple[Osiiso.TaskOptions | None, type[Call]]:
@@ -45,18 +47,24 @@ def _options_of(options: dict[str, Any]) -> tuple[Osiiso.TaskOptions | None, typ
 
 def _register(queue: Osiiso.Queue) -> Osiiso.Queue:
     """Of each queue that is made here."""
-    place = of(queue)
     backend: Any = queue.get_backend()
     pins = backend is not None and backend.__gtype__.name == 'OsiisoThreadPoolBackend'
-    queues[place] = threading.get_ident(), pins
-    queue.weak_ref(_unregister, queues, place)
+    _note(queues, queue, (threading.get_ident(), pins))
     if pins:
         queue.set_thread_end_func(leave_thread)
     return queue
 
 
-def _unregister(table: dict[int, object], place: int) -> None:
-    table.pop(place, None)
+def _note(table: dict[int | None, T], instance: GObject.Object, value: T) -> None:
+    """Has that in the table for as long as the instance is there.
+
+    Something else is at its place then, so the entry must not outlive it. An exception
+    of a signal handler cannot come between what is put in and what takes it out, nor
+    into the latter, as that is no function of Python.
+    """
+    place = of(instance)
+    table[place] = value
+    instance.weak_ref(table.__delitem__, place)
 
 
 def _queue_of(group: Osiiso.Group) -> Osiiso.Queue | None:
@@ -119,8 +127,7 @@ class Queue(Osiiso.Queue):
 
     def new_group(self, group_id: str | None = None) -> Osiiso.Group:
         group = super().new_group(group_id)
-        groups[of(group)] = weakref.ref(self)
-        group.weak_ref(_unregister, groups, of(group))
+        _note(groups, group, weakref.ref(self))
         return group
 
     def submit(self, fn: Callable[..., object], *args: Any, **options: Any) -> Osiiso.Handle:
