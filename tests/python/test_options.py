@@ -62,6 +62,14 @@ def test_wrong(values, message):
         merge_options(osiiso.TaskOptions(), values)
 
 
+@pytest.mark.parametrize('name', ['timeout', 'retries', 'retry_delay', 'backoff', 'delay'])
+def test_no_numbers(name):
+    with pytest.raises(TypeError, match=f"^{name} must be a number, not 'many'$"):
+        osiiso.TaskOptions(**{name: 'many'})
+    with pytest.raises(TypeError, match=f"^{name} must be a number, not "):
+        osiiso.TaskOptions().replace(**{name: []})
+
+
 def test_edges():
     options = osiiso.TaskOptions(timeout=.001, delay=0, retries=0)
     assert (options.timeout, options.delay, options.retries) == (.001, 0, 0)

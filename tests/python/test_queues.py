@@ -58,6 +58,9 @@ def test_unknown_option(kind):
     ({'fail_policy': 'ignore'}, 'fail_policy must be'),
     ({'on_timeout': 'explode'}, 'on_timeout must be'),
     ({'on_exit': 'explode'}, 'on_exit must be'),
+    ({'workers': 1 << 32}, 'workers must be at most 4294967295; got 4294967296'),
+    ({'size': float('inf')}, 'size must be at most 4294967295; got inf'),
+    ({'burst': 1 << 70}, 'burst must be at most 4294967295; got 1180591620717411303424'),
 ])
 def test_wrong_options_of_a_queue(kind, options, message):
     with pytest.raises(ValueError, match=message):
@@ -68,6 +71,22 @@ def test_wrong_options_of_a_queue(kind, options, message):
 def test_options_of_a_queue_that_are_no_numbers(kind, name):
     with pytest.raises(TypeError, match=rf"^{name} must be a number, not 'many'$"):
         kind.new(**{name: 'many'})
+
+
+@pytest.mark.parametrize('given', [5, {'priority': 1}])
+def test_options_of_a_task_that_are_none(kind, given):
+    queue = kind.new()
+    for submit in (lambda: queue.submit(abs, -1, opts=given), lambda: queue.map(abs, [-1], opts=given),
+                   lambda: queue.group(abs, [-1], opts=given), lambda: queue.task(given)):
+        with pytest.raises(TypeError, match='^opts must be a TaskOptions, not '):
+            submit()
+
+
+@pytest.mark.parametrize('name', ['priority', 'retries', 'delay', 'run_at'])
+def test_options_of_a_task_that_are_no_numbers(kind, name):
+    queue = kind.new()
+    with pytest.raises(TypeError, match=f"^{name} must be a number, not 'soon'$"):
+        queue.submit(abs, -1, **{name: 'soon'})
 
 
 def test_positional_options_are_refused(kind):

@@ -21,7 +21,7 @@ from ._core import GLib, Osiiso
 from .bound import BoundTask
 from .exceptions import ClosedError, OsiisoError, QueueFullError
 from .handle import BaseHandle, Call
-from .options import DEFAULT_OPTIONS, TaskOptions, merge_options
+from .options import DEFAULT_OPTIONS, TaskOptions, check_numbers, merge_options
 from .result import RunSummary, Status, TaskResult
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ _MAP_TOKENS = 1 << 56
 _MAP_SHIFT = 32
 
 _FORKED = 'the queue belongs to the process that made it; make another one after fork()'
+
+# What the core counts with has 32 bits.
+_MAX_COUNT = (1 << 32) - 1
 
 # How many tokens are taken at a time.
 MAX_TAKEN = 64
@@ -111,6 +114,9 @@ class BaseQueue(Generic[H, G]):
             raise ValueError('rate must be > 0')
         if not burst >= 1:
             raise ValueError('burst must be >= 1')
+        for name, value in (('workers', workers), ('size', size), ('burst', burst)):
+            if value is not None and value > _MAX_COUNT:
+                raise ValueError(f'{name} must be at most {_MAX_COUNT}; got {value!r}')
         if on_exit is not None:
             on_timeout = _choose(OLD_TIMEOUT_POLICIES, 'on_exit', on_exit)
         core_mode = _choose(MODES, 'mode', mode)
@@ -208,7 +214,7 @@ class BaseQueue(Generic[H, G]):
     def submit(self, fn: Callable[..., Any], /, *args: Any, opts: TaskOptions | None = None,
                **overrides: Any) -> H:
         """Submits ``fn(*args)``; the keywords are fields of TaskOptions."""
-        options = merge_options(opts, overrides) if overrides else opts or DEFAULT_OPTIONS
+        options = merge_options(opts, overrides) if overrides or opts else DEFAULT_OPTIONS
         self._check_callable(fn, options)
         # As its __init__() does.
         handle_class = self._handle_class
@@ -233,7 +239,7 @@ class BaseQueue(Generic[H, G]):
         A mapping gives keyword arguments, a tuple positional ones, anything else is
         the one argument.
         """
-        options = merge_options(opts, overrides) if overrides else opts or DEFAULT_OPTIONS
+        options = merge_options(opts, overrides) if overrides or opts else DEFAULT_OPTIONS
         self._check_callable(fn, options)
         if checkpoint is not None:
             from .resume import map_with_checkpoint
@@ -470,6 +476,7 @@ class BaseQueue(Generic[H, G]):
         return pair
 
     def _new_core_options(self, options: TaskOptions) -> tuple[Any, Any]:
+        check_numbers(options)
         if not -128 <= options.priority <= 127 or int(options.priority) != options.priority:
             raise ValueError(f'priority must be a whole number from -128 to 127; got {options.priority!r}')
         core = Osiiso.TaskOptions()

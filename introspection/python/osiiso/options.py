@@ -28,6 +28,13 @@ class TaskOptions:
     metadata: Any = None
 
     def __post_init__(self) -> None:
+        try:
+            self._check()
+        except TypeError:
+            check_numbers(self)
+            raise
+
+    def _check(self) -> None:
         # "not >" refuses what is not a number, too.
         if self.timeout is not None and not self.timeout > 0:
             raise ValueError('timeout must be > 0')
@@ -47,6 +54,15 @@ class TaskOptions:
         return dataclasses.replace(self, **overrides)
 
 
+def check_numbers(options: TaskOptions) -> None:
+    """Raises a TypeError that names what should be a number and is none."""
+    for name in ('priority', 'timeout', 'retries', 'retry_delay', 'backoff', 'delay', 'run_at'):
+        value = getattr(options, name)
+        # Where None stands for none it was not compared with anything.
+        if not hasattr(value, '__float__') and (value is not None or name not in ('timeout', 'delay', 'run_at')):
+            raise TypeError(f'{name} must be a number, not {value!r}')
+
+
 OPTION_FIELDS = frozenset(field.name for field in dataclasses.fields(TaskOptions))
 
 DEFAULT_OPTIONS = TaskOptions()
@@ -54,6 +70,8 @@ DEFAULT_OPTIONS = TaskOptions()
 
 def merge_options(opts: TaskOptions | None, overrides: dict[str, Any]) -> TaskOptions:
     """``opts`` with ``overrides`` on top; the same object when there are none."""
+    if opts is not None and not isinstance(opts, TaskOptions):
+        raise TypeError(f'opts must be a TaskOptions, not {opts!r}')
     if not overrides:
         return DEFAULT_OPTIONS if opts is None else opts
     unknown = overrides.keys() - OPTION_FIELDS
