@@ -15,14 +15,14 @@ import threading
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from gi.module import get_introspection_module
 from gi.overrides import override  # type: ignore[attr-defined]
-from gi.repository import Gio, GLib, GObject
+from gi.repository import Gio, GLib
 
 from ._osiiso_calls import (Call, Cancelled, Invalid, MappedCall, NotSupported, QueueFull, RawCall, TimedOut, die, groups,
-                            leave_thread, of, pythonic, queues, submit)
+                            leave_thread, pythonic, queues, submit)
 from ._osiiso_waits import admit, await_call, complete, in_pieces, start_async
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ else:
     Osiiso = get_introspection_module('Osiiso')
 
 __all__ = ['Cancelled', 'TimedOut', 'QueueFull', 'Invalid', 'NotSupported']
-
-T = TypeVar('T')
 
 
 def _options_of(options: dict[str, Any]) -> tuple[Osiiso.TaskOptions | None, type[Call]]:
@@ -49,26 +47,14 @@ def _register(queue: Osiiso.Queue) -> Osiiso.Queue:
     """Of each queue that is made here."""
     backend: Any = queue.get_backend()
     pins = backend is not None and backend.__gtype__.name == 'OsiisoThreadPoolBackend'
-    _note(queues, queue, (threading.get_ident(), pins))
+    queues.note(queue, (threading.get_ident(), pins))
     if pins:
         queue.set_thread_end_func(leave_thread)
     return queue
 
 
-def _note(table: dict[int | None, T], instance: GObject.Object, value: T) -> None:
-    """Has that in the table for as long as the instance is there.
-
-    Something else is at its place then, so the entry must not outlive it. An exception
-    of a signal handler cannot come between what is put in and what takes it out, nor
-    into the latter, as that is no function of Python.
-    """
-    place = of(instance)
-    table[place] = value
-    instance.weak_ref(table.__delitem__, place)
-
-
 def _queue_of(group: Osiiso.Group) -> Osiiso.Queue | None:
-    found = groups.get(of(group))
+    found = groups.get(group)
     return None if found is None else found()
 
 
@@ -95,7 +81,7 @@ def _with_room(original: Callable[..., Any]) -> Any:
 
 
 def _pins(queue: Osiiso.Queue | None) -> bool:
-    return queue is not None and queues.get(of(queue), (0, False))[1]
+    return queue is not None and (queues.get(queue) or (0, False))[1]
 
 
 def _mapped(pins: bool, fn: Any, iterable: Any, args: tuple[Any, ...],
@@ -127,7 +113,7 @@ class Queue(Osiiso.Queue):
 
     def new_group(self, group_id: str | None = None) -> Osiiso.Group:
         group = super().new_group(group_id)
-        _note(groups, group, weakref.ref(self))
+        groups.note(group, weakref.ref(self))
         return group
 
     def submit(self, fn: Callable[..., object], *args: Any, **options: Any) -> Osiiso.Handle:

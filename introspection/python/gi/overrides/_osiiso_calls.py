@@ -15,7 +15,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from gi import _gobject
 from gi.module import get_introspection_module
@@ -174,11 +174,44 @@ _ATTEMPT = hash(_attempt_class.__gtype__)
 _ensure = _function('PyGILState_Ensure', ctypes.c_int, library=ctypes.pythonapi)
 _release = _function('PyGILState_Release', None, ctypes.c_int, library=ctypes.pythonapi)
 
+T = TypeVar('T')
+
 numbers = itertools.count(1)
 calls: dict[int, Call] = {}     # functions of tasks, until the library needs them no more
 waits: dict[int, Callable[[GObject.Object, Gio.AsyncResult], object]] = {}     # what hears of the end of a call
-queues: dict[int | None, tuple[int, bool]] = {}    # by their places: in which thread they were made, and whether its workers are pinned
-groups: dict[int | None, weakref.ref[Osiiso.Queue]] = {}    # by their places: their queue, weakly
+
+
+class Places(Generic[T]):
+    """What is known of objects of the library, by their places, as long as they are there.
+
+    Something else may be at a place later. No callback takes out what is gone: PyGObject
+    calls it even while an exception is on its way, and then the interpreter crashes.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Callable[[], object], T]] = {}
+        self._limit = 64
+
+    def note(self, instance: GObject.Object, value: T) -> None:
+        if len(self._found) >= self._limit:
+            for place in set(self._found).difference(self.list()):
+                self._found.pop(place, None)
+            self._limit = max(64, 2 * len(self._found))
+        weak: Any = instance
+        self._found[of(instance)] = weak.weak_ref(), value
+
+    def get(self, instance: Any) -> T | None:
+        found = self._found.get(of(instance))
+        return None if found is None or found[0]() is None else found[1]
+
+    def list(self) -> list[int]:
+        """The places of those that are there."""
+        return [place for place, (weak, _) in list(self._found.items()) if weak() is not None]
+
+
+# In which thread queues were made, and whether their workers are pinned.
+queues: Places[tuple[int, bool]] = Places()
+groups: Places[weakref.ref[Osiiso.Queue]] = Places()    # their queue, weakly
 _alive = True
 
 
@@ -358,7 +391,6 @@ def submit(name: str, instance: GObject.Object, call: Call, options: Osiiso.Task
 def die() -> None:
     """Nobody enters the interpreter any more."""
     global _alive
-    for place in list(queues):
-        if place in queues:
-            _queue_cancel(place)
+    for place in queues.list():
+        _queue_cancel(place)
     _alive = False

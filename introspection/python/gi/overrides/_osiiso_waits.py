@@ -178,7 +178,7 @@ def _default() -> GLib.MainContext:
 def _owns(queue: Osiiso.Queue) -> bool:
     """Whether this is the thread that owns the queue."""
     context = queue.get_context()
-    return bool(context.is_owner() or context == _default() or queues.get(of(queue), (0,))[0] == threading.get_ident())
+    return bool(context.is_owner() or context == _default() or (queues.get(queue) or (0,))[0] == threading.get_ident())
 
 
 def _begin(name: str, instance: GObject.Object, arguments: tuple[Any, ...], cancellable: Gio.Cancellable | None,
