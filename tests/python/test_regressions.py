@@ -372,3 +372,13 @@ def test_run_waits_for_hooks():
     threading.Timer(.02, gate.set).start()
     queue.run()
     assert sorted(told) == [0, 1, 2, 3]
+
+
+def test_an_exception_survives_the_end_of_a_queue(kind):
+    """What a function has on its stack goes while the exception leaves it."""
+    def fail(names):
+        return kind.new(workers=1), names.missing
+
+    for _ in range(20):
+        with pytest.raises(AttributeError, match='missing'):
+            fail(())

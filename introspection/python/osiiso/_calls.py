@@ -30,6 +30,24 @@ _call_set_preamble = _function('osiiso_call_set_preamble', None, _pointer, _poin
 _bytes_new = _function('g_bytes_new', _pointer, ctypes.c_char_p, ctypes.c_size_t)
 _bytes_unref = _function('g_bytes_unref', None, _pointer)
 _free = _function('g_free', None, _pointer)
+_object_weak_ref = _function('g_object_weak_ref', None, _pointer, _pointer, _pointer)
+_loop_ref = _function('g_main_loop_ref', _pointer, _pointer)
+_loop_unref = _function('g_main_loop_unref', None, _pointer)
+_quit = ctypes.cast(_function('g_main_loop_quit', None, _pointer), _pointer)
+
+
+def quit_with(queue: Any, loop: Any) -> None:
+    """Ends that loop when the queue of the core is gone.
+
+    Nothing of Python is called then: an exception may be on its way, which PyGObject's
+    weak_ref() does not keep. The loop is kept until let_go().
+    """
+    _object_weak_ref(queue, _quit, _loop_ref(hash(loop)))
+
+
+def let_go(loop: Any) -> None:
+    """Of a loop that was ended."""
+    _loop_unref(hash(loop))
 
 
 class _GError(ctypes.Structure):

@@ -569,25 +569,20 @@ def _executable_of(context: Any) -> str:
 
 
 def _begin_telling(queue: ProcessQueue) -> None:
-    context = queue._context
-    over: list[bool] = []
-
-    is_alive = _core.is_alive
-
-    def gone(*_: Any) -> None:
-        over.append(True)
-        if is_alive():
-            context.wakeup()
-
-    queue._queue.weak_ref(gone)
-    thread = threading.Thread(target=_tell, args=(context, over), name='osiiso-results', daemon=True)
+    loop = GLib.MainLoop.new(queue._context, True)
+    _calls.quit_with(queue._pointer, loop)
+    thread = threading.Thread(target=_tell, args=(queue._context, loop), name='osiiso-results', daemon=True)
     thread.start()
     queue._teller = thread.ident or 0
 
 
-def _tell(context: Any, over: list[bool]) -> None:
+def _tell(context: Any, loop: Any) -> None:
     """The thread in which a queue is told of ends, as long as there is that queue."""
-    while not over and _core.is_alive():
+    is_running = loop.is_running
+    while is_running() and _core.is_alive():
         context.iteration(True)
     while _core.is_alive() and context.iteration(False):
         pass
+    if _core.is_alive():
+        # Whoever has quit it is through with it, as the context had to be locked since.
+        _calls.let_go(loop)
