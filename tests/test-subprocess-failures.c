@@ -681,7 +681,7 @@ main (int   argc,
   g_test_add_func ("/workers/crash/binary", test_crash_binary);
   g_test_add_func ("/workers/crash/exit", test_crash_exit);
   g_test_add_func ("/workers/crash/retried", test_crash_retried);
-  g_test_add_func ("/workers/crash/idle", test_crash_idle);
+  test_add_native ("/workers/crash/idle", test_crash_idle);
   g_test_add_func ("/workers/crash/unread", test_crash_unread);
   g_test_add_func ("/workers/wrong/each", test_wrong);
   g_test_add_func ("/workers/details", test_details);
@@ -700,12 +700,12 @@ main (int   argc,
   test_add_native ("/workers/start/no-program", test_start_no_program);
   test_add_native ("/workers/start/no-descriptors", test_start_no_descriptors);
   test_add_native ("/workers/start/open-no-descriptors", test_open_no_descriptors);
-  g_test_add_func ("/workers/deaf/ignores", test_deaf_ignores);
-  g_test_add_func ("/workers/deaf/stopped", test_deaf_stopped);
-  g_test_add_func ("/workers/deaf/no-words", test_deaf_no_words);
-  g_test_add_func ("/workers/deaf/replaced-once", test_deaf_replaced_once);
-  g_test_add_func ("/workers/deaf/timeout", test_timeout);
-  g_test_add_func ("/workers/deaf/forced", test_forced);
+  test_add_native ("/workers/deaf/ignores", test_deaf_ignores);
+  test_add_native ("/workers/deaf/stopped", test_deaf_stopped);
+  test_add_native ("/workers/deaf/no-words", test_deaf_no_words);
+  test_add_native ("/workers/deaf/replaced-once", test_deaf_replaced_once);
+  test_add_native ("/workers/deaf/timeout", test_timeout);
+  test_add_native ("/workers/deaf/forced", test_forced);
   g_test_add_func ("/workers/listens", test_listens);
 
   return g_test_run ();
