@@ -114,7 +114,7 @@ def idle_measures():
         'trip/ping': Measure('process-ping-trip', trials=1000, quick={'trials': 20}),
         'process/10us': Measure('process-work', workers=2, n=20_000, work=10, quick={'n': 500}),
         'process/1us': Measure('process-work', workers=2, n=50_000, work=1, rounds=3, quick={'n': 500}),
-        'process/work/10us': Measure('work', workers=2, n=20_000, work=10, quick={'n': 500}),
+        'process/bare/10us': Measure('work', workers=2, n=20_000, work=10, quick={'n': 500}),
     }
     tables = [
         Table('A call every 300 us, until its answer is there', [('p50 us', 'trip_p50', US), ('p99 us', 'trip_p99', US)], [
@@ -124,11 +124,11 @@ def idle_measures():
         Table('Calls that work, 2 workers, per call', [WALL, CPU], [
             ('1 us', 'libosiiso', 'process/1us'),
             ('10 us', 'libosiiso', 'process/10us'),
-            ('10 us', 'the work alone, on two threads', 'process/work/10us'),
+            ('10 us', 'the work alone, on two threads', 'process/bare/10us'),
         ]),
     ]
     rows = [
-        Row('P2', '10 us calls, efficiency, 2w', ('process/10us', 'wall'), ('process/work/10us', 'wall'), 0.88, 'ns',
+        Row('P2', '10 us calls, efficiency, 2w', ('process/10us', 'wall'), ('process/bare/10us', 'wall'), 0.88, 'ns',
             stretch=0.92, efficiency=True),
         Row('P3', 'idle round trip / socketpair', ('trip/osiiso', 'trip_p50'), ('trip/ping', 'trip_p50'), 1.3, 'us',
             stretch=1.1, factor=US),

@@ -66,16 +66,16 @@ def work_family():
                 # More threads than processors do not make the work less.
                 if contestant in ('osiiso-push-default', 'osiiso-map-signal') or (contestant == 'work' and workers > 2):
                     continue
-                key = f'{work}us/{contestant}/{workers}'
+                key = f'{work}us/{workers}/{contestant}'
                 measures[key] = measure(contestant, n, workers, 1_000, work=work)
                 if workers != 2:
                     measures[key].rounds = SOME
                     measures[key].params['n'] = min(n // 4, measures[key].params['n'])
                 lines.append((f'{work} us, {count_of_workers(workers)}', label, key))
-        ours = (f'{work}us/osiiso-push/2', 'wall')
+        ours = (f'{work}us/2/osiiso-push', 'wall')
         rows.append(Row(goal, f'{work} us tasks / best peer, 2w', ours,
-                        [(f'{work}us/{p}/2', 'wall') for p in PEERS], bar, 'ns', stretch=stretch, calm=True))
-        rows.append(Row(goal, f'{work} us tasks, efficiency, 2w', ours, (f'{work}us/work/2', 'wall'), least, 'ns',
+                        [(f'{work}us/2/{p}', 'wall') for p in PEERS], bar, 'ns', stretch=stretch, calm=True))
+        rows.append(Row(goal, f'{work} us tasks, efficiency, 2w', ours, (f'{work}us/2/work', 'wall'), least, 'ns',
                         stretch=best, efficiency=True, calm=True))
     return Family('work', 'thread-pool', measures, [Table('Tasks with work, per task', [WALL, CPU, PUSH], lines)], rows)
 
