@@ -167,6 +167,20 @@ def run(entries, store, fn=work, **options):
         return handles
 
 
+@pytest.mark.parametrize('given, message', [
+    ('x.db', "^checkpoint must be a Checkpoint, not 'x.db'; Checkpoint\\('x.db'\\) makes one$"),
+    (3, '^checkpoint must be a Checkpoint, not 3$'),
+])
+def test_what_is_no_checkpoint(given, message):
+    queue = osiiso.ThreadQueue(workers=1)
+    for submit in (lambda: queue.map(work, [1], checkpoint=given),
+                   lambda: queue.group(work, [1], checkpoint=given),
+                   lambda: queue.group([(work, 1)], checkpoint=given, namespace='here')):
+        with pytest.raises(TypeError, match=message):
+            submit()
+    assert queue.run().total_submitted == 0
+
+
 def test_what_is_done_is_left_out(store):
     run([1, 2, 13], store)
     assert calls == [1, 2, 13] and store.count('work') == 2

@@ -73,6 +73,20 @@ def test_options_of_a_queue_that_are_no_numbers(kind, name):
         kind.new(**{name: 'many'})
 
 
+@pytest.mark.parametrize('name', ['on_start', 'on_complete', 'on_retry'])
+def test_hooks_of_a_queue_that_cannot_be_called(kind, name):
+    with pytest.raises(TypeError, match=f'^{name} must be callable, not 3$'):
+        kind.new(**{name: 3})
+
+
+@pytest.mark.parametrize('queue_class', [osiiso.ThreadQueue, osiiso.ProcessQueue])
+def test_initializer_that_cannot_be_called(queue_class):
+    with pytest.raises(TypeError, match='^initializer must be callable, not 3$'):
+        queue_class(initializer=3)
+    with pytest.raises(TypeError, match='^initargs must be a tuple, not 3$'):
+        queue_class(initializer=print, initargs=3)
+
+
 @pytest.mark.parametrize('given', [5, {'priority': 1}])
 def test_options_of_a_task_that_are_none(kind, given):
     queue = kind.new()

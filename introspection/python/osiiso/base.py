@@ -21,7 +21,7 @@ from ._core import GLib, Osiiso
 from .bound import BoundTask
 from .exceptions import ClosedError, OsiisoError, QueueFullError
 from .handle import BaseHandle, Call
-from .options import DEFAULT_OPTIONS, TaskOptions, check_numbers, merge_options
+from .options import DEFAULT_OPTIONS, TaskOptions, check_callable, check_numbers, merge_options
 from .result import RunSummary, Status, TaskResult
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ class BaseQueue(Generic[H, G]):
         for name, value in (('workers', workers), ('size', size), ('timeout', timeout), ('rate', rate), ('burst', burst)):
             if value is not None and not hasattr(value, '__float__'):
                 raise TypeError(f'{name} must be a number, not {value!r}')
+        for name, hook in (('on_start', on_start), ('on_complete', on_complete), ('on_retry', on_retry)):
+            check_callable(name, hook)
         if workers is not None and not workers > 0:
             raise ValueError('workers must be > 0')
         if not size >= 0:

@@ -63,6 +63,21 @@ def check_numbers(options: TaskOptions) -> None:
             raise TypeError(f'{name} must be a number, not {value!r}')
 
 
+def check_callable(name: str, value: Any) -> None:
+    """Raises a TypeError if something else is given for what is called."""
+    if value is not None and not callable(value):
+        raise TypeError(f'{name} must be callable, not {value!r}')
+
+
+def check_initializer(initializer: Any, initargs: Any) -> tuple[Any, ...]:
+    """Its arguments, or a TypeError: what is wrong would only be seen when workers start."""
+    check_callable('initializer', initializer)
+    try:
+        return tuple(initargs)
+    except TypeError:
+        raise TypeError(f'initargs must be a tuple, not {initargs!r}') from None
+
+
 OPTION_FIELDS = frozenset(field.name for field in dataclasses.fields(TaskOptions))
 
 DEFAULT_OPTIONS = TaskOptions()

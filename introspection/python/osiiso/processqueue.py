@@ -20,7 +20,7 @@ from ._core import GLib, Osiiso
 from .base import text_of
 from .exceptions import OsiisoError
 from .handle import _DEFAULTS, SyncTaskHandle, _attach_lock, arguments_of
-from .options import TaskOptions
+from .options import TaskOptions, check_initializer
 from .result import Status
 from .sync import _LOOK, SyncQueue
 
@@ -145,7 +145,8 @@ class ProcessQueue(SyncQueue):
         if worker.preparing:
             raise RuntimeError('a worker process imports the main module of the program that started it, which '
                                "would start workers again; such work belongs behind if __name__ == '__main__':")
-        self._initializer = None if initializer is None else pickle.dumps((initializer, tuple(initargs)), _PROTOCOL)
+        arguments = check_initializer(initializer, initargs)
+        self._initializer = None if initializer is None else pickle.dumps((initializer, arguments), _PROTOCOL)
         self._functions: dict[bytes, _calls.Function] = {}
         self._by_fn: dict[Any, _calls.Function] = {}
         self._n_functions = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,7 @@ def map_with_checkpoint(queue: BaseQueue[H, Any], fn: Callable[..., Any], iterab
                         options: TaskOptions, checkpoint: Checkpoint, key: Callable[[Any], object] | None,
                         namespace: str | None) -> list[H]:
     """``map()``, where what was done before is not done again."""
+    _check(checkpoint)
     entries = list(iterable)
     keys = [_key_of(entry, key) for entry in entries]
     return _resume(queue, queue._handles_for(fn, entries, options), keys, checkpoint, namespace or name_of(fn))
@@ -32,6 +34,7 @@ def group_with_checkpoint(queue: BaseQueue[H, Any], tasks: Any, iterable: Iterab
                           options: TaskOptions, checkpoint: Checkpoint, key: Callable[[Any], object] | None,
                           namespace: str | None, group_id: str | None) -> list[H]:
     """The same for ``group()``."""
+    _check(checkpoint)
     if iterable is not None:
         queue._check_callable(tasks, options)
         return map_with_checkpoint(queue, tasks, iterable, options, checkpoint, key, namespace)
@@ -45,6 +48,12 @@ def group_with_checkpoint(queue: BaseQueue[H, Any], tasks: Any, iterable: Iterab
     else:
         keys = [canonical_key([name_of(entry[0]), list(entry[1:])]) for entry in entries]
     return _resume(queue, handles, keys, checkpoint, space)
+
+
+def _check(checkpoint: Any) -> None:
+    if not hasattr(checkpoint, 'lookup'):
+        hint = f'; Checkpoint({checkpoint!r}) makes one' if isinstance(checkpoint, (str, os.PathLike)) else ''
+        raise TypeError(f'checkpoint must be a Checkpoint, not {checkpoint!r}{hint}')
 
 
 def _key_of(entry: Any, key: Callable[[Any], object] | None) -> str:

@@ -18,7 +18,7 @@ from . import _core
 from ._core import GLib, Osiiso
 from .exceptions import OsiisoError
 from .handle import Call, SyncTaskHandle
-from .options import TaskOptions
+from .options import TaskOptions, check_initializer
 from .result import TaskResult
 from .sync import SyncQueue
 
@@ -56,8 +56,8 @@ class ThreadQueue(SyncQueue):
                  on_exit: str | None = None, poll: float | None = None) -> None:
         if poll is not None and not poll > 0:
             raise ValueError('poll must be > 0')
+        self._initargs = check_initializer(initializer, initargs)
         self._initializer = initializer
-        self._initargs = initargs
         self._initializer_error: BaseException | None = None
         super().__init__(workers=workers, size=size, timeout=timeout, mode=mode, fail_policy=fail_policy,
                          on_timeout=on_timeout, rate=rate, burst=burst, on_start=on_start, on_complete=on_complete,
