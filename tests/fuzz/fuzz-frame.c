@@ -11,20 +11,22 @@
 
 #define MAX_BODY (64 * 1024)
 
+FUZZ_BEGIN_WATCHER
+
 /* All that can be made of one frame. What is accepted must survive being written again. */
 static void
 use_frame (const OsiisoFrame *frame)
 {
   g_autofree char *status_text = NULL;
-  OsiisoFrameBuffer out;
+  static OsiisoFrameBuffer out; /* its memory is kept */
   OsiisoFrameError parsed;
+  gsize length;
   double number;
   guint32 first, second;
 
   g_assert_true (g_utf8_validate_len (frame->name, frame->name_length, NULL));
   g_assert_null (memchr (frame->name, 0, frame->name_length));
 
-  osiiso_frame_buffer_init (&out);
   if (frame->encoding == OSIISO_FRAME_PLAIN_VARIANT)
     {
       g_autoptr (GVariant) variant = osiiso_frame_dup_variant (frame);
@@ -52,7 +54,8 @@ use_frame (const OsiisoFrame *frame)
   osiiso_frame_parse_task (frame, &first, &second);
   osiiso_frame_parse_parent_hello (frame, &first);
   osiiso_frame_hello_has_word (frame, "recall");
-  osiiso_frame_buffer_clear (&out);
+  osiiso_frame_buffer_peek (&out, &length);
+  osiiso_frame_buffer_consume (&out, length);
 }
 
 /* What became of the stream: a sum over the frames, and how many there were. */
@@ -79,7 +82,8 @@ add_frame (Outcome           *outcome,
 
 static void
 read_frames (OsiisoFrameReader *reader,
-             Outcome           *outcome)
+             Outcome           *outcome,
+             gboolean           use)
 {
   for (;;)
     {
@@ -93,9 +97,34 @@ read_frames (OsiisoFrameReader *reader,
       if (state != OSIISO_FRAME_READY)
         return;
       add_frame (outcome, &frame);
-      use_frame (&frame);
+      if (use)
+        use_frame (&frame);
       osiiso_frame_reader_skip (reader);
     }
+}
+
+/* A reader that has exactly that, so that whoever reads on is found. It is not fed. */
+static void
+init_whole (OsiisoFrameReader *reader,
+            const guint8      *data,
+            gsize              size)
+{
+  osiiso_frame_reader_init (reader, MAX_BODY);
+  reader->data = g_memdup2 (data, size);
+  reader->size = reader->end = size;
+}
+
+static Outcome
+read_whole (const guint8 *data,
+            gsize         size)
+{
+  OsiisoFrameReader reader;
+  Outcome outcome = { 0 };
+
+  init_whole (&reader, data, size);
+  read_frames (&reader, &outcome, TRUE);
+  osiiso_frame_reader_clear (&reader);
+  return outcome;
 }
 
 static Outcome
@@ -103,24 +132,26 @@ read_in_pieces (const guint8 *data,
                 gsize         size,
                 guint32       seed)
 {
-  OsiisoFrameReader reader;
+  /* Its memory is large, and is kept: to get and to release that takes a hundred times
+   * as long as to read an input. */
+  static OsiisoFrameReader reader;
   Outcome outcome = { 0 };
 
-  osiiso_frame_reader_init (&reader, MAX_BODY);
+  if (reader.data == NULL)
+    osiiso_frame_reader_init (&reader, MAX_BODY);
+  reader.start = reader.end = reader.current = reader.ahead = reader.last = 0;
   while (size > 0 && !outcome.broken)
     {
-      gsize piece = seed == 0 ? size : 1 + (seed >> 16) % 40;
+      const gsize piece = MIN (1 + (seed >> 16) % 40, size);
 
       seed = seed * 1103515245 + 12345;
-      piece = MIN (piece, size);
       osiiso_frame_reader_feed (&reader, data, piece);
       data += piece;
       size -= piece;
-      read_frames (&reader, &outcome);
+      read_frames (&reader, &outcome, FALSE);
     }
   if (size == 0 && !outcome.broken && outcome.n_frames == 0)
     osiiso_frame_reader_is_empty (&reader);
-  osiiso_frame_reader_clear (&reader);
   return outcome;
 }
 
@@ -134,8 +165,7 @@ look_ahead (const guint8 *data,
   OsiisoFrame frame;
   guint n_ahead = 0, n_dropped = 0, n_read = 0;
 
-  osiiso_frame_reader_init (&reader, MAX_BODY);
-  osiiso_frame_reader_feed (&reader, data, size);
+  init_whole (&reader, data, size);
   while (osiiso_frame_reader_look_ahead (&reader, &frame, NULL) == OSIISO_FRAME_READY)
     {
       n_ahead++;
@@ -163,7 +193,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
 
   if (size < 2)
     return 0;
-  whole = read_in_pieces (data + 2, size - 2, 0);
+  whole = read_whole (data + 2, size - 2);
   pieces = read_in_pieces (data + 2, size - 2, data[0] + 1u);
   g_assert_cmpuint (whole.n_frames, ==, pieces.n_frames);
   g_assert_cmpuint (whole.sum, ==, pieces.sum);
@@ -171,3 +201,5 @@ LLVMFuzzerTestOneInput (const uint8_t *data,
   look_ahead (data + 2, size - 2, data[1]);
   return 0;
 }
+
+FUZZ_END_WATCHER

@@ -51,7 +51,8 @@ def options():
 def main():
     folder = pathlib.Path(sys.argv[1])
     for name, data in frames():
-        (folder / 'frame' / name).write_bytes(b'\x07\x05' + data)
+        for fuzzer in 'frame', 'frame-reader':
+            (folder / fuzzer / name).write_bytes(b'\x07\x05' + data)
         (folder / 'channel' / name).write_bytes(data)
     for name, values in options():
         text = '{' + ', '.join(f'"{key}": <{value}>' for key, value in values.items()) + '}'

@@ -246,22 +246,35 @@ def short_io(place):
     return place.soak('echo', deadline=600, environment=environment, seed=place.seed(), n=place.amount(300, 100000))
 
 
-@fault('F15', 'libFuzzer on the parser of frames', Bar('broken', '==', 0), Bar('executions', '>=', 4e8, True))
-def parser(place):
-    """In short it is the test libfuzzer-frame; the bar is for a release."""
-    if shutil.which('clang') is None:
-        raise NotRun('there is no clang')
+def fuzz(place, name, seconds, jobs):
+    """Runs a fuzzer of the build for so long; the inputs that it made, of all jobs together, and the most memory of one."""
     listed = subprocess.run(['meson', 'introspect', '--tests', place.build], stdout=subprocess.PIPE, check=True).stdout
-    command = next((test['cmd'] for test in json.loads(listed) if test['name'] == 'libfuzzer-frame'), None)
+    command = next((test['cmd'] for test in json.loads(listed) if test['name'] == f'libfuzzer-{name}'), None)
     if command is None:
         raise NotRun('the build has no fuzzers')
-    seconds = place.amount(10, min(600, int(place.minutes * 60 / 3)))
     index = next(i for i, word in enumerate(command) if word.endswith('run-fuzzer'))
-    result = place.run(command[:index + 1] + [str(seconds)] + command[index + 2:], deadline=seconds + 300)
+    result = place.run(command[:index + 1] + [str(seconds)] + command[index + 2:], deadline=seconds + 300,
+                       environment=place.environment(OSIISO_FUZZ_JOBS=jobs))
     if result.returncode != 0:
         raise Broken(result.stdout[-3000:])
-    figures = {key: int(value) for key, value in re.findall(r'stat::(\w+): *(\d+)', result.stdout)}
-    return {'seconds': seconds, 'executions': figures['number_of_executed_units'], 'peak_rss_mib': figures['peak_rss_mb']}
+
+    def values(key):
+        return map(int, re.findall(rf'stat::{key}: *(\d+)', result.stdout))
+    return sum(values('number_of_executed_units')), max(values('peak_rss_mb'))
+
+
+@fault('F15', 'libFuzzer on the parser of frames: the reader alone on all processors, and everything with sanitizers',
+       Bar('broken', '==', 0), Bar('executions', '>=', 4e8, True))
+def parser(place):
+    """In short these are the tests libfuzzer-frame-reader and libfuzzer-frame; the bar is for a release."""
+    if shutil.which('clang') is None:
+        raise NotRun('there is no clang')
+    seconds = place.amount(10, min(600, int(place.minutes * 60 / 3)))
+    jobs = place.amount(1, os.cpu_count() or 1)
+    executions, rss = fuzz(place, 'frame-reader', seconds, jobs)
+    sanitized_executions, sanitized_rss = fuzz(place, 'frame', seconds, 1)
+    return {'seconds': seconds, 'jobs': jobs, 'executions': executions, 'peak_rss_mib': rss,
+            'sanitized_executions': sanitized_executions, 'sanitized_peak_rss_mib': sanitized_rss}
 
 
 @fault('F16', 'random operations on a queue and on a model of it', Bar('broken', '==', 0), Bar('differences', '==', 0))
