@@ -41,8 +41,7 @@ struct _OsiisoRoomWaiter
   OsiisoEntry    entry;
   guint          n;      /* places */
   OsiisoRecord  *record; /* (nullable): put into the queue in the step that admits it.
-                          * NULL: the places are reserved, and the records follow. Becomes NULL
-                          * when it is admitted behind such a one */
+                          * NULL: the places are reserved, and the records follow */
   OsiisoWait    *wait;   /* (nullable): of a thread that blocks */
   GTask         *task;   /* (nullable) (owned), of an asynchronous call */
   void         (*answered) (OsiisoRoomWaiter *self); /* with a GTask: puts the records into reserved places,
@@ -73,7 +72,10 @@ struct _OsiisoRoomWaiter
  *
  * W1 and W2 are one step for E1. If it comes before them, the waiter finds the
  * place itself; else E2 sees the waiter. Whoever is admitted or leaves may uncover
- * another one who fits; so the line is always served up to the first who does not.
+ * another one who fits; so the line is always served up to the first who does not,
+ * or to an asynchronous one whose records follow. Nobody comes in until they have,
+ * or later tasks would run before them; who has put them in serves the rest of the
+ * line then. A thread that blocks puts in its own, some time after it has woken.
  *
  * A queue without a limit has nobody in line: it pays for one look at n_waiting
  * with each end of a task and one at size with each push.
@@ -89,6 +91,7 @@ typedef struct
   _Atomic guint size;      /* inbox_lock; 0: no limit */
   _Atomic guint n_waiting; /* inbox_lock: the length of the line */
   OsiisoLink    line;      /* inbox_lock: of OsiisoRoomWaiter, in the order of arrival */
+  gboolean      entering;  /* inbox_lock: the records of an asynchronous one follow */
 } OsiisoAdmission;
 
 void        osiiso_admission_init          (OsiisoAdmission *self);

@@ -107,7 +107,8 @@ osiiso_admission_judge_locked (OsiisoScheduler *scheduler,
 {
   OsiisoEntry entry = judge_first_locked (scheduler, n);
 
-  if (entry == OSIISO_ENTRY_ADMITTED && atomic_load_explicit (&scheduler->room.n_waiting, memory_order_relaxed) > 0)
+  if (entry == OSIISO_ENTRY_ADMITTED &&
+      (scheduler->room.entering || atomic_load_explicit (&scheduler->room.n_waiting, memory_order_relaxed) > 0))
     entry = OSIISO_ENTRY_FULL;
   return entry;
 }
@@ -118,7 +119,7 @@ typedef struct
   OsiisoWake wake;
   OsiisoLink answered; /* asynchronous waiters */
   gboolean   removed;
-  gboolean   reserved; /* somebody has got places, and comes in later */
+  gboolean   entering; /* one of those brings its records now */
   gboolean   due;      /* a time of who came in has passed in line */
 } LineChange;
 
@@ -174,7 +175,7 @@ serve_line_locked (OsiisoScheduler *scheduler,
       OsiisoEntry entry = judge_first_locked (scheduler, waiter->n);
 
       next = link->next;
-      if (entry == OSIISO_ENTRY_FULL || (entry == OSIISO_ENTRY_ADMITTED && blocked))
+      if (entry == OSIISO_ENTRY_FULL || (entry == OSIISO_ENTRY_ADMITTED && (blocked || scheduler->room.entering)))
         {
           /* Nobody behind gets in. But who can never come in any more is told, also
            * when others are in front. */
@@ -183,10 +184,6 @@ serve_line_locked (OsiisoScheduler *scheduler,
           blocked = TRUE;
           continue;
         }
-      /* A call that does not block comes in behind those in front of it, which have only
-       * got places so far. */
-      if (entry == OSIISO_ENTRY_ADMITTED && change->reserved && waiter->task != NULL)
-        waiter->record = NULL;
       if (entry == OSIISO_ENTRY_ADMITTED && waiter->record != NULL && osiiso_admission_is_due (waiter->record))
         change->due = scheduler->will_tick = TRUE;
       if (entry == OSIISO_ENTRY_ADMITTED && waiter->record != NULL &&
@@ -198,8 +195,8 @@ serve_line_locked (OsiisoScheduler *scheduler,
           osiiso_scheduler_count_in_locked (scheduler, waiter->n);
           if (waiter->record != NULL)
             osiiso_scheduler_enqueue_locked (scheduler, &waiter->record, 1, TRUE, &change->wake);
-          else
-            change->reserved = TRUE;
+          else if (waiter->task != NULL)
+            scheduler->room.entering = change->entering = TRUE;
         }
       remove_locked (scheduler, waiter, entry, change);
       answer_locked (waiter, change);
@@ -216,9 +213,10 @@ lock_line (OsiisoScheduler *scheduler,
   pthread_mutex_lock (&scheduler->inbox_lock);
 }
 
+/* Without the locks, which it releases. */
 static void
-unlock_line (OsiisoScheduler *scheduler,
-             LineChange      *change)
+act (OsiisoScheduler *scheduler,
+     LineChange      *change)
 {
   pthread_mutex_unlock (&scheduler->inbox_lock);
   pthread_mutex_unlock (&scheduler->ready_lock);
@@ -235,8 +233,26 @@ unlock_line (OsiisoScheduler *scheduler,
       waiter->answered (waiter);
       osiiso_scheduler_complete_task (scheduler, waiter->task);
     }
+}
+
+static void
+unlock_line (OsiisoScheduler *scheduler,
+             LineChange      *change)
+{
+  gboolean removed = change->removed;
+
+  act (scheduler, change);
+  /* Those behind who had to stay in line for the records of somebody in front. */
+  while (change->entering)
+    {
+      lock_line (scheduler, change);
+      scheduler->room.entering = FALSE;
+      serve_line_locked (scheduler, FALSE, change);
+      removed = removed || change->removed;
+      act (scheduler, change);
+    }
   /* Who got no place was perhaps all that a run waited for. */
-  if (change->removed && !osiiso_scheduler_has_work (scheduler))
+  if (removed && !osiiso_scheduler_has_work (scheduler))
     osiiso_scheduler_check_idle (scheduler);
 }
 

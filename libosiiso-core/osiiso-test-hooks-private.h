@@ -19,6 +19,9 @@ typedef struct
   gint64 (*clock_now)        (void);
   /* How many submits wait for room in an OsiisoQueue. */
   guint  (*queue_n_waiting)  (gpointer queue);
+  /* Keeps others from changing an OsiisoGroup, until this thread lets them. */
+  void   (*group_hold)       (gpointer group,
+                              gboolean held);
   /* How many threads wait in tasks without a time limit. */
   guint  (*n_waits)          (void);
 } OsiisoTestHooks;

@@ -265,6 +265,63 @@ test_turn (gconstpointer backend)
   test_queue_free (queue);
 }
 
+static gpointer
+let_go_thread (gpointer attempt)
+{
+  test_let_go (attempt);
+  return NULL;
+}
+
+static void
+test_entering (gconstpointer data)
+{
+  const Pair behind = (Pair) GPOINTER_TO_INT (data);
+  OsiisoQueue *queue = bounded_queue ("thread-pool", 3);
+  g_autoptr (OsiisoGroup) group = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (OsiisoGroup) other = osiiso_queue_new_group (queue, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *order = NULL;
+  OsiisoAttempt *fillers[3];
+  TestLog log;
+  TestData tried = { &log, "tried", 0 };
+  Wait first = { .data = { &log, "first", 0 } };
+  Wait second = { .data = { &log, "second", 0 } };
+  GThread *thread;
+
+  g_test_summary ("Nothing comes in before a member that has got a place, and comes into its group");
+
+  test_log_init (&log);
+  test_fill (queue, fillers, 3);
+  wait_start (&first, PAIR_GROUP, queue, group, 1, NULL);
+  osiiso_queue_pause (queue);
+  osiiso_queue_set_workers (queue, 1);
+  osiiso_private_test_hooks ()->group_hold (group, TRUE);
+  thread = g_thread_new ("let-go", let_go_thread, &fillers[0]);
+  while (test_n_waiting (queue) > 0)
+    g_thread_yield ();
+  test_let_go (&fillers[1]);
+  test_let_go (&fillers[2]);
+  g_assert_cmpuint (test_n_outstanding (queue), ==, 1);
+
+  g_assert_cmpuint (osiiso_queue_try_push (queue, test_task_log, &tried, test_release, NULL, &error), ==, 0);
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FULL);
+  wait_start (&second, behind, queue, other, 2, NULL);
+  g_assert_cmpuint (test_n_waiting (queue), ==, 1);
+  osiiso_private_test_hooks ()->group_hold (group, FALSE);
+  g_thread_join (thread);
+  g_assert_cmpuint (test_n_waiting (queue), ==, 0);
+
+  osiiso_queue_resume (queue);
+  wait_assert_in (&first);
+  wait_assert_in (&second);
+  test_join (queue);
+  ITERATE_UNTIL (tried.n_released == 1);
+  order = test_log_steal (&log);
+  g_assert_true (g_str_has_prefix (order, "first second"));
+  test_log_clear (&log);
+  test_queue_free (queue);
+}
+
 static void
 test_not_iterated (void)
 {
@@ -486,8 +543,16 @@ test_no_backend (void)
 void
 test_add_size_async_pairs (void)
 {
+  static const char *const names[] = { "push", "map", "group", "token", "tokens" };
+
   test_add_for_backends ("/size/async-pairs/room", test_room);
   test_add_for_backends ("/size/async-pairs/turn", test_turn);
+  for (int pair = 0; pair < N_PAIRS; pair++)
+    {
+      g_autofree char *path = g_strdup_printf ("/size/async-pairs/entering/%s", names[pair]);
+
+      g_test_add_data_func (path, GINT_TO_POINTER (pair), test_entering);
+    }
   g_test_add_func ("/size/async-pairs/not-iterated", test_not_iterated);
   test_add_for_backends ("/size/async-pairs/cancelled", test_cancelled);
   test_add_for_backends ("/size/async-pairs/closed", test_closed);

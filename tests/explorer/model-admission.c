@@ -7,17 +7,18 @@
  * A queue with a size: who waits for room, who frees it, and the end.
  *
  * Mirrors osiiso-admission.c (judge_first_locked, judge_locked, serve_line_locked,
- * unlock_line, update, set_size, enter, leave, wait_in_line), osiiso-wait.c for room
- * (enter, leave, is_room_hopeless, resolve, graph_update), push in osiiso-scheduler.c, place_freed and has_work in
- * osiiso-scheduler-private.h, and count_out and shutdown in
- * osiiso-scheduler-life.c.
+ * act, unlock_line, update, set_size, enter, leave, wait_in_line), answered in
+ * osiiso-submission-async.c, osiiso-wait.c for room (enter, leave, is_room_hopeless,
+ * resolve, graph_update), push in osiiso-scheduler.c, place_freed and has_work in
+ * osiiso-scheduler-private.h, and count_out and shutdown in osiiso-scheduler-life.c.
  *
  * There are never more tasks than places; nobody waits next to a free place that
  * would do, or after the queue was shut down, or, in a task, for its own place; who
- * waits for all work to end does so for those in line too.
+ * waits for all work to end does so for those in line too. What one thread submits
+ * without blocking comes in in that order.
  *
  * The queue is full at first, with tasks that workers end. Who comes in ends its
- * own tasks then.
+ * own tasks then, if it blocks, and leaves them there otherwise.
  */
 
 typedef enum
@@ -36,6 +37,9 @@ typedef enum
   FAULT_INSIDE_LATE,     /* a task looks at the others, then adds itself to the graph */
   FAULT_SHRINK_SILENT,   /* a smaller size is not told to tasks that wait */
   FAULT_REFUSE_UNLOCKED, /* nor with the lock that they wait with */
+  FAULT_ENTER_OPEN,      /* others come in before records that follow */
+  FAULT_ENTER_PASSED,    /* only who is not in line does */
+  FAULT_ENTER_SILENT,    /* the line is not served again after them */
 } Fault;
 
 typedef enum
@@ -62,6 +66,8 @@ typedef struct
   int      new_size;   /* somebody sets it; 0: nobody */
   gboolean shuts_down;
   gboolean joins;      /* somebody waits for all work to end */
+  gboolean async;      /* one thread is all comers, and does not block; more than one place
+                        * is for records that follow */
 } Scenario;
 
 typedef struct
@@ -69,6 +75,7 @@ typedef struct
   Entry    entry;
   int      n;
   gboolean inside;
+  gboolean async;
   gboolean in_graph; /* graph_lock */
   ExAtomic refused;  /* written with graph_lock */
   ExCond   cond;
@@ -88,6 +95,7 @@ static struct
   ExAtomic n_waiting;        /* written with inbox_lock */
   ExAtomic n_in;             /* written with inbox_lock */
   ExAtomic n_out;            /* written with ready_lock */
+  gboolean entering;         /* inbox_lock */
   ExMutex  graph_lock;
   ExAtomic n_waits;          /* written with graph_lock */
   ExAtomic cancelled;
@@ -96,6 +104,8 @@ static struct
 
   /* Of the model. */
   Entry    entries[MAX_COMERS]; /* each its thread's */
+  int      order[MAX_COMERS];   /* inbox_lock: who has come in */
+  int      n_order;             /* inbox_lock */
   ExAtomic in_line;
   ExAtomic n_met;
   ExAtomic met;
@@ -138,6 +148,8 @@ judge_locked (int n)
 {
   Entry entry = judge_first_locked (n);
 
+  if (entry == ADMITTED && s.entering && s.fault != FAULT_ENTER_OPEN && s.fault != FAULT_ENTER_PASSED)
+    return FULL;
   return entry == ADMITTED && ex_peek (&s.n_waiting) > 0 ? FULL : entry;
 }
 
@@ -150,30 +162,48 @@ count_in (int n)
   ex_assert (n_in - ex_load (&s.n_out) <= MAX (s.scenario->size, s.scenario->new_size));
 }
 
+/* The records of a comer are in the queue. */
 static void
-remove_locked (int    place,
-               Entry  entry)
+enqueue_locked (const Waiter *waiter)
+{
+  s.order[s.n_order++] = (int) (waiter - s.waiters);
+}
+
+typedef struct
+{
+  gboolean removed;
+  gboolean entering;
+  Waiter  *answered[MAX_COMERS];
+  int      n_answered;
+} LineChange;
+
+static void
+remove_locked (int         place,
+               Entry       entry,
+               LineChange *change)
 {
   s.line[place]->entry = entry;
   for (int i = place; i + 1 < s.n_line; i++)
     s.line[i] = s.line[i + 1];
   s.n_line--;
   ex_add (&s.n_waiting, -1);
+  change->removed = TRUE;
 }
 
-static gboolean
-serve_line_locked (gboolean size_changed)
+static void
+serve_line_locked (gboolean    size_changed,
+                   LineChange *change)
 {
-  gboolean removed = FALSE;
   gboolean blocked = FALSE;
   int i = 0;
 
-  while (i < s.n_line && !(removed && s.fault == FAULT_SERVE_ONE))
+  while (i < s.n_line && !(change->removed && s.fault == FAULT_SERVE_ONE))
     {
       Waiter *waiter = s.line[i];
       Entry entry = judge_first_locked (waiter->n);
 
-      if (entry == FULL || (entry == ADMITTED && blocked))
+      if (entry == FULL ||
+          (entry == ADMITTED && (blocked || (s.entering && s.fault != FAULT_ENTER_OPEN))))
         {
           if (!size_changed)
             break;
@@ -182,27 +212,70 @@ serve_line_locked (gboolean size_changed)
           continue;
         }
       if (entry == ADMITTED)
-        count_in (waiter->n);
-      remove_locked (i, entry);
-      removed = TRUE;
-      ex_signal (&waiter->cond);
+        {
+          count_in (waiter->n);
+          if (waiter->async && waiter->n > 1)
+            s.entering = change->entering = TRUE;
+          else
+            enqueue_locked (waiter);
+        }
+      remove_locked (i, entry, change);
+      if (waiter->async)
+        change->answered[change->n_answered++] = waiter;
+      else
+        ex_signal (&waiter->cond);
     }
-  return removed;
 }
 
 static void
-lock_line (void)
+lock_line (LineChange *change)
 {
+  memset (change, 0, sizeof *change);
   ex_lock (&s.ready_lock);
   ex_lock (&s.inbox_lock);
 }
 
+static void count_out (void);
+
 static void
-unlock_line (gboolean removed)
+act (LineChange *change)
 {
   ex_unlock (&s.inbox_lock);
   if (ex_is_held (&s.ready_lock))
     ex_unlock (&s.ready_lock);
+  for (int i = 0; i < change->n_answered; i++)
+    {
+      Waiter *waiter = change->answered[i];
+
+      if (waiter->entry != ADMITTED || waiter->n == 1)
+        continue;
+      ex_lock (&s.inbox_lock);
+      if (s.accepting)
+        enqueue_locked (waiter);
+      else
+        waiter->entry = CLOSED;
+      ex_unlock (&s.inbox_lock);
+      /* Gives the places back. */
+      for (int j = 0; waiter->entry == CLOSED && j < waiter->n; j++)
+        count_out ();
+    }
+}
+
+static void
+unlock_line (LineChange *change)
+{
+  gboolean removed = change->removed;
+
+  act (change);
+  while (change->entering)
+    {
+      lock_line (change);
+      s.entering = FALSE;
+      if (s.fault != FAULT_ENTER_SILENT)
+        serve_line_locked (FALSE, change);
+      removed = removed || change->removed;
+      act (change);
+    }
   if (removed && s.fault != FAULT_WORK_SILENT && !has_work ())
     check_idle ();
 }
@@ -210,13 +283,13 @@ unlock_line (gboolean removed)
 static void
 update (void)
 {
-  gboolean removed;
+  LineChange change;
 
   if (ex_load (&s.n_waiting) == 0)
     return;
-  lock_line ();
-  removed = serve_line_locked (FALSE);
-  unlock_line (removed);
+  lock_line (&change);
+  serve_line_locked (FALSE, &change);
+  unlock_line (&change);
 }
 
 static void
@@ -247,11 +320,11 @@ count_out (void)
 static void
 enter (Waiter *waiter)
 {
-  gboolean removed = FALSE;
+  LineChange change;
   gboolean full;
   Entry entry;
 
-  lock_line ();
+  lock_line (&change);
   entry = judge_locked (waiter->n);
   if (entry == ADMITTED || entry == FULL)
     entry = WAITS;
@@ -264,27 +337,25 @@ enter (Waiter *waiter)
       s.line[s.n_line++] = waiter;
       ex_add (&s.n_waiting, 1);
       if (!full)
-        removed = serve_line_locked (FALSE);
+        serve_line_locked (FALSE, &change);
     }
-  unlock_line (removed);
+  unlock_line (&change);
 }
 
 static void
 leave (Waiter *waiter)
 {
-  gboolean removed = FALSE;
+  LineChange change;
 
-  lock_line ();
-  for (int i = 0; i < s.n_line && !removed; i++)
+  lock_line (&change);
+  for (int i = 0; i < s.n_line && !change.removed; i++)
     {
-      if (s.line[i] != waiter)
-        continue;
-      remove_locked (i, LEFT);
-      removed = TRUE;
+      if (s.line[i] == waiter)
+        remove_locked (i, LEFT, &change);
     }
-  if (removed && s.fault != FAULT_LEAVE_SILENT)
-    serve_line_locked (FALSE);
-  unlock_line (removed);
+  if (change.removed && s.fault != FAULT_LEAVE_SILENT)
+    serve_line_locked (FALSE, &change);
+  unlock_line (&change);
 }
 
 /* The graph, with its lock. */
@@ -294,10 +365,11 @@ is_hopeless (Waiter *waiter,
              int     n_held)
 {
   gboolean hopeless = FALSE;
+  LineChange change;
   int total = n_held;
   int most = 0;
 
-  lock_line ();
+  lock_line (&change);
   if (waiter->entry == WAITS)
     {
       for (int i = 0; i < s.n_line; i++)
@@ -312,7 +384,7 @@ is_hopeless (Waiter *waiter,
         }
       hopeless = (n_held < s.scenario->n_workers ? n_held + most : total) > ex_peek (&s.size);
     }
-  unlock_line (FALSE);
+  unlock_line (&change);
   return hopeless;
 }
 
@@ -433,8 +505,9 @@ wait_in_line (Waiter *waiter)
 }
 
 static Entry
-push (int n)
+push (const Waiter *waiter)
 {
+  const int n = waiter->n;
   Entry entry = ADMITTED;
 
   if (s.fault == FAULT_JUDGE_UNLOCKED)
@@ -450,7 +523,10 @@ push (int n)
       entry = judge_locked (n);
     }
   if (entry == ADMITTED)
-    count_in (n);
+    {
+      count_in (n);
+      enqueue_locked (waiter);
+    }
   ex_unlock (&s.inbox_lock);
   return entry;
 }
@@ -466,7 +542,7 @@ submit (gpointer data)
 
   waiter->n = s.scenario->wants[me];
   waiter->inside = s.scenario->inside;
-  entry = push (waiter->n);
+  entry = push (waiter);
   if (entry == FULL)
     {
       enter (waiter);
@@ -497,6 +573,21 @@ submit (gpointer data)
 }
 
 static void
+submit_async (gpointer unused)
+{
+  for (int i = 0; i < MAX_COMERS && s.scenario->wants[i] > 0; i++)
+    {
+      Waiter *waiter = &s.waiters[i];
+
+      waiter->n = s.scenario->wants[i];
+      waiter->async = TRUE;
+      waiter->entry = push (waiter);
+      if (waiter->entry == FULL)
+        enter (waiter);
+    }
+}
+
+static void
 work (gpointer unused)
 {
   count_out ();
@@ -514,13 +605,13 @@ cancel (gpointer unused)
 static void
 set_size (gpointer unused)
 {
-  gboolean removed = FALSE;
+  LineChange change;
 
-  lock_line ();
+  lock_line (&change);
   ex_store (&s.size, s.scenario->new_size);
   if (s.fault != FAULT_SIZE_SILENT)
-    removed = serve_line_locked (TRUE);
-  unlock_line (removed);
+    serve_line_locked (TRUE, &change);
+  unlock_line (&change);
   if (s.fault != FAULT_SHRINK_SILENT)
     graph_update ();
 }
@@ -552,7 +643,7 @@ static void
 setup (const ExModel *model)
 {
   static const char *const comers[] = { "comer 1", "comer 2", "comer 3" };
-  static const char *const workers[] = { "worker 1", "worker 2" };
+  static const char *const workers[] = { "worker 1", "worker 2", "worker 3" };
   const Scenario *scenario = model->data;
 
   memset (&s, 0, sizeof s);
@@ -562,7 +653,9 @@ setup (const ExModel *model)
   ex_init (&s.size, scenario->size);
   ex_init (&s.n_in, scenario->n_workers);
 
-  for (int i = 0; i < MAX_COMERS && scenario->wants[i] > 0; i++)
+  if (scenario->async)
+    ex_spawn ("submitter", EX_THREAD_DEFAULT, submit_async, NULL);
+  for (int i = 0; i < MAX_COMERS && scenario->wants[i] > 0 && !scenario->async; i++)
     ex_spawn (comers[i], EX_THREAD_DEFAULT, submit, GINT_TO_POINTER (i));
   for (int i = 0; i < scenario->n_workers - scenario->n_endless && !scenario->inside; i++)
     ex_spawn (workers[i], EX_THREAD_DEFAULT, work, NULL);
@@ -580,9 +673,18 @@ static const char *
 check (const ExModel *model)
 {
   const Scenario *scenario = model->data;
+  int n_outstanding = scenario->n_endless;
   int n_refused = 0;
 
-  if (s.n_in.value - s.n_out.value != scenario->n_endless ||
+  for (int i = 0; i < MAX_COMERS && scenario->async && scenario->wants[i] > 0; i++)
+    {
+      s.entries[i] = s.waiters[i].entry;
+      n_outstanding += s.entries[i] == ADMITTED ? scenario->wants[i] : 0;
+    }
+  for (int i = 1; i < s.n_order && scenario->async; i++)
+    if (s.order[i] < s.order[i - 1])
+      return "somebody came in before somebody in front";
+  if (s.n_in.value - s.n_out.value != n_outstanding || s.entering ||
       s.n_waiting.value != 0 || s.n_line != 0 || s.n_waits.value != 0)
     return "the places were counted wrong";
   for (int i = 0; i < MAX_COMERS && scenario->wants[i] > 0; i++)
@@ -619,6 +721,10 @@ static const Scenario inside = { 2, 2, .wants = { 1, 1 }, .inside = TRUE };
 static const Scenario inside_grows = { 2, 2, .wants = { 1, 1 }, .inside = TRUE, .new_size = 3 };
 static const Scenario inside_shrinks = { 2, 2, .wants = { 1 }, .inside = TRUE, .new_size = 1, .n_endless = 1 };
 static const Scenario inside_cancelled = { 2, 2, .wants = { 1, 1 }, .inside = TRUE, .cancels = TRUE };
+static const Scenario async = { 3, 3, .wants = { 2, 1 }, .async = TRUE };
+static const Scenario async_maps = { 4, 3, .wants = { 2, 2 }, .async = TRUE };
+static const Scenario async_three = { 4, 2, .wants = { 3, 2, 1 }, .async = TRUE, .new_size = 6 };
+static const Scenario async_closed = { 3, 3, .wants = { 2, 1 }, .async = TRUE, .shuts_down = TRUE };
 
 #define CLEAN(name, summary, scenario, more) { name, summary, setup, check, &scenario, FAULT_NONE, FALSE, more }
 #define FAULTY(name, summary, scenario, fault) { name, summary, setup, check, &scenario, fault, TRUE }
@@ -642,6 +748,10 @@ const ExModel ex_admission_models[] = {
   CLEAN ("inside-grow", "the same with a size that grows", inside_grows, -1),
   CLEAN ("inside-shrink", "one with a size that shrinks, when no place is freed", inside_shrinks, 0),
   CLEAN ("inside-cancel", "two of which one gives up", inside_cancelled, -1),
+  CLEAN ("async", "a map, and a task behind it, that do not block", async, -1),
+  CLEAN ("async-maps", "two maps that do not block", async_maps, -1),
+  CLEAN ("async-grow", "two maps and a task, and a size that grows", async_three, -1),
+  CLEAN ("async-shutdown", "a map and a task in a queue that is shut down", async_closed, -1),
 
   FAULTY ("look-first", "looked for room, then said to be waiting, with one lock", one_endless, FAULT_LOOK_FIRST),
   FAULTY ("peek-first", "looked who waits, then freed the place", one, FAULT_PEEK_FIRST),
@@ -656,5 +766,8 @@ const ExModel ex_admission_models[] = {
   FAULTY ("inside-late", "looked at the others, then added to the graph", inside, FAULT_INSIDE_LATE),
   FAULTY ("shrink-silent", "a smaller size without a look at who waits", inside_shrinks, FAULT_SHRINK_SILENT),
   FAULTY ("refuse-unlocked", "refused without the lock", inside_shrinks, FAULT_REFUSE_UNLOCKED),
+  FAULTY ("enter-open", "let in before records that follow", async, FAULT_ENTER_OPEN),
+  FAULTY ("enter-passed", "passed records that follow, outside of the line", async, FAULT_ENTER_PASSED),
+  FAULTY ("enter-silent", "left the line alone after records that follow", async, FAULT_ENTER_SILENT),
   { NULL },
 };
