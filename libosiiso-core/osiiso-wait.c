@@ -163,7 +163,7 @@ runs_in_context (OsiisoScheduler *scheduler)
 
 /* A thread that blocks in a function of such a queue, or in another one that its
  * context calls, keeps the context from all that it would do, no matter what becomes
- * of the task. */
+ * of the task. It owns the context then, and each such queue is known for that. */
 static gboolean
 is_context_held (OsiisoScheduler *scheduler)
 {
@@ -172,10 +172,6 @@ is_context_held (OsiisoScheduler *scheduler)
   for (OsiisoWait *wait = next_hopeless (NULL); wait != NULL; wait = next_hopeless (wait))
     if (wait->contexts != NULL && g_ptr_array_find (wait->contexts, scheduler->outbox.context, NULL))
       return TRUE;
-  for (OsiisoWait *wait = next_hopeless (NULL); wait != NULL; wait = next_hopeless (wait))
-    for (OsiisoTaskFrame *frame = wait->iterates ? NULL : wait->frames; frame != NULL; frame = frame->outer)
-      if (runs_in_context (frame->scheduler) && frame->scheduler->outbox.context == scheduler->outbox.context)
-        return TRUE;
   return FALSE;
 }
 

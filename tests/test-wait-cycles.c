@@ -33,6 +33,7 @@ act (OsiisoAttempt *attempt,
 
   while (n_waits () < self->after)
     g_thread_yield ();
+  self->attempt = attempt;
   g_assert_true (self->call (self, &self->error) == (self->error == NULL));
   g_atomic_int_set (&self->done, 1);
 }
@@ -718,6 +719,8 @@ main (int   argc,
   g_test_add_func ("/wait-cycles/crowd-in-order", test_crowd_in_order);
   test_add_wait_changes ();
   test_add_wait_contexts ();
+  test_add_wait_ends ();
+  test_add_wait_room ();
 
   return g_test_run ();
 }

@@ -32,6 +32,7 @@ struct _Actor
 
   OsiisoHandle      *handle;
   OsiisoQueue      **queues;
+  OsiisoAttempt     *attempt; /* (not owned), while it calls */
   GError            *error;
   int                done;
 };
@@ -75,5 +76,7 @@ gboolean actor_submit   (Actor *self, GError **error);
 /* The other files. */
 void     test_add_wait_changes (void);
 void     test_add_wait_contexts (void);
+void     test_add_wait_ends (void);
+void     test_add_wait_room (void);
 
 G_END_DECLS
