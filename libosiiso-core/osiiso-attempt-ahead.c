@@ -90,7 +90,7 @@ end_given_back (OsiisoAttempt *attempt)
     }
   else
     {
-      error = osiiso_scheduler_new_cancel_error (record);
+      error = osiiso_record_new_cancel_error (record);
     }
   osiiso_scheduler_attempt_ended (attempt->scheduler, attempt, status, osiiso_outcome_new_error (error), -1);
 }

@@ -66,7 +66,7 @@ osiiso_outcome_free (OsiisoOutcome *self)
 {
   if (self == NULL)
     return;
-  if (G_IS_VALUE (&self->value))
+  if (osiiso_outcome_has_value (self))
     g_value_unset (&self->value);
   g_clear_error (&self->error);
   g_free (self);
@@ -576,7 +576,7 @@ osiiso_attempt_set_interrupt_details (OsiisoAttempt *self,
 
   if (interrupting != self || osiiso_value_is_js_object (details))
     return;
-  if (G_IS_VALUE (&self->outcome->value))
+  if (osiiso_outcome_has_value (self->outcome))
     g_value_unset (&self->outcome->value);
   g_value_init (&self->outcome->value, G_VALUE_TYPE (details));
   g_value_copy (details, &self->outcome->value);
@@ -608,7 +608,7 @@ osiiso_attempt_interrupt (OsiisoAttempt        *self,
   else
     {
       self->status = OSIISO_STATUS_CANCELLED;
-      error = osiiso_scheduler_new_cancel_error (self->record);
+      error = osiiso_record_new_cancel_error (self->record);
     }
   self->outcome = osiiso_outcome_new_error (error);
 

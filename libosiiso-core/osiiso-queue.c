@@ -381,6 +381,7 @@ osiiso_queue_dispose (GObject *object)
 
   osiiso_outbox_detach (&priv->scheduler->outbox);
   osiiso_scheduler_set_listener (priv->scheduler, NULL, FALSE);
+  atomic_store (&priv->scheduler->keep_results, FALSE);
 
   if (priv->backend != NULL)
     {
@@ -393,7 +394,6 @@ osiiso_queue_dispose (GObject *object)
     osiiso_task_list_close (tasks);
   osiiso_runner_close (priv->scheduler);
   osiiso_scheduler_drop_initializer (priv->scheduler);
-  atomic_store (&priv->scheduler->keep_results, FALSE);
   osiiso_scheduler_clear_results (priv->scheduler);
   /* Nobody may iterate the context again. */
   osiiso_outbox_release_events (&priv->scheduler->outbox);

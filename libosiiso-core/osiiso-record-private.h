@@ -23,7 +23,8 @@ struct _OsiisoLink
   OsiisoLink *prev;
 };
 
-/* What a task ended with; written once, before the final status is published. */
+/* What a task ended with; written once, before the final status is published. One that
+ * was cancelled while it waited has none. */
 typedef struct
 {
   GValue  value; /* G_VALUE_INIT for none; with an error: its details */
@@ -248,6 +249,13 @@ guint32          osiiso_record_set_status (OsiisoRecord *self,
                                            guint32       set,
                                            guint32       clear);
 
+/* As G_IS_VALUE(), which takes a lock, would say of what is a value or nothing. */
+static inline gboolean
+osiiso_outcome_has_value (const OsiisoOutcome *self)
+{
+  return G_VALUE_TYPE (&self->value) != G_TYPE_INVALID;
+}
+
 /* Whether any thread may free it: what a user put into it is dropped where the user
  * lives. */
 gboolean         osiiso_outcome_is_plain  (const OsiisoOutcome *self);
@@ -271,5 +279,7 @@ double           osiiso_record_get_duration      (OsiisoRecord *self);
 const GValue    *osiiso_record_get_value         (OsiisoRecord *self);
 const GValue    *osiiso_record_get_error_details (OsiisoRecord *self);
 const GError    *osiiso_record_get_error         (OsiisoRecord *self);
+/* What a task that is cancelled now ends with. */
+GError          *osiiso_record_new_cancel_error  (OsiisoRecord *self);
 
 G_END_DECLS

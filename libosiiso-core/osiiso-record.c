@@ -47,7 +47,7 @@ value_is_plain (const GValue *value)
 gboolean
 osiiso_outcome_is_plain (const OsiisoOutcome *self)
 {
-  return !G_IS_VALUE (&self->value) || value_is_plain (&self->value);
+  return !osiiso_outcome_has_value (self) || value_is_plain (&self->value);
 }
 
 static void
@@ -55,7 +55,7 @@ outcome_free (gpointer data)
 {
   OsiisoOutcome *outcome = data;
 
-  if (G_IS_VALUE (&outcome->value))
+  if (osiiso_outcome_has_value (outcome))
     g_value_unset (&outcome->value);
   g_clear_error (&outcome->error);
   g_free (outcome);
@@ -342,7 +342,7 @@ osiiso_record_get_value (OsiisoRecord *self)
 {
   OsiisoOutcome *outcome = get_outcome (self);
 
-  return outcome != NULL && outcome->error == NULL && G_IS_VALUE (&outcome->value) ? &outcome->value : NULL;
+  return outcome != NULL && outcome->error == NULL && osiiso_outcome_has_value (outcome) ? &outcome->value : NULL;
 }
 
 const GValue *
@@ -350,7 +350,30 @@ osiiso_record_get_error_details (OsiisoRecord *self)
 {
   OsiisoOutcome *outcome = get_outcome (self);
 
-  return outcome != NULL && outcome->error != NULL && G_IS_VALUE (&outcome->value) ? &outcome->value : NULL;
+  return outcome != NULL && outcome->error != NULL && osiiso_outcome_has_value (outcome) ? &outcome->value : NULL;
+}
+
+/* Of all tasks that were cancelled while they waited: most are dropped many at a time,
+ * and then nobody asks. */
+static const GError *
+get_cancel_error (gboolean began)
+{
+  static gsize made;
+  static GError *errors[2];
+
+  if (g_once_init_enter (&made))
+    {
+      errors[FALSE] = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled before execution");
+      errors[TRUE] = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "cancelled");
+      g_once_init_leave (&made, 1);
+    }
+  return errors[began];
+}
+
+GError *
+osiiso_record_new_cancel_error (OsiisoRecord *self)
+{
+  return g_error_copy (get_cancel_error (osiiso_record_get_attempts (self) > 0));
 }
 
 const GError *
@@ -358,5 +381,7 @@ osiiso_record_get_error (OsiisoRecord *self)
 {
   OsiisoOutcome *outcome = get_outcome (self);
 
+  if (outcome == NULL && osiiso_record_get_status (self) == OSIISO_STATUS_CANCELLED)
+    return get_cancel_error (osiiso_record_get_attempts (self) > 0);
   return outcome != NULL ? outcome->error : NULL;
 }

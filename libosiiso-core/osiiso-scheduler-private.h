@@ -394,8 +394,8 @@ void             osiiso_scheduler_record_ended (OsiisoScheduler *self,
                                                 guint32          word,
                                                 OsiisoStatus     status,
                                                 GPtrArray       *doomed);
-/* Ends a task that waits, takes over @outcome, and returns what its word was;
- * record_ended() has to follow without the lock. */
+/* Ends a task that waits, takes over @outcome (nullable, when it is cancelled), and
+ * returns what its word was; record_ended() has to follow without the lock. */
 guint32          osiiso_scheduler_end_waiting_locked (OsiisoScheduler *self,
                                                       OsiisoRecord    *record,
                                                       OsiisoStatus     status,
@@ -411,7 +411,6 @@ void             osiiso_scheduler_tell_ended   (OsiisoScheduler *self,
 
 /* Deadlines, and the cancellables of submitters; see osiiso-scheduler-bounds.c. */
 GError          *osiiso_scheduler_new_deadline_error (OsiisoRecord *record);
-GError          *osiiso_scheduler_new_cancel_error (OsiisoRecord *record);
 /* Takes over @cancellable. NULL with CANCELLED when that is cancelled. The watch
  * is in use until it is released; the records that are pushed use it themselves. */
 OsiisoCancelWatch *osiiso_scheduler_use_watch (OsiisoScheduler *self,

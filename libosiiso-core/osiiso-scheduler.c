@@ -724,37 +724,29 @@ osiiso_scheduler_end_waiting_locked (OsiisoScheduler *self,
                                      OsiisoStatus     status,
                                      OsiisoOutcome   *outcome)
 {
-  OsiisoRecordExt *ext = osiiso_record_ensure_ext (record);
+  OsiisoRecordExt *ext = outcome != NULL ? osiiso_record_ensure_ext (record) : osiiso_record_get_ext (record);
   guint32 word;
 
   unqueue_locked (self, record);
-  ext->outcome = outcome;
-  if (ext->created != 0)
-    ext->finished = osiiso_clock_now ();
+  if (ext != NULL)
+    {
+      ext->outcome = outcome;
+      ext->finished = ext->created != 0 ? osiiso_clock_now () : 0;
+    }
   word = osiiso_record_set_status (record, status, 0, 0);
   osiiso_scheduler_count_end_locked (self, word, status);
   osiiso_scheduler_keep_result_locked (self, record, word, status);
   return word;
 }
 
-GError *
-osiiso_scheduler_new_cancel_error (OsiisoRecord *record)
-{
-  return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED,
-                              osiiso_record_get_attempts (record) > 0 ? "cancelled" : "cancelled before execution");
-}
-
 gboolean
 osiiso_scheduler_cancel (OsiisoScheduler *self,
                          OsiisoRecord    *record)
 {
-  OsiisoOutcome *outcome;
   guint32 word;
 
   if (osiiso_status_is_final (osiiso_record_get_status (record)))
     return FALSE;
-
-  outcome = osiiso_outcome_new_error (osiiso_scheduler_new_cancel_error (record));
 
   pthread_mutex_lock (&self->ready_lock);
   word = osiiso_record_get_word (record);
@@ -767,7 +759,6 @@ osiiso_scheduler_cancel (OsiisoScheduler *self,
       if (!osiiso_attempt_try_ref (attempt))
         attempt = NULL;
       pthread_mutex_unlock (&self->ready_lock);
-      osiiso_outcome_free (outcome);
       if (attempt != NULL)
         {
           osiiso_attempt_interrupt (attempt, OSIISO_INTERRUPT_REASON_CANCELLED);
@@ -778,11 +769,10 @@ osiiso_scheduler_cancel (OsiisoScheduler *self,
   if (osiiso_status_is_final (osiiso_word_get_status (word)))
     {
       pthread_mutex_unlock (&self->ready_lock);
-      osiiso_outcome_free (outcome);
       return FALSE;
     }
 
-  word = osiiso_scheduler_end_waiting_locked (self, record, OSIISO_STATUS_CANCELLED, outcome);
+  word = osiiso_scheduler_end_waiting_locked (self, record, OSIISO_STATUS_CANCELLED, NULL);
   pthread_mutex_unlock (&self->ready_lock);
 
   osiiso_scheduler_record_ended (self, record, word, OSIISO_STATUS_CANCELLED, NULL);

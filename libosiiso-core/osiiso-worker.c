@@ -295,7 +295,7 @@ reply_failure (Worker              *worker,
   const char *domain = g_quark_to_string (error->domain);
   gsize length;
 
-  if (G_IS_VALUE (&outcome->value) && G_VALUE_HOLDS (&outcome->value, G_TYPE_BYTES))
+  if (osiiso_outcome_has_value (outcome) && G_VALUE_HOLDS (&outcome->value, G_TYPE_BYTES))
     {
       GBytes *details = g_value_get_boxed (&outcome->value);
       gconstpointer data = g_bytes_get_data (details, &length);
@@ -304,7 +304,7 @@ reply_failure (Worker              *worker,
                                            OSIISO_FRAME_PLAIN_BYTES, data, length);
       return;
     }
-  if (G_IS_VALUE (&outcome->value))
+  if (osiiso_outcome_has_value (outcome))
     {
       GVariant *value = variant_from_value (&outcome->value);
 
