@@ -631,7 +631,7 @@ osiiso_frame_buffer_append_error (OsiisoFrameBuffer *self,
   if (domain == NULL || !g_utf8_validate (domain, -1, NULL))
     domain = "";
   message_length = strlen (message);
-  if (details_length > G_MAXUINT32 / 2 || message_length > G_MAXUINT32 / 4)
+  if (MAX (details_length, message_length) > G_MAXUINT32 / 2)
     return FALSE;
 
   place = osiiso_frame_buffer_add (self, OSIISO_FRAME_ERROR, id, encoding, domain,
@@ -667,12 +667,10 @@ osiiso_frame_dup_gerror (const OsiisoFrame      *frame,
                          const OsiisoFrameError *parsed)
 {
   g_autofree char *domain = g_strndup (frame->name, frame->name_length);
-  GError *error;
+  g_autofree char *message = g_strndup (parsed->message, parsed->message_length);
 
   /* An error has to have a domain; a worker of another language may have none. */
-  error = g_error_new (g_quark_from_string (*domain != '\0' ? domain : "osiiso-worker"), parsed->code,
-                       "%.*s", (int) MIN (parsed->message_length, G_MAXINT), parsed->message);
-  return error;
+  return g_error_new_literal (g_quark_from_string (*domain != '\0' ? domain : "osiiso-worker"), parsed->code, message);
 }
 
 gboolean

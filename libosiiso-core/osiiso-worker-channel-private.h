@@ -84,6 +84,7 @@ struct _OsiisoWorkerChannel
   GSource          *source;       /* (nullable) (owned): changed with the out lock */
   gboolean          disposed;     /* with the out lock */
   gboolean          watched;
+  _Atomic gboolean  lacks_watcher; /* it could not be started: again with the next call */
   _Atomic gboolean  watcher_sleeps; /* until the next call */
   sem_t             bell;         /* what it sleeps on */
 };
@@ -98,6 +99,9 @@ osiiso_worker_channel_wake_watcher (OsiisoWorkerChannel *self)
   if (atomic_load (&self->watcher_sleeps) && atomic_exchange (&self->watcher_sleeps, FALSE))
     sem_post (&self->bell);
 }
+/* For the thread that watches during calls; what lacks_watcher is after that says whether
+ * there is one. */
+void      osiiso_worker_channel_start_watcher (OsiisoWorkerChannel *self);
 /* Sends progress that was held back. */
 void      osiiso_worker_channel_send_progress (OsiisoWorkerChannel *self);
 

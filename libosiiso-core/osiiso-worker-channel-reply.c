@@ -35,11 +35,10 @@ flush_locked (OsiisoWorkerChannel *self)
     }
 }
 
+/* With the out lock, and there is some. */
 static void
 send_progress_locked (OsiisoWorkerChannel *self)
 {
-  if (!self->has_progress)
-    return;
   self->has_progress = FALSE;
   osiiso_frame_buffer_append_progress (&self->buffer, self->progress_id, self->progress_fraction, self->progress_text);
   g_clear_pointer (&self->progress_text, g_free);
@@ -103,9 +102,11 @@ reply (OsiisoWorkerChannel *self,
 {
   if (!begin_reply (self, id))
     return;
-  if (length > self->max_reply ||
-      !osiiso_frame_buffer_append (&self->buffer, OSIISO_FRAME_RESULT, id, encoding, NULL, payload, length))
+  /* What is no longer than that fits into a frame. */
+  if (length > self->max_reply)
     append_too_large (self, id, length);
+  else
+    osiiso_frame_buffer_append (&self->buffer, OSIISO_FRAME_RESULT, id, encoding, NULL, payload, length);
   end_reply (self);
 }
 
@@ -208,9 +209,10 @@ osiiso_worker_channel_reply_variant (OsiisoWorkerChannel *self,
   length = g_variant_get_size (value) + 1 + strlen (g_variant_get_type_string (value));
   if (begin_reply (self, id))
     {
-      if (length > self->max_reply ||
-          !osiiso_frame_buffer_append_variant (&self->buffer, OSIISO_FRAME_RESULT, id, NULL, value))
+      if (length > self->max_reply)
         append_too_large (self, id, length);
+      else
+        osiiso_frame_buffer_append_variant (&self->buffer, OSIISO_FRAME_RESULT, id, NULL, value);
       end_reply (self);
     }
   g_variant_unref (value);

@@ -77,6 +77,18 @@ watch (gpointer data)
   return NULL;
 }
 
+void
+osiiso_worker_channel_start_watcher (OsiisoWorkerChannel *self)
+{
+  GThread *thread = g_thread_try_new ("osiiso-parent", watch, g_object_ref (self), NULL);
+
+  atomic_store (&self->lacks_watcher, thread == NULL);
+  if (thread != NULL)
+    g_thread_unref (thread);
+  else
+    g_object_unref (self);
+}
+
 /**
  * osiiso_worker_channel_exit_when_closed:
  * @self: a channel
@@ -89,6 +101,9 @@ watch (gpointer data)
  * [method@Osiiso.WorkerChannel.receive] tells them that the parent is gone, and they
  * end by themselves. The channel is never freed after this.
  *
+ * When no thread can be started, it is tried again with each call that is received; a
+ * call that begins without one is not listened to.
+ *
  * Since: 1.0
  */
 void
@@ -96,7 +111,8 @@ osiiso_worker_channel_exit_when_closed (OsiisoWorkerChannel *self)
 {
   g_return_if_fail (OSIISO_IS_WORKER_CHANNEL (self));
 
-  if (!self->watched)
-    g_thread_unref (g_thread_new ("osiiso-parent", watch, g_object_ref (self)));
+  if (self->watched)
+    return;
   self->watched = TRUE;
+  osiiso_worker_channel_start_watcher (self);
 }

@@ -327,7 +327,7 @@ look_ahead (OsiisoWorkerChannel *self,
     }
 }
 
-/* After recv(). FALSE when nothing came. */
+/* After recv(), which nobody calls once it is broken. FALSE when nothing came. */
 static gboolean
 take_in_locked (OsiisoWorkerChannel *self,
                 gssize               n,
@@ -343,7 +343,7 @@ take_in_locked (OsiisoWorkerChannel *self,
     }
   if (n == 0)
     {
-      if (!self->closed && self->broken == NULL && !osiiso_frame_reader_is_empty (&self->reader) &&
+      if (!self->closed && !osiiso_frame_reader_is_empty (&self->reader) &&
           self->reader.ahead < self->reader.end - self->reader.start)
         g_set_error_literal (&self->broken, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT, "the last frame is not complete");
       self->closed = TRUE;
@@ -631,6 +631,8 @@ osiiso_worker_channel_receive (OsiisoWorkerChannel *self,
   message = self->message;
   pthread_mutex_unlock (&self->in_lock);
   answers_send (self, &answers);
+  if (message == OSIISO_WORKER_MESSAGE_CALL && atomic_load (&self->lacks_watcher))
+    osiiso_worker_channel_start_watcher (self);
   return message;
 }
 

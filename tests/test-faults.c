@@ -52,6 +52,17 @@ test_faults_set (const char *name,
 }
 
 gboolean
+test_faults_happened (void)
+{
+  gboolean happened;
+
+  pthread_mutex_lock (&state.lock);
+  happened = state.happened;
+  pthread_mutex_unlock (&state.lock);
+  return happened;
+}
+
+gboolean
 test_faults_clear (void)
 {
   gboolean happened;

@@ -14,11 +14,12 @@ G_BEGIN_DECLS
 
 /* The @at-th call of that function from now on, counted from 1, fails with that errno;
  * so do all that follow, with @more. */
-void     test_faults_set   (const char *name,
-                            guint       at,
-                            int         number,
-                            gboolean    more);
+void     test_faults_set      (const char *name,
+                               guint       at,
+                               int         number,
+                               gboolean    more);
+gboolean test_faults_happened (void);
 /* No call fails any more. Returns whether one has. */
-gboolean test_faults_clear (void);
+gboolean test_faults_clear    (void);
 
 G_END_DECLS

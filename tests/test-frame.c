@@ -170,6 +170,7 @@ test_pieces (void)
       g_assert_cmpuint (frame.encoding, ==, 'B');
       g_assert_true (osiiso_frame_has_name (&frame, name));
       g_assert_false (osiiso_frame_has_name (&frame, "module:symbo"));
+      g_assert_false (osiiso_frame_has_name (&frame, "module:symbox"));
       g_assert_cmpmem (frame.payload, frame.length, "abc", 3);
     }
   osiiso_frame_reader_skip (&reader);
@@ -360,6 +361,145 @@ test_ahead (void)
   g_assert_cmpint (osiiso_frame_reader_look_ahead (&reader, &frame, NULL), ==, OSIISO_FRAME_MORE);
   osiiso_frame_reader_clear (&reader);
   osiiso_frame_buffer_clear (&buffer);
+}
+
+/* What was not looked at is not there yet: it may be half a frame, or none. */
+static void
+test_ahead_ends (void)
+{
+  OsiisoFrameBuffer buffer;
+  OsiisoFrameReader reader;
+  OsiisoFrame frame;
+
+  osiiso_frame_buffer_init (&buffer);
+  osiiso_frame_reader_init (&reader, 0);
+  for (guint32 id = 1; id < 4; id++)
+    osiiso_frame_buffer_append (&buffer, OSIISO_FRAME_CALL, id, 'B', "f", "abc", 3);
+  carry (&buffer, &reader);
+  for (guint32 id = 1; id < 3; id++)
+    {
+      g_assert_cmpint (osiiso_frame_reader_look_ahead (&reader, &frame, NULL), ==, OSIISO_FRAME_READY);
+      g_assert_false (osiiso_frame_reader_drop (&reader, OSIISO_FRAME_CALL, id + 1));
+    }
+  g_assert_true (osiiso_frame_reader_drop (&reader, OSIISO_FRAME_CALL, 2));
+  g_assert_cmpint (osiiso_frame_reader_look_ahead (&reader, &frame, NULL), ==, OSIISO_FRAME_READY);
+  g_assert_cmpuint (frame.id, ==, 3);
+  for (guint32 id = 1; id < 4; id += 2)
+    {
+      g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
+      g_assert_cmpuint (frame.id, ==, id);
+      g_assert_cmpmem (frame.payload, frame.length, "abc", 3);
+      osiiso_frame_reader_skip (&reader);
+    }
+  g_assert_true (osiiso_frame_reader_is_empty (&reader));
+  osiiso_frame_reader_clear (&reader);
+  osiiso_frame_buffer_clear (&buffer);
+}
+
+static void
+append_filled (OsiisoFrameBuffer *buffer,
+               guint32            id,
+               gsize              length)
+{
+  memset (osiiso_frame_buffer_add (buffer, OSIISO_FRAME_CALL, id, 'B', "f", length), (int) id, length);
+}
+
+static void
+expect_filled (const OsiisoFrame *frame,
+               const void        *payload,
+               guint32            id,
+               gsize              length)
+{
+  const guint8 *data = payload;
+
+  g_assert_cmpuint (frame->id, ==, id);
+  for (gsize i = 0; i < length; i++)
+    g_assert_cmpuint (data[i], ==, id);
+}
+
+/* Payloads that are large, but small beside the memory that they are in: those that
+ * follow stay where they are, and more comes in behind them. */
+static void
+test_large (void)
+{
+  const gsize kibi = 1 << 10;
+
+  for (gsize size = 130; size < 1200; size += 97)
+    {
+      OsiisoFrameBuffer buffer;
+      OsiisoFrameReader reader;
+      OsiisoFrame frame;
+      const guint8 *data;
+      gsize length;
+
+      osiiso_frame_buffer_init (&buffer);
+      osiiso_frame_reader_init (&reader, 0);
+      append_filled (&buffer, 1, size * kibi);
+      append_filled (&buffer, 2, 800 * kibi);
+      append_filled (&buffer, 3, 90 * kibi);
+      append_filled (&buffer, 4, 300 * kibi);
+      data = osiiso_frame_buffer_peek (&buffer, &length);
+      /* The first two, and a part of the third one. */
+      osiiso_frame_reader_feed (&reader, data, (size + 800 + 40) * kibi);
+      for (guint32 id = 1; id < 3; id++)
+        {
+          g_autoptr (GBytes) payload = NULL;
+
+          g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
+          g_assert_cmpuint (frame.length, ==, (id == 1 ? size : 800) * kibi);
+          payload = osiiso_frame_reader_dup_payload (&reader, &frame);
+          expect_filled (&frame, g_bytes_get_data (payload, NULL), id, g_bytes_get_size (payload));
+          osiiso_frame_reader_skip (&reader);
+          /* And some more of it. */
+          osiiso_frame_reader_feed (&reader, data + (size + 800 + 40 + 10 * (id - 1)) * kibi, 10 * kibi);
+        }
+      g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_MORE);
+      osiiso_frame_buffer_consume (&buffer, (size + 800 + 60) * kibi);
+      carry (&buffer, &reader);
+      for (guint32 id = 3; id < 5; id++)
+        {
+          g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
+          expect_filled (&frame, frame.payload, id, frame.length);
+          osiiso_frame_reader_skip (&reader);
+        }
+      g_assert_true (osiiso_frame_reader_is_empty (&reader));
+      osiiso_frame_reader_clear (&reader);
+      osiiso_frame_buffer_clear (&buffer);
+    }
+}
+
+/* A buffer of which a part was sent grows with the rest in it. */
+static void
+test_partly_sent (void)
+{
+  const gsize kibi = 1 << 10;
+
+  for (gsize sent = 0; sent < 60; sent += 7)
+    {
+      OsiisoFrameBuffer buffer;
+      OsiisoFrameReader reader;
+      OsiisoFrame frame;
+      gsize length;
+      const guint8 *data;
+
+      osiiso_frame_buffer_init (&buffer);
+      osiiso_frame_reader_init (&reader, 0);
+      append_filled (&buffer, 1, 60 * kibi);
+      data = osiiso_frame_buffer_peek (&buffer, &length);
+      osiiso_frame_reader_feed (&reader, data, sent * kibi);
+      osiiso_frame_buffer_consume (&buffer, sent * kibi);
+      append_filled (&buffer, 2, 3 * kibi);
+      append_filled (&buffer, 3, 200 * kibi);
+      carry (&buffer, &reader);
+      for (guint32 id = 1; id < 4; id++)
+        {
+          g_assert_cmpint (peek (&reader, &frame), ==, OSIISO_FRAME_READY);
+          expect_filled (&frame, frame.payload, id, frame.length);
+          osiiso_frame_reader_skip (&reader);
+        }
+      osiiso_frame_reader_clear (&reader);
+      osiiso_frame_buffer_clear (&buffer);
+    }
 }
 
 static void
@@ -626,6 +766,9 @@ main (int   argc,
   g_test_add_func ("/frame/memory", test_memory);
   g_test_add_func ("/frame/hand-over", test_hand_over);
   g_test_add_func ("/frame/ahead", test_ahead);
+  g_test_add_func ("/frame/ahead-ends", test_ahead_ends);
+  g_test_add_func ("/frame/large", test_large);
+  g_test_add_func ("/frame/partly-sent", test_partly_sent);
   g_test_add_func ("/frame/variants", test_variants);
   g_test_add_func ("/frame/payloads", test_payloads);
   g_test_add_func ("/frame/fuzz", test_fuzz);

@@ -2,7 +2,6 @@
 #include "osiiso-pidfd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -10,6 +9,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "osiiso-process.h"
 
 #ifndef P_PIDFD
 # define P_PIDFD 3
@@ -38,19 +39,14 @@ watch_thread (void *data)
   return NULL;
 }
 
-/* As osiiso_process_raise_fds() does it. */
 static int
 raise_fd (OsiisoPidfd *self)
 {
-  const int low = self->fd;
-  int result;
+  const int result = osiiso_process_raise_fd (&self->fd);
 
-  if (low > STDERR_FILENO)
-    return 0;
-  self->fd = fcntl (low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  result = self->fd < 0 ? errno : 0;
-  close (low);
-  return result == EINVAL ? EMFILE : result;
+  if (result != 0)
+    osiiso_pidfd_close (self);
+  return result;
 }
 
 static int

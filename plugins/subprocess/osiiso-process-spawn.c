@@ -204,21 +204,26 @@ dup_from (int fd,
 }
 
 int
+osiiso_process_raise_fd (int *fd)
+{
+  int raised;
+
+  if (*fd > STDERR_FILENO)
+    return 0;
+  raised = dup_from (*fd, STDERR_FILENO + 1);
+  if (raised < 0)
+    return errno;
+  close (*fd);
+  *fd = raised;
+  return 0;
+}
+
+int
 osiiso_process_raise_fds (int fds[2])
 {
-  for (int i = 0; i < 2; i++)
-    {
-      int raised;
+  const int result = osiiso_process_raise_fd (&fds[0]);
 
-      if (fds[i] > STDERR_FILENO)
-        continue;
-      raised = dup_from (fds[i], STDERR_FILENO + 1);
-      if (raised < 0)
-        return errno;
-      close (fds[i]);
-      fds[i] = raised;
-    }
-  return 0;
+  return result != 0 ? result : osiiso_process_raise_fd (&fds[1]);
 }
 
 /* A descriptor that must become another one's number would be overwritten
@@ -365,12 +370,10 @@ read_line (int     fd,
     }
 }
 
-/* 0, or the error that it tells of, with what it was doing unless that was to run the
- * program. */
+/* 0, or the error that it tells of, with what it was doing. */
 static int
-parse_failure (GString    *line,
-               const char *file, /* (nullable) */
-               char      **what)
+parse_failure (GString *line,
+               char   **what)
 {
   char *end = NULL;
   gint64 code;
@@ -380,8 +383,7 @@ parse_failure (GString    *line,
   code = g_ascii_strtoll (line->str + strlen ("error "), &end, 10);
   if (*end == ' ')
     end++;
-  if (file == NULL || strcmp (end, file) != 0)
-    *what = g_strdup (end);
+  *what = g_strdup (end);
   return code > 0 ? (int) code : EINVAL;
 }
 
@@ -400,7 +402,7 @@ await_child (pid_t          launcher,
   else if (g_str_has_prefix (line->str, "pid "))
     result = 0;
   else
-    result = parse_failure (line, NULL, what);
+    result = parse_failure (line, what);
   while (waitpid (launcher, NULL, 0) < 0 && errno == EINTR)
     ;
   if (result != 0)
@@ -552,7 +554,7 @@ osiiso_process_read_failure (int         status_fd,
   /* Nobody has the other end any more, but whoever copied it in a careless fork. */
   if (fcntl (status_fd, F_SETFL, O_NONBLOCK) < 0 || !read_line (status_fd, line))
     return NULL;
-  result = parse_failure (line, NULL, &what);
+  result = parse_failure (line, &what);
   if (what == NULL)
     return NULL;
   /* The program was there, and what it is called has a '/' in it. */

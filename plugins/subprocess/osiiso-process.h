@@ -88,7 +88,8 @@ void           osiiso_process_free        (OsiisoProcess *self);
 
 /* Moves descriptors of ours away from 0, 1 and 2, which are free when this program has
  * closed its own: what it prints, and a worker's standard output, would end there. 0,
- * or an errno; both have to be closed in any case. */
+ * or an errno; they have to be closed in any case. */
+int            osiiso_process_raise_fd    (int *fd);
 int            osiiso_process_raise_fds   (int fds[2]);
 
 /* Sets an error of G_SPAWN_ERROR for what went wrong while @program was
