@@ -12,6 +12,7 @@
 #include "osiiso-process.h"
 #include "osiiso-process-spawn-private.h"
 #include "test-faults.h"
+#include "test-valgrind.h"
 
 /* Each call of the C library by which a process is started, watched and waited for fails
  * in its turn. What cannot be started says why, and leaves neither a process nor a
@@ -490,15 +491,15 @@ main (int   argc,
   /* Has a descriptor, which is not counted. */
   g_main_context_default ();
 
-  g_test_add_func ("/process-faults/pidfds", test_pidfds);
-  g_test_add_func ("/process-faults/no-pidfds", test_no_pidfds);
-  g_test_add_func ("/process-faults/stop", test_stop_fails);
-  g_test_add_func ("/process-faults/old-kernel", test_old_kernel);
-  g_test_add_func ("/process-faults/launcher", test_launcher);
-  g_test_add_func ("/process-faults/read-failure", test_read_failure);
-  g_test_add_func ("/process-faults/codes", test_codes);
-  g_test_add_func ("/process-faults/search-path", test_search_path);
-  g_test_add_func ("/process-faults/helper", test_helper);
+  test_add_native ("/process-faults/pidfds", test_pidfds);
+  test_add_native ("/process-faults/no-pidfds", test_no_pidfds);
+  test_add_native ("/process-faults/stop", test_stop_fails);
+  test_add_native ("/process-faults/old-kernel", test_old_kernel);
+  test_add_native ("/process-faults/launcher", test_launcher);
+  test_add_native ("/process-faults/read-failure", test_read_failure);
+  test_add_native ("/process-faults/codes", test_codes);
+  test_add_native ("/process-faults/search-path", test_search_path);
+  test_add_native ("/process-faults/helper", test_helper);
 
   return g_test_run ();
 }

@@ -5,6 +5,7 @@
 
 #include "test-faults.h"
 #include "test-subprocess-utils.h"
+#include "test-valgrind.h"
 
 /* Each call of the C library that the backend makes fails in its turn, while a worker is
  * started and answers, and a command reads and writes. What an interrupted call says is
@@ -212,7 +213,7 @@ main (int   argc,
   g_assert_true (osiiso_queue_start (queue, NULL));
   subprocess_queue_free (queue);
 
-  g_test_add_func ("/faults/start", test_start);
+  test_add_native ("/faults/start", test_start);
 
   return g_test_run ();
 }
