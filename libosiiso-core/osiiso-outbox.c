@@ -289,16 +289,35 @@ outbox_dispatch (GSource     *source,
   return rearm (self, source) ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
+/* A matter of moments: between a pin and its reference there is nothing but the
+ * reference. */
+static void
+wait_for_pins_locked (OsiisoOutbox *self)
+{
+  while (self->n_pins > 0)
+    {
+      pthread_mutex_unlock (&self->lock);
+      g_thread_yield ();
+      pthread_mutex_lock (&self->lock);
+    }
+}
+
 static void
 outbox_finalize (GSource *source)
 {
   OsiisoOutbox *self = ((OutboxSource *) source)->outbox;
+  OsiisoQueue *queue = NULL;
   OsiisoEvent *event;
   OsiisoEvent *late;
 
-  /* The context is gone, or the outbox is done; nobody is told any more. What
-   * events own is released, because no better place is left. */
+  /* Somebody has destroyed it, or the outbox is done; nobody is told any more. What
+   * events own is released, because no better place is left, and so is the queue, which
+   * no event will let go of. */
   pthread_mutex_lock (&self->lock);
+  wait_for_pins_locked (self);
+  if (self->held)
+    queue = self->queue;
+  self->held = FALSE;
   self->closed = TRUE;
   self->queue = NULL;
   self->source = NULL;
@@ -317,6 +336,7 @@ outbox_finalize (GSource *source)
       else
         deliver_ends (self);
     }
+  g_clear_object (&queue);
   osiiso_scheduler_unref (self->scheduler);
 }
 
@@ -383,19 +403,6 @@ pin_queue_locked (OsiisoOutbox *self)
   if (self->queue != NULL)
     self->n_pins++;
   return self->queue;
-}
-
-/* A matter of moments: between a pin and its reference there is nothing but the
- * reference. */
-static void
-wait_for_pins_locked (OsiisoOutbox *self)
-{
-  while (self->n_pins > 0)
-    {
-      pthread_mutex_unlock (&self->lock);
-      g_thread_yield ();
-      pthread_mutex_lock (&self->lock);
-    }
 }
 
 static void

@@ -74,6 +74,45 @@ test_push (void)
   test_queue_free (queue);
 }
 
+typedef struct
+{
+  OsiisoQueue  *queue;
+  OsiisoHandle *handle; /* (nullable) */
+  guint64       n_completed;
+  int           n_released;
+} Released;
+
+static void
+release_after_end (gpointer data)
+{
+  Released *self = data;
+
+  self->n_released++;
+  self->n_completed = osiiso_queue_get_completed_count (self->queue);
+  if (self->handle != NULL)
+    g_assert_cmpint (osiiso_handle_get_status (self->handle), ==, OSIISO_STATUS_SUCCEEDED);
+}
+
+static void
+test_release (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  Released submitted = { queue, NULL, 0, 0 };
+  Released pushed = { queue, NULL, 0, 0 };
+
+  g_test_summary ("In the owner's context the data of a task are released when it is over");
+
+  submitted.handle = osiiso_queue_submit (queue, test_task_none, &submitted, release_after_end, NULL, NULL);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &pushed, release_after_end, NULL, NULL), !=, 0);
+  test_run_all (queue);
+  g_assert_cmpint (submitted.n_released, ==, 1);
+  g_assert_cmpuint (submitted.n_completed, ==, 1);
+  g_assert_cmpint (pushed.n_released, ==, 1);
+  g_assert_cmpuint (pushed.n_completed, ==, 2);
+  g_object_unref (submitted.handle);
+  test_queue_free (queue);
+}
+
 static void
 test_keep_results (void)
 {
@@ -1136,6 +1175,7 @@ main (int   argc,
 
   test_add_for_backends ("/queue/run-twice", test_run_twice);
   g_test_add_func ("/queue/push", test_push);
+  g_test_add_func ("/queue/release", test_release);
   g_test_add_func ("/queue/keep-results", test_keep_results);
   test_add_for_backends ("/queue/priority", test_priority);
   g_test_add_func ("/queue/urgent-while-busy", test_urgent_while_busy);

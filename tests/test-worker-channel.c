@@ -402,7 +402,12 @@ test_full_socket (void)
 static void
 test_errors (void)
 {
-  g_autoptr (GBytes) bytes = g_bytes_new_static ("\0\377", 2);
+  /* One after the other, so that nothing is left of the one before. */
+  static const struct
+  {
+    const char *data;
+    gsize       length;
+  } details[] = { { "\0\377", 2 }, { "details", 7 }, { "\0", 1 } };
   g_autofree char *text = g_strnfill (1 << 20, 'x');
   OsiisoFrame frame;
   OsiisoFrameError parsed;
@@ -411,15 +416,20 @@ test_errors (void)
   g_test_summary ("Errors have details, and one that is too large says so instead");
 
   pair_start (&pair);
-  send_call (&pair, 1, 0, "");
-  g_assert_cmpint (receive (&pair), ==, OSIISO_WORKER_MESSAGE_CALL);
-  osiiso_worker_channel_reply_error_bytes (pair.channel, 1, "domain", 7, "message", bytes);
-  g_assert_true (pair_receive (&pair, &frame));
-  g_assert_cmpint (frame.kind, ==, OSIISO_FRAME_ERROR);
-  g_assert_cmpuint (frame.encoding, ==, OSIISO_FRAME_PLAIN_BYTES);
-  g_assert_true (osiiso_frame_parse_error (&frame, &parsed));
-  g_assert_cmpint (parsed.code, ==, 7);
-  g_assert_cmpmem (parsed.details, parsed.details_length, "\0\377", 2);
+  for (guint32 i = 0; i < G_N_ELEMENTS (details); i++)
+    {
+      g_autoptr (GBytes) bytes = g_bytes_new (details[i].data, details[i].length);
+
+      send_call (&pair, 10 + i, 0, "");
+      g_assert_cmpint (receive (&pair), ==, OSIISO_WORKER_MESSAGE_CALL);
+      osiiso_worker_channel_reply_error_bytes (pair.channel, 10 + i, "domain", 7, "message", bytes);
+      g_assert_true (pair_receive (&pair, &frame));
+      g_assert_cmpint (frame.kind, ==, OSIISO_FRAME_ERROR);
+      g_assert_cmpuint (frame.encoding, ==, OSIISO_FRAME_PLAIN_BYTES);
+      g_assert_true (osiiso_frame_parse_error (&frame, &parsed));
+      g_assert_cmpint (parsed.code, ==, 7);
+      g_assert_cmpmem (parsed.details, parsed.details_length, details[i].data, details[i].length);
+    }
 
   send_call (&pair, 2, 0, "");
   g_assert_cmpint (receive (&pair), ==, OSIISO_WORKER_MESSAGE_CALL);
