@@ -102,9 +102,6 @@ run_out (OsiisoTimeoutPolicy policy,
   osiiso_queue_set_on_timeout (scene.queues[0], policy);
   osiiso_queue_run_full_async (scene.queues[0], 10, OSIISO_FAIL_POLICY_CONTINUE, NULL, run_cb, &run);
   g_assert_true (osiiso_queue_start (scene.queues[1], NULL));
-  scene_await (cut ? 1 : 0);
-  while (osiiso_queue_get_active_count (scene.queues[0]) == 0)
-    g_thread_yield ();
   scene_await (1);
   test_gate_open (&gate);
   if (cut)
