@@ -40,7 +40,8 @@ typedef struct
   atomic_int        over;
   guint             n_kills;   /* of the killer until it has ended */
   guint             max_zombies;
-  GArray           *detections; /* double, microseconds */
+  GArray           *deaths;     /* double, microseconds; of the killer until it has ended */
+  GArray           *detections; /* the same, as on-retry tells it */
   GByteArray       *n_ends;    /* of each task */
   guint             n_retries;
   guint             n_crossed; /* charges that name no worker that was killed */
@@ -72,9 +73,27 @@ see_new_workers (Storm *self)
     }
 }
 
+/* How long the kernel takes until anybody can see it, so that one knows how much of a
+ * detection is ours. */
+static void
+witness (Storm  *self,
+         Worker *worker,
+         gint64  until)
+{
+  struct pollfd fd = { worker->pidfd, POLLIN, 0 };
+  const gint64 left = until - g_get_monotonic_time ();
+  double us;
+
+  if (poll (&fd, 1, (int) (MAX (left, 0) / 1000)) != 1)
+    return;
+  us = (double) (g_get_monotonic_time () - worker->killed_at);
+  g_array_append_val (self->deaths, us);
+}
+
 static void
 kill_one (Storm *self,
-          GRand *rand)
+          GRand *rand,
+          gint64 next)
 {
   guint living[64];
   guint n = 0;
@@ -89,8 +108,10 @@ kill_one (Storm *self,
   worker = &self->workers[living[g_rand_int_range (rand, 0, (gint32) n)]];
   __atomic_store_n (&worker->killed_at, g_get_monotonic_time (), __ATOMIC_SEQ_CST);
   /* Before, because the others may know of it at once. */
-  if (syscall (SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0) == 0)
-    self->n_kills++;
+  if (syscall (SYS_pidfd_send_signal, worker->pidfd, SIGKILL, NULL, 0) != 0)
+    return;
+  self->n_kills++;
+  witness (self, worker, next);
 }
 
 /* Children that have ended, and whose parent has not asked. */
@@ -116,7 +137,7 @@ kill_all (gpointer data)
       gint64 now;
 
       see_new_workers (self);
-      kill_one (self, rand);
+      kill_one (self, rand, next + PERIOD_US);
       if (self->n_kills % 100 == 0)
         self->max_zombies = MAX (self->max_zombies, count_zombies (self));
       next += PERIOD_US;
@@ -229,6 +250,7 @@ report (Storm *self)
   soak_report ("lost", n_lost);
   soak_report ("zombies_at_once", self->max_zombies);
   soak_expect (n_charged == self->n_retries, "%u attempts were charged in %u retries", n_charged, self->n_retries);
+  soak_report_quantiles ("death_us", (double *) (void *) self->deaths->data, self->deaths->len);
   soak_report_quantiles ("detection_us", (double *) (void *) self->detections->data, self->detections->len);
 }
 
@@ -243,6 +265,14 @@ wait_for (Storm  *self,
 }
 
 static void
+reserve (GArray *times)
+{
+  g_array_set_size (times, SOAK_MAX_SLOTS);
+  memset (times->data, 1, SOAK_MAX_SLOTS * sizeof (double));
+  g_array_set_size (times, 0);
+}
+
+static void
 storm (const SoakParams *params)
 {
   Storm self = {
@@ -251,6 +281,7 @@ storm (const SoakParams *params)
     .slots = soak_slots_new (),
     .workers = g_new0 (Worker, SOAK_MAX_SLOTS),
     .by_pid = g_hash_table_new (NULL, NULL),
+    .deaths = g_array_new (FALSE, FALSE, sizeof (double)),
     .detections = g_array_new (FALSE, FALSE, sizeof (double)),
     .n_ends = g_byte_array_new (),
   };
@@ -262,9 +293,8 @@ storm (const SoakParams *params)
   g_byte_array_set_size (self.n_ends, MAX_TASKS);
   memset (self.n_ends->data, 1, MAX_TASKS);
   g_byte_array_set_size (self.n_ends, 0);
-  g_array_set_size (self.detections, SOAK_MAX_SLOTS);
-  memset (self.detections->data, 1, SOAK_MAX_SLOTS * sizeof (double));
-  g_array_set_size (self.detections, 0);
+  reserve (self.deaths);
+  reserve (self.detections);
   for (guint i = 0; i < SOAK_MAX_SLOTS; i++)
     self.workers[i].pidfd = -1;
   g_mutex_init (&self.lock);
@@ -296,6 +326,7 @@ storm (const SoakParams *params)
   soak_report ("fds_left", (double) soak_count_fds () - n_fds);
   soak_slots_free (self.slots);
   g_byte_array_unref (self.n_ends);
+  g_array_unref (self.deaths);
   g_array_unref (self.detections);
   g_hash_table_unref (self.by_pid);
   g_mutex_clear (&self.lock);

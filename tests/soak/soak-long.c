@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <malloc.h>
+#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "soak-mix.h"
 
@@ -31,7 +33,12 @@ static const struct
 };
 /* Before that, caches and pools fill. */
 #define WARM_UP_MINUTES 5
-#define MAX_SAMPLES     (1 << 14)
+#define MAX_SAMPLES     (1 << 12)
+/* So many stretches of the time after that count with the least of their samples. */
+#define N_STRETCHES     25
+/* How long a sample waits for a worker that is on its way. */
+#define PATIENCE_US     20000
+#define PERIOD_MINUTES  (0.5 / 60)
 
 static atomic_uint n_done;
 
@@ -50,24 +57,55 @@ typedef struct
   double heap; /* KiB that are in use */
 } Sample;
 
-/* KiB per minute, by least squares. */
-static double
-get_slope (GArray  *samples,
-           gboolean heap)
+/* The least sample of each stretch: what is there for a moment adds to the others. */
+static guint
+get_stretches (const GArray *samples,
+               gboolean      heap,
+               double        times[N_STRETCHES],
+               double        values[N_STRETCHES])
 {
-  double n = samples->len, x = 0, y = 0, xx = 0, xy = 0;
+  const Sample *all = (const Sample *) (const void *) samples->data;
+  guint n = 0;
 
-  for (guint i = 0; i < samples->len; i++)
+  for (guint i = 0, last = N_STRETCHES; i < samples->len; i++)
     {
-      const Sample *sample = &g_array_index (samples, Sample, i);
-      const double value = heap ? sample->heap : sample->rss;
+      const double part = (all[i].minutes - all[0].minutes) / (all[samples->len - 1].minutes - all[0].minutes);
+      const guint stretch = (guint) MIN (part * N_STRETCHES, N_STRETCHES - 1);
+      const double value = heap ? all[i].heap : all[i].rss;
 
-      x += sample->minutes;
-      y += value;
-      xx += sample->minutes * sample->minutes;
-      xy += sample->minutes * value;
+      if (stretch == last && value >= values[n - 1])
+        continue;
+      n += stretch != last;
+      last = stretch;
+      times[n - 1] = all[i].minutes;
+      values[n - 1] = value;
     }
-  return samples->len < 3 ? 0 : (n * xy - x * y) / (n * xx - x * x);
+  return n;
+}
+
+/* KiB per minute: the median of the slopes between any two stretches (Theil and Sen),
+ * and the bounds in which it is with a probability of 95 %. */
+static void
+report_slope (const char   *name,
+              const GArray *samples,
+              gboolean      heap)
+{
+  static const char *const suffixes[] = { "", "_low", "_high" };
+  double times[N_STRETCHES], values[N_STRETCHES], slopes[N_STRETCHES * (N_STRETCHES - 1) / 2];
+  const guint n = samples->len < 2 ? 0 : get_stretches (samples, heap, times, values);
+  guint n_slopes = 0;
+
+  for (guint i = 0; i < n; i++)
+    for (guint j = i + 1; j < n; j++)
+      slopes[n_slopes++] = (values[j] - values[i]) / (times[j] - times[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (suffixes); i++)
+    {
+      g_autofree char *full = g_strdup_printf ("%s_slope%s_kib_per_minute", name, suffixes[i]);
+      const double half = 1.96 * sqrt (n * (n - 1.0) * (2 * n + 5) / 18) / 2 / MAX (n_slopes, 1);
+      const double quantile = 0.5 + (i == 0 ? 0 : i == 1 ? -half : half);
+
+      soak_report (full, soak_quantile (slopes, n_slopes, CLAMP (quantile, 0, 1)));
+    }
 }
 
 typedef struct
@@ -113,14 +151,44 @@ run_round (Load *self)
   self->n_tasks += n_plain;
 }
 
-static void
-take_sample (GArray *samples,
+/* One that has just crashed, and will be replaced, takes no memory. */
+static gboolean
+has_all_workers (Load *self)
+{
+  const gint64 until = g_get_monotonic_time () + PATIENCE_US;
+
+  /* Not every kernel tells. */
+  if (access ("/proc/thread-self/children", F_OK) != 0)
+    return TRUE;
+  while (soak_count_children () != self->params->workers)
+    {
+      if (g_get_monotonic_time () >= until)
+        return FALSE;
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (1000);
+    }
+  return TRUE;
+}
+
+/* FALSE when it is not the time for one. What is free is given back before, so that it
+ * does not count. */
+static gboolean
+take_sample (Load   *self,
+             GArray *samples,
              double  minutes)
 {
-  const struct mallinfo2 info = mallinfo2 ();
-  const Sample sample = { minutes, (double) soak_rss () / 1024, (double) (info.uordblks + info.hblkhd) / 1024 };
+  struct mallinfo2 info;
+  Sample sample;
 
+  if (samples->len == MAX_SAMPLES || !has_all_workers (self))
+    return FALSE;
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  malloc_trim (0);
+  info = mallinfo2 ();
+  sample = (Sample) { minutes, (double) soak_exact_rss () / 1024, (double) (info.uordblks + info.hblkhd) / 1024 };
   g_array_append_val (samples, sample);
+  return TRUE;
 }
 
 static void
@@ -191,16 +259,17 @@ run_long (const SoakParams *params)
       max_fds = MAX (max_fds, soak_count_fds ());
       if (minutes < warm_up)
         max_fds_early = max_fds;
-      else if (minutes - last > 1.0 / 60)
-        take_sample (samples, last = minutes);
+      else if (minutes - last > PERIOD_MINUTES)
+        last = take_sample (&load, samples, minutes) ? minutes : last;
       keep_rate (&load, minutes);
     }
   soak_report ("minutes", minutes);
   soak_report ("rounds", n_rounds);
   soak_report ("tasks", (double) load.n_tasks);
-  soak_report ("rss_kib", (double) soak_rss () / 1024);
-  soak_report ("rss_slope_kib_per_minute", get_slope (samples, FALSE));
-  soak_report ("heap_slope_kib_per_minute", get_slope (samples, TRUE));
+  soak_report ("samples", samples->len);
+  soak_report ("rss_kib", (double) soak_exact_rss () / 1024);
+  report_slope ("rss", samples, FALSE);
+  report_slope ("heap", samples, TRUE);
   soak_report ("fds_early", max_fds_early);
   soak_report ("fds", max_fds);
   end_load (&load);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -210,6 +211,41 @@ soak_rss (void)
     }
   fclose (file);
   return (guint64) resident * (guint64) sysconf (_SC_PAGESIZE);
+}
+
+guint64
+soak_exact_rss (void)
+{
+  char text[1024];
+  const int fd = open ("/proc/self/smaps_rollup", O_RDONLY | O_CLOEXEC);
+  const ssize_t length = fd >= 0 ? read (fd, text, sizeof text - 1) : -1;
+  const char *rss;
+
+  if (fd >= 0)
+    close (fd);
+  text[MAX (length, 0)] = '\0';
+  rss = strstr (text, "\nRss:");
+  return rss != NULL ? g_ascii_strtoull (rss + strlen ("\nRss:"), NULL, 10) * 1024 : soak_rss ();
+}
+
+guint
+soak_count_children (void)
+{
+  g_autoptr (GDir) folder = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *thread;
+  guint n = 0;
+
+  while (folder != NULL && (thread = g_dir_read_name (folder)) != NULL)
+    {
+      g_autofree char *path = g_build_filename ("/proc/self/task", thread, "children", NULL);
+      g_autofree char *text = NULL;
+
+      /* A number and a space for each. */
+      if (g_file_get_contents (path, &text, NULL, NULL))
+        for (const char *p = text; (p = strchr (p, ' ')) != NULL; p++)
+          n++;
+    }
+  return n;
 }
 
 char

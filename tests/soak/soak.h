@@ -81,6 +81,11 @@ void         soak_spin             (guint us);
 guint        soak_count_fds        (void);
 guint        soak_count_threads    (void);
 guint64      soak_rss              (void);
+/* The kernel counts pages for each processor apart, and is wrong by hundreds of KiB as it
+ * adds them up. This counts them anew, which takes a millisecond. */
+guint64      soak_exact_rss        (void);
+/* Processes that have not been reaped. */
+guint        soak_count_children   (void);
 /* The state of a child of this process, as ps shows it; 0 for whatever else has that number. */
 char         soak_get_child_state  (int pid);
 /* There is no child, neither running nor a zombie. */
