@@ -295,7 +295,8 @@ reply_failure (Worker              *worker,
   const char *domain = g_quark_to_string (error->domain);
   gsize length;
 
-  if (osiiso_outcome_has_value (outcome) && G_VALUE_HOLDS (&outcome->value, G_TYPE_BYTES))
+  if (osiiso_outcome_has_value (outcome) && G_VALUE_HOLDS (&outcome->value, G_TYPE_BYTES) &&
+      g_value_get_boxed (&outcome->value) != NULL)
     {
       GBytes *details = g_value_get_boxed (&outcome->value);
       gconstpointer data = g_bytes_get_data (details, &length);
