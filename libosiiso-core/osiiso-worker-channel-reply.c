@@ -35,11 +35,27 @@ flush_locked (OsiisoWorkerChannel *self)
     }
 }
 
+/* A frame that is too long for the parent would be the end of the worker. */
+static void
+cut_text (char  *text,
+          gsize  room)
+{
+  if (text == NULL || strlen (text) <= room)
+    return;
+  /* Not within a character. */
+  while (room > 0 && (text[room] & 0xc0) == 0x80)
+    room--;
+  text[room] = '\0';
+}
+
 /* With the out lock, and there is some. */
 static void
 send_progress_locked (OsiisoWorkerChannel *self)
 {
+  const gsize max_body = self->max_reply;
+
   self->has_progress = FALSE;
+  cut_text (self->progress_text, max_body - MIN (max_body, 8));
   osiiso_frame_buffer_append_progress (&self->buffer, self->progress_id, self->progress_fraction, self->progress_text);
   g_clear_pointer (&self->progress_text, g_free);
 }
@@ -364,7 +380,8 @@ osiiso_worker_channel_send_progress (OsiisoWorkerChannel *self)
  * Tells how far a call is.
  *
  * It is sent at once, but at most every 10 milliseconds; what comes in between is
- * replaced by what comes later, or sent with the answer.
+ * replaced by what comes later, or sent with the answer. A text that is longer than
+ * the parent takes is cut.
  *
  * May be called from any thread.
  *

@@ -76,6 +76,13 @@ assert_silence (Pair *pair)
 void
 pair_start (Pair *pair)
 {
+  pair_start_with_limit (pair, 1 << 20);
+}
+
+void
+pair_start_with_limit (Pair   *pair,
+                       guint32 max_body)
+{
   g_autoptr (GError) error = NULL;
   OsiisoFrame frame;
   int fds[2];
@@ -94,7 +101,7 @@ pair_start (Pair *pair)
   g_assert_cmpuint (frame.id, ==, OSIISO_FRAME_PROTOCOL);
   g_assert_true (osiiso_frame_hello_has_word (&frame, "recall"));
   g_assert_true (osiiso_frame_hello_has_word (&frame, "cancel"));
-  osiiso_frame_buffer_append_parent_hello (&pair->out, OSIISO_FRAME_PROTOCOL, "test", 1 << 20);
+  osiiso_frame_buffer_append_parent_hello (&pair->out, OSIISO_FRAME_PROTOCOL, "test", max_body);
   pair_send (pair);
 }
 

@@ -21,8 +21,10 @@ void                pair_send      (Pair           *pair);
 /* FALSE at the end. */
 gboolean            pair_receive   (Pair           *pair,
                                     OsiisoFrame    *frame);
-/* The parent has greeted. */
+/* The parent has greeted, and takes bodies of 1 MiB or up to @max_body bytes. */
 void                pair_start     (Pair           *pair);
+void                pair_start_with_limit (Pair    *pair,
+                                           guint32  max_body);
 void                pair_stop      (Pair           *pair);
 
 /* The next frame that comes from the channel; @payload (nullable): whatever. */

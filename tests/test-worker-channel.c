@@ -475,6 +475,31 @@ test_progress (void)
 }
 
 static void
+test_long_progress (void)
+{
+  g_autoptr (GString) told = g_string_new ("x");
+  g_autofree char *text = NULL;
+  OsiisoFrame frame;
+  double fraction;
+  Pair pair;
+
+  g_test_summary ("A text that is longer than the parent takes is cut, between two characters");
+
+  while (told->len < 2000)
+    g_string_append (told, "ä");
+  pair_start_with_limit (&pair, 1000);
+  send_call (&pair, 1, 0, "");
+  g_assert_cmpint (receive (&pair), ==, OSIISO_WORKER_MESSAGE_CALL);
+  osiiso_worker_channel_set_progress (pair.channel, 1, 0.5, told->str);
+  g_assert_true (pair_receive (&pair, &frame));
+  g_assert_cmpint (frame.kind, ==, OSIISO_FRAME_PROGRESS);
+  g_assert_cmpuint (frame.length, ==, 999);
+  g_assert_true (osiiso_frame_parse_progress (&frame, &fraction, &text));
+  g_assert_cmpmem (text, strlen (text), told->str, frame.length - 8);
+  pair_stop (&pair);
+}
+
+static void
 test_no_socket (void)
 {
   g_autoptr (GError) error = NULL;
@@ -701,6 +726,7 @@ main (int   argc,
   g_test_add_func ("/worker-channel/full-socket", test_full_socket);
   g_test_add_func ("/worker-channel/errors", test_errors);
   g_test_add_func ("/worker-channel/progress", test_progress);
+  g_test_add_func ("/worker-channel/long-progress", test_long_progress);
   g_test_add_func ("/worker-channel/no-socket", test_no_socket);
   g_test_add_func ("/worker-channel/task", test_task);
   g_test_add_func ("/worker-channel/fuzz", test_fuzz);

@@ -513,6 +513,17 @@ class TestC(Case):
 
 
 class TestPython(Case):
+    def test_progress_in_words(self):
+        with start(max_body=501) as parent:
+            # What no frame can have, and more than one can have.
+            for text, n, told in (('a\0b', 1, 'a?b'), ('\ud800', 1, '?'), ('ä', 246, 'ä' * 246), ('ä', 247, 'ä' * 246)):
+                number = call(parent, 'progress_in_words', text, n)
+                frame = parent.receive()
+                self.assertEqual((frame.kind, frame.number), (PROGRESS, number))
+                self.assertEqual(struct.unpack_from('<d', frame.payload), (0.5,))
+                self.assertEqual(frame.payload[8:].decode(), told)
+                self.check_none(parent.receive(), number)
+
     def test_kinds_of_functions(self):
         with start() as parent:
             number = call(parent, 'add_async', 1, 2)

@@ -48,6 +48,10 @@ def progress():
         current.set_progress(i / 1000, 'last' if i == 1000 else 'more')
 
 
+def progress_in_words(text, n):
+    current.set_progress(0.5, text * n)
+
+
 def gate(path):
     with open(path, encoding='ascii') as file:
         return file.read()

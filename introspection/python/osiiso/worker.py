@@ -133,7 +133,12 @@ class Attempt:
             return b''
         fraction, text = self._held
         self._held = None
-        payload = struct.pack('<d', fraction) + text.encode('utf-8', 'replace')
+        words = text.encode('utf-8', 'replace').replace(b'\0', b'?')
+        # A frame that is too long would be the end of this process.
+        room = max(self._worker.max_body - _WAIT.size, 0) if self._worker else 0
+        if len(words) > room:
+            words = words[:room].decode('utf-8', 'ignore').encode()
+        payload = _WAIT.pack(fraction) + words
         return _HEADER.pack(len(payload), self._id, _PROGRESS, _NONE, 0) + payload
 
 
