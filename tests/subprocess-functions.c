@@ -86,6 +86,14 @@ FUNCTION (task)
   return g_variant_new ("(suu)", name, osiiso_attempt_get_number (attempt), osiiso_attempt_get_index (attempt));
 }
 
+/* Of the name of the task. */
+FUNCTION (length)
+{
+  g_autofree char *name = osiiso_attempt_dup_name (attempt);
+
+  return g_variant_new_uint32 ((guint32) strlen (name));
+}
+
 /* Fails until it is the attempt of that number. */
 FUNCTION (patient)
 {

@@ -161,6 +161,30 @@ test_task (void)
   subprocess_queue_free (queue);
 }
 
+/* A name that no frame has room for is that of the function. */
+static void
+test_long_task_name (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new ("max-frame-size", 4096, NULL);
+  g_autoptr (OsiisoTaskOptions) options = osiiso_task_options_new ();
+  const guint lengths[] = { 4088, 4089 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
+    {
+      g_autofree char *name = g_strnfill (lengths[i], 'x');
+      g_autoptr (OsiisoHandle) handle = NULL;
+      const char *told;
+
+      osiiso_task_options_set_name (options, name);
+      handle = submit (queue, MODULE "length", NULL, options);
+      subprocess_join (queue);
+      g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+      told = i == 0 ? name : MODULE "length";
+      g_assert_cmpuint (g_variant_get_uint32 (g_value_get_variant (osiiso_handle_get_value (handle))), ==, strlen (told));
+    }
+  subprocess_queue_free (queue);
+}
+
 static void
 test_set_up (void)
 {
@@ -226,6 +250,7 @@ main (int   argc,
   g_test_add_func ("/workers/c/errors", test_errors);
   g_test_add_func ("/workers/c/retry-after", test_retry_after);
   g_test_add_func ("/workers/c/task", test_task);
+  g_test_add_func ("/workers/c/long-task-name", test_long_task_name);
   g_test_add_func ("/workers/c/set-up", test_set_up);
   g_test_add_func ("/workers/c/cancellable", test_cancellable);
   g_test_add_func ("/workers/c/module-path", test_module_path);

@@ -109,17 +109,27 @@ osiiso_worker_check_call (OsiisoWorker *self,
   return FALSE;
 }
 
+/* FALSE when the name is too long for the worker. */
+static gboolean
+append_task (OsiisoWorker *self,
+             OsiisoJob    *job,
+             const char   *name)
+{
+  return strlen (name) + 8 <= get_max_frame (self) &&
+         osiiso_frame_buffer_append_task (&self->out, job->id, name, osiiso_attempt_get_number (job->attempt),
+                                          osiiso_attempt_get_index (job->attempt));
+}
+
 /* Whatever of it the worker would not think itself. */
 static void
 send_task (OsiisoWorker *self,
            OsiisoJob    *job,
            const char   *function)
 {
-  const guint number = osiiso_attempt_get_number (job->attempt);
-  const guint index = osiiso_attempt_get_index (job->attempt);
   g_autofree char *name = osiiso_attempt_dup_name (job->attempt);
 
-  if (number == 1 && index == 0 && strcmp (name, function) == 0)
+  if (osiiso_attempt_get_number (job->attempt) == 1 && osiiso_attempt_get_index (job->attempt) == 0 &&
+      strcmp (name, function) == 0)
     return;
   if (!g_utf8_validate (name, -1, NULL))
     {
@@ -128,8 +138,8 @@ send_task (OsiisoWorker *self,
       g_free (name);
       name = valid;
     }
-  if (!osiiso_frame_buffer_append_task (&self->out, job->id, name, number, index))
-    osiiso_frame_buffer_append_task (&self->out, job->id, function, number, index);
+  if (!append_task (self, job, name))
+    append_task (self, job, function);
 }
 
 void
