@@ -177,6 +177,55 @@ test_behind_async (void)
   actor_assert_ok (&actor);
 }
 
+static void
+mapped_cb (GObject      *queue,
+           GAsyncResult *result,
+           gpointer      done)
+{
+  g_autoptr (OsiisoGroup) group = osiiso_queue_map_finish (OSIISO_QUEUE (queue), result, NULL);
+
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (group)), ==, 2);
+  g_atomic_int_set ((int *) done, 1);
+}
+
+static void
+test_grown (void)
+{
+  const OsiisoTestHooks *hooks = osiiso_private_test_hooks ();
+  OsiisoAttempt *filler = NULL;
+  Async async = { NULL, 0 };
+  int mapped = 0;
+  Actor actor;
+  Scene scene;
+
+  g_test_summary ("All who wait come in when the queue gets larger, whether they block or not, and are one or many");
+
+  scene_init (&scene, 2);
+  osiiso_queue_set_size (scene.queues[1], 2);
+  test_submit_and_drop (scene.queues[1], test_task_defer, &filler, NULL);
+  g_assert_true (osiiso_queue_start (scene.queues[1], NULL));
+  osiiso_queue_map_async (scene.queues[1], 2, test_task_none, NULL, NULL, NULL, NULL, mapped_cb, &mapped);
+  actor = (Actor) { .call = actor_submit, .work = scene.queues[1] };
+  scene_add (&scene, &actor);
+  scene_start (&scene);
+  scene_await (1);
+  osiiso_queue_submit_async (scene.queues[1], test_task_none, NULL, NULL, NULL, NULL, submit_cb, &async);
+  g_assert_cmpuint (hooks->queue_n_waiting (scene.queues[1]), ==, 3);
+  osiiso_queue_set_size (scene.queues[1], 5);
+  g_assert_cmpuint (hooks->queue_n_waiting (scene.queues[1]), ==, 0);
+  test_iterate_until (&mapped);
+  test_iterate_until (&async.done);
+  while (g_atomic_pointer_get (&filler) == NULL)
+    g_thread_yield ();
+  osiiso_attempt_return_none (filler);
+  osiiso_attempt_unref (filler);
+  while (osiiso_queue_get_completed_count (scene.queues[1]) < 5)
+    g_thread_yield ();
+  scene_finish (&scene);
+  g_object_unref (async.handle);
+  actor_assert_ok (&actor);
+}
+
 void
 test_add_wait_room (void)
 {
@@ -185,4 +234,5 @@ test_add_wait_room (void)
   g_test_add_func ("/wait-cycles/room/two-queues", test_two_queues);
   g_test_add_func ("/wait-cycles/room/shrunk", test_shrunk);
   g_test_add_func ("/wait-cycles/room/behind-async", test_behind_async);
+  g_test_add_func ("/wait-cycles/room/grown", test_grown);
 }

@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <math.h>
+#include <string.h>
+
+#include "test-holder.h"
+
+/* What is left out, is not there yet, or is asked for in the wrong place. */
+
+static void
+count (gpointer counter)
+{
+  g_atomic_int_inc ((int *) counter);
+}
+
+/* Values. */
+
+static gpointer
+copy_text (gpointer text)
+{
+  return g_strdup (text);
+}
+
+static GType
+js_object_get_type (void)
+{
+  static GType type;
+
+  if (type == 0)
+    type = g_boxed_type_register_static ("JSObject", copy_text, g_free);
+  return type;
+}
+
+static void
+return_js_object (OsiisoAttempt *attempt,
+                  gpointer       unused)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, js_object_get_type ());
+  g_value_set_boxed (&value, "object");
+  osiiso_attempt_return_value (attempt, &value);
+}
+
+static void
+fail_with_js_object (OsiisoAttempt *attempt,
+                     gpointer       retry_after)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, js_object_get_type ());
+  osiiso_attempt_return_error_full (attempt, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, "failed"), &value,
+                                    *(double *) retry_after);
+}
+
+static void
+test_js_objects (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 3, NULL);
+  double never = INFINITY;
+  double now = 0;
+  double unsaid = -INFINITY;
+  g_autoptr (OsiisoHandle) value = test_submit (queue, return_js_object, NULL, NULL);
+  g_autoptr (OsiisoHandle) once = test_submit (queue, fail_with_js_object, &never, options);
+  g_autoptr (OsiisoHandle) often = test_submit (queue, fail_with_js_object, &now, options);
+  g_autoptr (OsiisoHandle) plain = test_submit (queue, fail_with_js_object, &unsaid, NULL);
+  g_autoptr (GError) refused = NULL;
+  g_autoptr (GError) failed = NULL;
+
+  g_test_summary ("An object of JavaScript is no value and no details; an error says whether it is worth another attempt");
+
+  test_run_all (queue);
+  g_assert_cmpint (osiiso_handle_get_status (value), ==, OSIISO_STATUS_FAILED);
+  refused = osiiso_handle_dup_error (value);
+  g_assert_error (refused, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED);
+  g_assert_nonnull (strstr (refused->message, "JavaScript object"));
+  g_assert_null (osiiso_handle_dup_value (value));
+  failed = osiiso_handle_dup_error (once);
+  g_assert_error (failed, G_IO_ERROR, G_IO_ERROR_FAILED);
+  g_assert_null (osiiso_handle_dup_error_details (once));
+  g_assert_cmpuint (osiiso_handle_get_attempts (once), ==, 1);
+  g_assert_cmpuint (osiiso_handle_get_attempts (often), ==, 4);
+  g_assert_cmpuint (osiiso_handle_get_attempts (plain), ==, 1);
+  test_queue_free (queue);
+}
+
+static void
+return_strings (OsiisoAttempt *attempt,
+                gpointer       unused)
+{
+  static const char *strings[] = { "one", "two", NULL };
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_assert_cmpuint (osiiso_attempt_get_index (attempt), ==, 0);
+  g_value_init (&value, G_TYPE_STRV);
+  g_value_set_boxed (&value, strings);
+  osiiso_attempt_return_value (attempt, &value);
+}
+
+static void
+fail_with_details (OsiisoAttempt *attempt,
+                   gpointer       unused)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_INT);
+  g_value_set_int (&value, 7);
+  osiiso_attempt_return_error_full (attempt, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_FAILED, "failed"), &value, -1);
+}
+
+static void
+test_copies (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (OsiisoHandle) strings = test_submit (queue, return_strings, NULL, NULL);
+  g_autoptr (OsiisoHandle) nothing = test_submit (queue, test_task_none, NULL, NULL);
+  g_autoptr (OsiisoHandle) failing = test_submit (queue, fail_with_details, NULL, NULL);
+  GValue *value;
+  GValue *details;
+
+  g_test_summary ("Values and details can be had as copies, and a pushed task has them for nobody");
+
+  g_assert_cmpuint (osiiso_queue_push (queue, return_strings, NULL, NULL, NULL, NULL), !=, 0);
+  g_assert_null (osiiso_handle_dup_value (strings));
+  test_run_all (queue);
+  g_assert_null (osiiso_handle_dup_value (nothing));
+  g_assert_null (osiiso_handle_dup_error_details (nothing));
+  value = osiiso_handle_dup_value (strings);
+  details = osiiso_handle_dup_error_details (failing);
+  g_clear_object (&strings);
+  g_clear_object (&failing);
+  osiiso_queue_clear_results (queue);
+  g_assert_true (G_VALUE_HOLDS (value, G_TYPE_STRV));
+  g_assert_cmpstr (((char **) g_value_get_boxed (value))[1], ==, "two");
+  g_assert_cmpint (g_value_get_int (details), ==, 7);
+  g_boxed_free (G_TYPE_VALUE, value);
+  g_boxed_free (G_TYPE_VALUE, details);
+  test_queue_free (queue);
+}
+
+static void
+test_not_yet (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoTaskOptions) later = test_options_new ("delay", 100.0, NULL);
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_none, NULL, later);
+
+  g_test_summary ("A task that waits for its time has told nothing");
+
+  g_assert_cmpfloat (osiiso_handle_get_progress (handle), ==, 0);
+  g_assert_null (osiiso_handle_dup_status_text (handle));
+  g_assert_cmpfloat (osiiso_handle_get_scheduled_for (handle), >, 0);
+  g_assert_cmpfloat (osiiso_handle_get_started (handle), ==, 0);
+  g_assert_cmpfloat (osiiso_handle_get_duration (handle), ==, 0);
+  g_assert_null (osiiso_handle_get_metadata (handle));
+  g_assert_true (osiiso_handle_cancel (handle));
+  test_queue_free (queue);
+}
+
+static void
+count_notify (GObject    *object,
+              GParamSpec *pspec,
+              gpointer    counter)
+{
+  count (counter);
+}
+
+static void
+test_same_options (void)
+{
+  g_autoptr (OsiisoTaskOptions) options = osiiso_task_options_new ();
+  int n_told = 0;
+
+  g_test_summary ("An option that is set to what it was tells nobody, also when it is no number");
+
+  g_signal_connect (options, "notify", G_CALLBACK (count_notify), &n_told);
+  osiiso_task_options_set_timeout (options, NAN);
+  g_assert_cmpint (n_told, ==, 1);
+  osiiso_task_options_set_timeout (options, -NAN);
+  g_assert_cmpint (n_told, ==, 1);
+  osiiso_task_options_set_timeout (options, 3);
+  osiiso_task_options_set_timeout (options, NAN);
+  g_assert_cmpint (n_told, ==, 3);
+  osiiso_task_options_set_metadata (options, g_variant_new_int32 (1));
+  g_assert_cmpint (n_told, ==, 4);
+  osiiso_task_options_set_metadata (options, g_variant_new_int32 (1));
+  g_assert_cmpint (n_told, ==, 4);
+  osiiso_task_options_set_metadata (options, g_variant_new_int32 (2));
+  g_assert_cmpint (n_told, ==, 5);
+  g_assert_cmpint (g_variant_get_int32 (osiiso_task_options_get_metadata (options)), ==, 2);
+  osiiso_task_options_set_metadata (options, NULL);
+  g_assert_null (osiiso_task_options_get_metadata (options));
+  g_assert_cmpint (n_told, ==, 6);
+}
+
+/* Classes that hear of one thing only. */
+
+typedef struct
+{
+  OsiisoQueue parent_instance;
+  guint       n_heard;
+} HearingQueue;
+
+typedef OsiisoQueueClass HearingQueueClass;
+
+static void
+hear_complete (OsiisoQueue  *queue,
+               OsiisoHandle *handle)
+{
+  ((HearingQueue *) queue)->n_heard++;
+}
+
+static void
+hear_retry (OsiisoQueue  *queue,
+            OsiisoHandle *handle,
+            const GError *error)
+{
+  g_assert_cmpstr (error->message, ==, "failed");
+  ((HearingQueue *) queue)->n_heard++;
+}
+
+static void
+class_init_complete (gpointer klass,
+                     gpointer unused)
+{
+  ((OsiisoQueueClass *) klass)->on_complete = hear_complete;
+}
+
+static void
+class_init_retry (gpointer klass,
+                  gpointer unused)
+{
+  ((OsiisoQueueClass *) klass)->on_retry = hear_retry;
+}
+
+static void
+test_subclasses (void)
+{
+  GTypeInfo info = { .class_size = sizeof (HearingQueueClass), .instance_size = sizeof (HearingQueue) };
+  double again = 0;
+
+  g_test_summary ("A class may hear of ends only, or of retries only");
+
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 2, NULL);
+      OsiisoQueue *queue;
+
+      info.class_init = i == 0 ? class_init_complete : class_init_retry;
+      queue = g_object_new (g_type_register_static (OSIISO_TYPE_QUEUE, i == 0 ? "TestEnds" : "TestRetries", &info, 0),
+                            "backend-name", "main-loop", NULL);
+      test_submit_and_drop (queue, fail_with_js_object, &again, options);
+      test_submit_and_drop (queue, test_task_none, NULL, NULL);
+      test_run_all (queue);
+      g_assert_cmpuint (((HearingQueue *) queue)->n_heard, ==, 2);
+      test_queue_free (queue);
+    }
+}
+
+/* Tokens. */
+
+static guint64
+refuse (guint64  token,
+        guint64  id,
+        guint    attempt,
+        gpointer unused)
+{
+  g_assert_not_reached ();
+}
+
+static void
+hear_nothing (const guint64 *tokens,
+              const guint   *statuses,
+              gsize          n,
+              gpointer       unused)
+{
+}
+
+#define assert_invalid(call, part)                                                \
+  G_STMT_START                                                                    \
+    {                                                                             \
+      g_autoptr (GError) error = NULL;                                            \
+      g_assert_true ((call) == 0);                                                \
+      g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);     \
+      g_assert_nonnull (strstr (error->message, part));                           \
+    }                                                                             \
+  G_STMT_END
+
+static void
+test_no_layer (void)
+{
+  OsiisoQueue *functions = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_FUNCTIONS);
+  OsiisoQueue *calls = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_CALLS);
+  g_autoptr (GBytes) nothing = g_bytes_new (NULL, 0);
+  g_autoptr (OsiisoCall) call = osiiso_call_new_bytes ("module:function", nothing);
+  g_autoptr (GError) not_found = NULL;
+
+  g_test_summary ("A queue without a runner takes no tokens, and one that tells nobody does not promise to");
+
+  for (guint i = 0; i < 2; i++)
+    {
+      assert_invalid (osiiso_queue_submit_token (functions, 1, NULL, &error), "no runner");
+      assert_invalid (osiiso_queue_submit_token_call (calls, 1, call, NULL, 0, NULL, &error), "nobody hears");
+      assert_invalid (osiiso_queue_tell_run (functions, 1, 0, OSIISO_FAIL_POLICY_CONTINUE, NULL, &error), "nobody hears");
+      assert_invalid (osiiso_queue_tell_join (functions, 1, NULL, &error), "nobody hears");
+      assert_invalid (osiiso_queue_tell_shutdown (functions, 1, FALSE, NULL, &error), "nobody hears");
+      g_assert_null (osiiso_queue_finish_told (functions, 1, &not_found));
+      g_assert_error (not_found, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND);
+      g_clear_error (&not_found);
+      if (i > 0)
+        break;
+      /* With one part of it only. */
+      g_assert_true (osiiso_queue_set_thread_end_func (functions, count, NULL, NULL, NULL));
+      g_assert_true (osiiso_queue_set_thread_end_func (calls, count, NULL, NULL, NULL));
+    }
+  g_assert_false (osiiso_queue_acknowledge_told (functions));
+  g_assert_true (osiiso_queue_shutdown (functions, TRUE, NULL, NULL));
+  g_assert_true (osiiso_queue_shutdown (calls, TRUE, NULL, NULL));
+  test_queue_free (functions);
+  test_queue_free (calls);
+}
+
+static void
+tokens_cb (GObject      *queue,
+           GAsyncResult *result,
+           gpointer      n_returned)
+{
+  g_autofree guint64 *ids = osiiso_queue_submit_tokens_finish (OSIISO_QUEUE (queue), result, NULL, NULL);
+
+  g_assert_nonnull (ids);
+  g_assert_cmpuint (ids[1], !=, 0);
+  count (n_returned);
+}
+
+static void
+test_tokens (void)
+{
+  OsiisoQueue *queue = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_ASYNC);
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("retries", 1, "retry-delay", 50.0, NULL);
+  g_autofree guint64 *ids = NULL;
+  g_autofree guint64 *numbers = NULL;
+  g_autofree guint64 *again = NULL;
+  g_autoptr (OsiisoHandle) handle = NULL;
+  const GQuark domain = g_quark_from_static_string ("test-domain");
+  int n_returned = 0;
+  gsize n;
+
+  g_test_summary ("Nobody has to ask how many ids there are; who fails says when to try again, and what is over hears nothing");
+
+  g_assert_true (osiiso_queue_set_runner (queue, refuse, NULL, NULL, NULL));
+  osiiso_queue_set_workers (queue, 4);
+  ids = osiiso_queue_submit_tokens (queue, 7, 2, options, NULL, NULL);
+  g_assert_nonnull (ids);
+  osiiso_queue_submit_tokens_async (queue, 9, 2, NULL, NULL, tokens_cb, &n_returned);
+  test_iterate_until (&n_returned);
+  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 4);
+
+  numbers = osiiso_backend_take_tokens (osiiso_queue_get_backend (queue), 2, &n);
+  g_assert_cmpuint (n, ==, 6);
+  handle = osiiso_queue_lookup (queue, ids[0]);
+  g_assert_true (osiiso_queue_token_progress (queue, ids[0], 1, 0.5, "half"));
+  g_assert_cmpfloat (osiiso_handle_get_progress (handle), ==, 0.5);
+  g_assert_false (osiiso_queue_token_progress (queue, ids[0], 2, 0.75, NULL));
+  g_assert_true (osiiso_queue_token_failed (queue, ids[0], 1, domain, 3, "later", 0));
+  g_assert_false (osiiso_queue_token_failed (queue, ids[0], 1, domain, 3, "twice", 0));
+  g_assert_false (osiiso_queue_token_progress (queue, ids[0], 1, 0.75, NULL));
+  g_assert_false (osiiso_queue_token_progress (queue, ids[1] + 12345, 1, 0.75, NULL));
+  g_assert_cmpfloat (osiiso_handle_get_progress (handle), ==, 0.5);
+  /* At once, and not after the wait of the options. */
+  while (again == NULL || again[1] != ids[0])
+    {
+      g_free (again);
+      again = osiiso_backend_take_tokens (osiiso_queue_get_backend (queue), 1, &n);
+    }
+  g_assert_cmpuint (again[2], ==, 2);
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, NULL));
+  test_queue_free (queue);
+}
+
+static void
+calls_cb (GObject      *queue,
+          GAsyncResult *result,
+          gpointer      n_returned)
+{
+  g_autofree guint64 *ids = osiiso_queue_submit_token_calls_finish (OSIISO_QUEUE (queue), result, NULL, NULL);
+
+  g_assert_nonnull (ids);
+  count (n_returned);
+}
+
+static void
+test_token_calls (void)
+{
+  OsiisoQueue *queue = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_CALLS | OSIISO_BACKEND_CAPABILITIES_ASYNC);
+  g_autoptr (GBytes) nothing = g_bytes_new (NULL, 0);
+  g_autoptr (OsiisoCall) call = osiiso_call_new_bytes ("module:function", nothing);
+  g_autoptr (GBytes) payloads = g_bytes_new_static ("abcdef", 6);
+  g_autofree guint64 *ids = NULL;
+  const guint64 right[] = { 2, 4 };
+  const guint64 less[] = { 2, 3 };
+  const guint64 more[] = { 5, 2 };
+  int n_returned = 0;
+
+  g_test_summary ("The lengths of payloads are what these have, no more and no less");
+
+  g_assert_true (osiiso_queue_set_completions_func (queue, 0, hear_nothing, NULL, NULL, NULL));
+  assert_invalid (osiiso_queue_submit_token_calls (queue, 1, call, payloads, more, 2, NULL, NULL, &error), "6 bytes");
+  assert_invalid (osiiso_queue_submit_token_calls (queue, 1, call, payloads, less, 2, NULL, NULL, &error), "6 bytes");
+  assert_invalid (osiiso_queue_submit_token_calls (queue, 1, call, payloads, right, 1, NULL, NULL, &error), "6 bytes");
+  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 0);
+  ids = osiiso_queue_submit_token_calls (queue, 1, call, payloads, right, 2, NULL, NULL, NULL);
+  g_assert_nonnull (ids);
+  osiiso_queue_submit_token_calls_async (queue, 3, call, payloads, right, 2, NULL, NULL, calls_cb, &n_returned);
+  test_iterate_until (&n_returned);
+  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 4);
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, NULL));
+  test_queue_free (queue);
+}
+
+/* Exchanges where there is no token to exchange. */
+
+static guint n_exchanged;
+
+static void
+exchange_here (OsiisoQueue *queue)
+{
+  gboolean accepted = TRUE;
+  guint64 token, id;
+  guint number;
+
+  g_assert_false (osiiso_queue_exchange_token (queue, &accepted, &token, &id, &number));
+  g_assert_false (accepted);
+  n_exchanged++;
+}
+
+static void
+exchange_in_function (OsiisoAttempt *attempt,
+                      gpointer       queue)
+{
+  exchange_here (queue);
+}
+
+typedef struct
+{
+  OsiisoQueue *queue;
+  OsiisoQueue *other;
+} Pair;
+
+static guint64
+exchange_elsewhere (guint64  token,
+                    guint64  id,
+                    guint    attempt,
+                    gpointer data)
+{
+  Pair *pair = data;
+
+  exchange_here (pair->other);
+  g_assert_true (osiiso_queue_token_done (pair->queue, id, attempt));
+  return id;
+}
+
+static void
+test_exchange (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  OsiisoQueue *other = test_queue_new ("main-loop");
+  Pair pair = { queue, other };
+
+  g_test_summary ("Only in a token of the queue is there one to exchange");
+
+  g_assert_true (osiiso_queue_set_runner (queue, exchange_elsewhere, &pair, NULL, NULL));
+  exchange_here (queue);
+  test_submit_and_drop (queue, exchange_in_function, queue, NULL);
+  test_submit_and_drop (queue, exchange_in_function, other, NULL);
+  g_assert_cmpuint (osiiso_queue_submit_token (queue, 1, NULL, NULL), !=, 0);
+  n_exchanged = 0;
+  test_run_all (queue);
+  g_assert_cmpuint (n_exchanged, ==, 3);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 3);
+  test_queue_free (other);
+  test_queue_free (queue);
+}
+
+/* Queues. */
+
+static void
+test_disposed (void)
+{
+  g_autoptr (OsiisoQueue) queue = test_queue_new ("thread-pool");
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A queue that was disposed of can neither be started nor run");
+
+  g_object_run_dispose (G_OBJECT (queue));
+  g_assert_false (osiiso_queue_start (queue, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  g_assert_null (osiiso_queue_run (queue, NULL, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  g_assert_null (osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error));
+  g_assert_nonnull (error);
+  osiiso_queue_set_workers (queue, 3);
+  osiiso_queue_pause (queue);
+  osiiso_queue_resume (queue);
+  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 0);
+}
+
+typedef struct
+{
+  int     n_released;
+  int     n_returned;
+  GError *error;
+} Comer;
+
+static void
+release_comer (gpointer data)
+{
+  count (&((Comer *) data)->n_released);
+}
+
+static void
+came_cb (GObject      *queue,
+         GAsyncResult *result,
+         gpointer      data)
+{
+  Comer *self = data;
+
+  g_assert_null (osiiso_queue_submit_finish (OSIISO_QUEUE (queue), result, &self->error));
+  count (&self->n_returned);
+}
+
+static void
+test_cancelled_in_line (gconstpointer backend)
+{
+  OsiisoQueue *queue = test_queue_new (backend);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("cancellable", cancellable, NULL);
+  g_autoptr (OsiisoHandle) first = test_submit (queue, test_task_none, NULL, NULL);
+  Comer comer = { 0, 0, NULL };
+
+  g_test_summary ("A task that was cancelled while it waited for room does not come in when there is some");
+
+  osiiso_queue_set_size (queue, 1);
+  osiiso_queue_pause (queue);
+  osiiso_queue_submit_async (queue, test_task_none, &comer, release_comer, options, NULL, came_cb, &comer);
+  g_cancellable_cancel (cancellable);
+  osiiso_queue_set_size (queue, 2);
+  g_assert_cmpuint (osiiso_queue_get_pending_count (queue), ==, 1);
+  test_iterate_until (&comer.n_returned);
+  g_assert_error (comer.error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&comer.error);
+  test_iterate_until (&comer.n_released);
+  osiiso_queue_resume (queue);
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  g_assert_cmpint (osiiso_handle_get_status (first), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 1);
+  g_assert_cmpint (comer.n_released, ==, 1);
+  g_assert_cmpint (comer.n_returned, ==, 1);
+  test_queue_free (queue);
+}
+
+static void
+test_no_initializer (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  int n_released = 0;
+
+  g_test_summary ("Data for no initializer are released");
+
+  g_assert_true (osiiso_queue_set_initializer (queue, NULL, &n_released, count, NULL));
+  test_iterate_until (&n_released);
+  g_assert_cmpint (n_released, ==, 1);
+  test_queue_free (queue);
+}
+
+int
+main (int   argc,
+      char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+
+  test_add_for_backends ("/edges/js-objects", test_js_objects);
+  test_add_for_backends ("/edges/copies", test_copies);
+  g_test_add_func ("/edges/not-yet", test_not_yet);
+  g_test_add_func ("/edges/same-options", test_same_options);
+  g_test_add_func ("/edges/subclasses", test_subclasses);
+  g_test_add_func ("/edges/no-layer", test_no_layer);
+  g_test_add_func ("/edges/tokens", test_tokens);
+  g_test_add_func ("/edges/token-calls", test_token_calls);
+  g_test_add_func ("/edges/exchange", test_exchange);
+  test_add_for_backends ("/edges/cancelled-in-line", test_cancelled_in_line);
+  g_test_add_func ("/edges/disposed", test_disposed);
+  g_test_add_func ("/edges/no-initializer", test_no_initializer);
+
+  return g_test_run ();
+}
