@@ -85,6 +85,33 @@ test_settings (void)
   subprocess_queue_free (queue);
 }
 
+static guint64
+get_time_limit (OsiisoQueue *queue)
+{
+  g_autoptr (GVariant) value = call (queue, MODULE "limits", NULL);
+  guint64 time;
+
+  g_variant_get (value, "(itt)", NULL, NULL, &time);
+  return time;
+}
+
+/* A queue that rests keeps its backend open, and what is set then waits for the next
+ * time that it is opened. */
+static void
+test_later_settings (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new ("cpu-time-limit", 100.0, "tasks-per-worker", 1, NULL);
+
+  g_assert_cmpuint (get_time_limit (queue), ==, 100);
+  test_run_all (queue);
+  g_object_set (osiiso_queue_get_backend (queue), "cpu-time-limit", 200.0, NULL);
+  g_assert_cmpuint (get_time_limit (queue), ==, 100);
+  g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, NULL));
+  g_assert_true (osiiso_queue_reset (queue, NULL));
+  g_assert_cmpuint (get_time_limit (queue), ==, 200);
+  subprocess_queue_free (queue);
+}
+
 /* GErrors keep their domain and code, of this library and of others. */
 static void
 test_errors (void)
@@ -247,6 +274,7 @@ main (int   argc,
   g_test_add_func ("/workers/limits/memory", test_memory);
   g_test_add_func ("/workers/limits/cpu-time", test_cpu_time);
   g_test_add_func ("/workers/limits/settings", test_settings);
+  g_test_add_func ("/workers/limits/later-settings", test_later_settings);
   g_test_add_func ("/workers/c/errors", test_errors);
   g_test_add_func ("/workers/c/retry-after", test_retry_after);
   g_test_add_func ("/workers/c/task", test_task);
