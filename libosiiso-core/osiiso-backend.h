@@ -21,8 +21,8 @@ G_DECLARE_DERIVABLE_TYPE (OsiisoBackend, osiiso_backend, OSIISO, BACKEND, GObjec
  * @get_default_workers: the number of workers that a queue gets which asks for
  *   0; at least 1
  * @open: gets ready to take attempts. Called before anything else, with the
- *   queue's context known, and again when a queue that was closed is reset; %FALSE with @error set leaves the queue not
- *   started
+ *   queue's context known, and again when a queue that was closed was reset and
+ *   is started; %FALSE with @error set leaves the queue not started
  * @wake: tells that up to @n tasks became runnable. Called from any thread,
  *   with no lock held; must not block, but see to it that
  *   [method@Osiiso.Backend.take] is called soon, again and again until it

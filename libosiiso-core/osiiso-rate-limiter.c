@@ -6,7 +6,7 @@
 #include "osiiso-rate-limiter-private.h"
 
 /* Three of them can be added. */
-#define FAR_AWAY (G_MAXINT64 / 4)
+#define FAR_AWAY ((gint64) 1 << 61)
 
 /* Nothing can start faster than this, and its mantissa is a whole number. */
 #define FASTEST 0x1p52

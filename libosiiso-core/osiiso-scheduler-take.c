@@ -789,6 +789,7 @@ osiiso_scheduler_exchange_token (OsiisoScheduler *self,
   if (serving == NULL || !osiiso_attempt_leave (current))
     return NULL;
 
+  g_assert (current != NULL);
   osiiso_attempt_set_current (serving->outer_attempt);
   serving->attempt = NULL;
   serving->done = (Done) { .attempt = current, .pending = TRUE, .freed = &serving->freed };

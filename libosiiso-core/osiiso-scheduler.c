@@ -627,15 +627,17 @@ osiiso_scheduler_attempt_ended (OsiisoScheduler *self,
   OsiisoRecord *record = attempt->record;
   OsiisoRecordExt *ext = outcome != NULL ? osiiso_record_ensure_ext (record) : osiiso_record_get_ext (record);
   OsiisoTaskParams *params = ext != NULL ? ext->params : NULL;
-  gboolean retry = status == OSIISO_STATUS_FAILED && params != NULL && attempt->number <= params->retries &&
-                   retry_after != OSIISO_RETRY_NEVER &&
-                   osiiso_task_params_may_retry (params, outcome->error);
-  gint64 now = ext != NULL && (ext->created != 0 || retry) ? osiiso_clock_now () : 0;
   OsiisoOutcome *spent = NULL;
+  gboolean retry;
+  gint64 now;
   g_autoptr (GPtrArray) doomed = NULL;
   OsiisoWake wake = { 0 };
   guint32 word;
 
+  g_assert (status != OSIISO_STATUS_FAILED || outcome != NULL);
+  retry = status == OSIISO_STATUS_FAILED && params != NULL && attempt->number <= params->retries &&
+          retry_after != OSIISO_RETRY_NEVER && osiiso_task_params_may_retry (params, outcome->error);
+  now = ext != NULL && (ext->created != 0 || retry) ? osiiso_clock_now () : 0;
   osiiso_attempt_return_loan (attempt);
   if (retry && retry_after < 0)
     retry_after = retry_delay (params, attempt->number);

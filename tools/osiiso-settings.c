@@ -551,7 +551,7 @@ tool_settings_apply (ToolSettings  *self,
     {
       const char *equals = strchr (self->set[i], '=');
       g_autofree char *name = g_strndup (self->set[i], equals != NULL ? (gsize) (equals - self->set[i]) : 0);
-      GParamSpec *pspec = *name != '\0' ? g_object_class_find_property (G_OBJECT_GET_CLASS (backend), name) : NULL;
+      GParamSpec *pspec = equals != NULL ? g_object_class_find_property (G_OBJECT_GET_CLASS (backend), name) : NULL;
       g_auto (GValue) value = G_VALUE_INIT;
 
       if (pspec == NULL || (pspec->flags & G_PARAM_WRITABLE) == 0)
