@@ -102,7 +102,7 @@ on_low_memory (GMemoryMonitor            *monitor,
 {
   self->part = get_part (level);
   g_clear_handle_id (&self->timer, g_source_remove);
-  self->timer = g_timeout_add ((guint) MIN (self->calm * 1000, G_MAXINT), on_calm, self);
+  self->timer = g_timeout_add ((guint) (self->calm * 1000), on_calm, self);
   update (self);
 }
 

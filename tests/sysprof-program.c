@@ -23,6 +23,25 @@ fail_once (OsiisoAttempt *attempt,
     osiiso_attempt_return_none (attempt);
 }
 
+/* With more to say than a profiler shows. */
+static void
+fail_at_length (OsiisoAttempt *attempt,
+                gpointer       user_data)
+{
+  g_autofree char *text = g_strnfill (500, 'y');
+
+  osiiso_attempt_return_new_error (attempt, G_IO_ERROR, G_IO_ERROR_FAILED, "wh%s", text);
+}
+
+static gpointer
+cancel_running (gpointer handle)
+{
+  while (osiiso_handle_get_status (handle) != OSIISO_STATUS_RUNNING)
+    g_thread_yield ();
+  osiiso_handle_cancel (handle);
+  return NULL;
+}
+
 static void
 do_nothing (OsiisoAttempt *attempt,
             gpointer       user_data)
@@ -101,10 +120,14 @@ run_threads (void)
   g_autoptr (OsiisoHandle) twice = submit (queue, "twice", fail_once, 0, 1);
   g_autoptr (OsiisoHandle) late = submit (queue, "late", defer, 0, 0);
   g_autoptr (OsiisoHandle) slow = submit (queue, "slow", wait_for_cancel, 0.05, 0);
+  g_autoptr (OsiisoHandle) wordy = submit (queue, "wordy", fail_at_length, 0, 0);
+  g_autoptr (OsiisoHandle) stopped = submit (queue, "stopped", wait_for_cancel, 0, 0);
+  GThread *thread = g_thread_new ("stop", cancel_running, stopped);
   g_autoptr (GError) error = NULL;
 
   g_print ("%" G_GUINT64_FORMAT "\n", osiiso_handle_get_task_id (twice));
   run (queue);
+  g_thread_join (thread);
   /* Without anything else of it. */
   for (guint i = 0; i < 100; i++)
     osiiso_queue_push (queue, do_nothing, NULL, NULL, NULL, &error);

@@ -97,6 +97,29 @@ test_memory_warn (TestMemory                *self,
 }
 
 static void
+test_calm_for_long (void)
+{
+  TestPower *power = g_object_new (test_power_get_type (), NULL);
+  TestMemory *memory = g_object_new (test_memory_get_type (), NULL);
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  OsiisoAdaptiveWorkers *adaptive =
+    g_object_new (OSIISO_TYPE_ADAPTIVE_WORKERS, "queue", queue, "most", 8, "power-profile-monitor", power,
+                  "memory-monitor", memory, "calm", (double) (G_MAXINT / 1000), NULL);
+
+  g_test_summary ("Memory may have to be calm for as long as a timer of the main loop can wait");
+
+  test_memory_warn (memory, G_MEMORY_MONITOR_WARNING_LEVEL_LOW);
+  g_assert_cmpuint (osiiso_queue_get_workers (queue), ==, 4);
+  for (guint i = 0; i < 10; i++)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (osiiso_queue_get_workers (queue), ==, 4);
+  g_assert_finalize_object (adaptive);
+  test_queue_free (queue);
+  g_assert_finalize_object (power);
+  g_assert_finalize_object (memory);
+}
+
+static void
 test_power (void)
 {
   TestPower *power = g_object_new (test_power_get_type (), NULL);
@@ -237,6 +260,7 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/adaptive-workers/power", test_power);
+  g_test_add_func ("/adaptive-workers/calm-for-long", test_calm_for_long);
   g_test_add_func ("/adaptive-workers/memory", test_memory);
   g_test_add_func ("/adaptive-workers/system", test_system);
   g_test_add_func ("/adaptive-workers/properties", test_properties);

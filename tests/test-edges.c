@@ -455,6 +455,10 @@ exchange_elsewhere (guint64  token,
   Pair *pair = data;
 
   exchange_here (pair->other);
+  /* Another attempt, another task, another queue. */
+  g_assert_false (osiiso_queue_token_done (pair->queue, id, attempt + 1));
+  g_assert_false (osiiso_queue_token_done (pair->queue, id + 1, attempt));
+  g_assert_false (osiiso_queue_token_done (pair->other, id, attempt));
   g_assert_true (osiiso_queue_token_done (pair->queue, id, attempt));
   return id;
 }
@@ -481,7 +485,163 @@ test_exchange (void)
   test_queue_free (queue);
 }
 
+typedef struct
+{
+  OsiisoQueue *queue;
+  OsiisoQueue *other;
+  guint        n_heard;
+} Hearing;
+
+static void
+hear_of_one (const guint64 *tokens,
+             const guint   *statuses,
+             gsize          n,
+             gpointer       data)
+{
+  Hearing *self = data;
+  g_autoptr (GBytes) results = osiiso_queue_dup_told_results (self->queue);
+
+  g_assert_nonnull (results);
+  g_assert_null (osiiso_queue_dup_told_results (self->other));
+  g_assert_false (osiiso_queue_acknowledge_told (self->other));
+  g_assert_true (osiiso_queue_acknowledge_told (self->queue));
+  self->n_heard += (guint) n;
+}
+
+static guint64
+return_at_once (guint64  token,
+                guint64  id,
+                guint    attempt,
+                gpointer queue)
+{
+  g_assert_true (osiiso_queue_token_done (queue, id, attempt));
+  return id;
+}
+
+static void
+test_told (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  Hearing hearing = { queue, test_queue_new ("main-loop"), 0 };
+
+  g_test_summary ("Who is told of the tokens of one queue is not told of those of another one");
+
+  g_assert_true (osiiso_queue_set_runner (queue, return_at_once, queue, NULL, NULL));
+  g_assert_true (osiiso_queue_set_completions_func (queue, OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED, hear_of_one, &hearing,
+                                                    NULL, NULL));
+  g_assert_cmpuint (osiiso_queue_submit_token (queue, 1, NULL, NULL), !=, 0);
+  test_run_all (queue);
+  while (hearing.n_heard == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (hearing.n_heard, ==, 1);
+  test_queue_free (hearing.other);
+  test_queue_free (queue);
+}
+
+/* Objects, which may be released in the owner's thread only. */
+
+static GThread *owner;
+
+static void
+released_cb (gpointer n_released,
+             GObject *object)
+{
+  g_assert_true (g_thread_self () == owner);
+  count (n_released);
+}
+
+static void
+return_object (OsiisoAttempt *attempt,
+               gpointer       n_released)
+{
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_OBJECT);
+  g_value_take_object (&value, g_object_new (G_TYPE_OBJECT, NULL));
+  g_object_weak_ref (g_value_get_object (&value), released_cb, n_released);
+  osiiso_attempt_return_value (attempt, &value);
+}
+
+static void
+test_objects (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  int n_released = 0;
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, return_object, &n_released, NULL);
+
+  g_test_summary ("A value that is an object is released in the owner's context, whoever lets go of it");
+
+  g_assert_cmpuint (osiiso_queue_push (queue, return_object, &n_released, NULL, NULL, NULL), !=, 0);
+  test_run_all (queue);
+  while (g_atomic_int_get (&n_released) < 1)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_true (G_VALUE_HOLDS_OBJECT (osiiso_handle_get_value (handle)));
+  osiiso_queue_clear_results (queue);
+  g_assert_cmpint (n_released, ==, 1);
+  g_clear_object (&handle);
+  while (g_atomic_int_get (&n_released) < 2)
+    g_main_context_iteration (NULL, TRUE);
+  test_queue_free (queue);
+}
+
 /* Queues. */
+
+static void
+ran_cb (GObject      *queue,
+        GAsyncResult *result,
+        gpointer      summary)
+{
+  *(OsiisoRunSummary **) summary = osiiso_queue_run_full_finish (OSIISO_QUEUE (queue), result, NULL);
+}
+
+static void
+test_only_late (void)
+{
+  const OsiisoTestHooks *hooks = test_manual_clock ();
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoTaskOptions) options = test_options_new ("must-complete", TRUE, NULL);
+  OsiisoAttempt *slot = NULL;
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_defer, &slot, options);
+  OsiisoRunSummary *summary = NULL;
+
+  g_test_summary ("A run that took too long is not well, even if all tasks are");
+
+  osiiso_queue_run_full_async (queue, 10, OSIISO_FAIL_POLICY_CONTINUE, NULL, ran_cb, &summary);
+  while (g_atomic_pointer_get (&slot) == NULL)
+    g_thread_yield ();
+  hooks->clock_advance (11 * G_USEC_PER_SEC);
+  osiiso_attempt_return_none (slot);
+  osiiso_attempt_unref (slot);
+  while (summary == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
+  g_assert_cmpuint (osiiso_run_summary_get_failed (summary) + osiiso_run_summary_get_cancelled (summary), ==, 0);
+  g_assert_true (osiiso_run_summary_get_timed_out (summary));
+  g_assert_false (osiiso_run_summary_get_ok (summary));
+  g_object_unref (summary);
+  test_queue_free (queue);
+  hooks->clock_set_manual (0);
+}
+
+static void
+test_no_queue (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  g_autoptr (OsiisoBackend) backend = g_object_ref (osiiso_queue_get_backend (queue));
+
+  g_test_summary ("A backend without a queue has no context");
+
+  g_assert_true (osiiso_backend_get_context (backend) == osiiso_queue_get_context (queue));
+  test_queue_free (queue);
+  g_assert_null (osiiso_backend_get_context (backend));
+}
+
+static gboolean
+initialize (gpointer unused,
+            GError **error)
+{
+  return TRUE;
+}
 
 static void
 test_disposed (void)
@@ -564,6 +724,7 @@ static void
 test_no_initializer (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (GError) error = NULL;
   int n_released = 0;
 
   g_test_summary ("Data for no initializer are released");
@@ -572,6 +733,15 @@ test_no_initializer (void)
   test_iterate_until (&n_released);
   g_assert_cmpint (n_released, ==, 1);
   test_queue_free (queue);
+
+  /* Nor is there one where no backend is. */
+  queue = g_object_new (OSIISO_TYPE_QUEUE, "backend-name", "nonesuch", NULL);
+  g_assert_false (osiiso_queue_set_initializer (queue, initialize, &n_released, count, &error));
+  g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND);
+  while (n_released < 2)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (n_released, ==, 2);
+  test_queue_free (queue);
 }
 
 int
@@ -579,6 +749,7 @@ main (int   argc,
       char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
+  owner = g_thread_self ();
 
   test_add_for_backends ("/edges/js-objects", test_js_objects);
   test_add_for_backends ("/edges/copies", test_copies);
@@ -590,6 +761,10 @@ main (int   argc,
   g_test_add_func ("/edges/token-calls", test_token_calls);
   g_test_add_func ("/edges/exchange", test_exchange);
   test_add_for_backends ("/edges/cancelled-in-line", test_cancelled_in_line);
+  g_test_add_func ("/edges/told", test_told);
+  g_test_add_func ("/edges/objects", test_objects);
+  g_test_add_func ("/edges/only-late", test_only_late);
+  g_test_add_func ("/edges/no-queue", test_no_queue);
   g_test_add_func ("/edges/disposed", test_disposed);
   g_test_add_func ("/edges/no-initializer", test_no_initializer);
 

@@ -102,6 +102,8 @@ test_shrinks (void)
   for (guint i = 0; i < pool.n_slabs; i++)
     n_slabs += pool.slabs[i] != NULL;
   g_assert_cmpuint (n_slabs, <, 10);
+  for (guint i = 1; i < n; i++)
+    g_assert_null (osiiso_record_pool_lookup (&pool, ids[i]));
 
   for (guint i = 1; i < n; i++)
     records[i] = osiiso_record_pool_alloc (&pool);

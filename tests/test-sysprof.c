@@ -160,6 +160,7 @@ test_marks (void)
   g_autoptr (GPtrArray) marks = profile (&output);
   const gint64 after = g_get_monotonic_time () * 1000 + 1000;
   const char *id = g_strchomp (output);
+  const char *message;
   guint n_pushed = 0;
 
   g_test_summary ("Each attempt has one mark, with its task, its queue, how it ended, its begin and duration");
@@ -173,6 +174,10 @@ test_marks (void)
   find_mark (marks, "late", " succeeded");
   /* Which has a timeout of 0.05 s. */
   g_assert_cmpint (find_mark (marks, "slow", " timed out")->duration, >, 40 * 1000 * 1000);
+  find_mark (marks, "stopped", " cancelled");
+  message = find_mark (marks, "wordy", " failed: why")->message;
+  g_assert_true (g_str_has_suffix (message, "yyy…"));
+  g_assert_cmpint (g_utf8_strlen (strstr (message, "why"), -1), ==, 120 + 1);
   g_assert_true (g_str_has_prefix (find_mark (marks, "once", " succeeded")->message, "attempt 1 of task "));
   g_assert_nonnull (strstr (find_mark (marks, "program", "programs: ")->message, " failed: "));
 
@@ -185,7 +190,7 @@ test_marks (void)
       n_pushed += g_str_has_prefix (mark->name, "task-");
     }
   g_assert_cmpuint (n_pushed, ==, 100);
-  g_assert_cmpuint (marks->len, ==, 106);
+  g_assert_cmpuint (marks->len, ==, 108);
 }
 
 int

@@ -335,6 +335,50 @@ test_outlives_queue (gconstpointer backend)
   mirror_clear (&mirror);
 }
 
+static void
+dispose_queue (GListModel  *model,
+               guint        position,
+               guint        removed,
+               guint        added,
+               OsiisoQueue *queue)
+{
+  g_signal_handlers_disconnect_by_func (model, dispose_queue, queue);
+  g_object_run_dispose (G_OBJECT (queue));
+}
+
+static void
+test_disposed_meanwhile (gconstpointer backend)
+{
+  g_test_summary ("A handler that disposes of the queue is told that the list is empty, and of nothing else that was to come");
+
+  for (guint added = 0; added < 2; added++)
+    {
+      OsiisoQueue *queue = test_queue_new (backend);
+      g_autoptr (OsiisoHandle) first = submit (queue, "first", 3, test_task_none, NULL);
+      g_autoptr (OsiisoHandle) second = submit (queue, "second", 3, test_task_none, NULL);
+      g_autoptr (OsiisoHandle) third = submit (queue, "third", 3, test_task_none, NULL);
+      g_autoptr (OsiisoHandle) fourth = NULL;
+      Mirror mirror;
+
+      mirror_init (&mirror, queue);
+      settle ();
+      assert_names (&mirror, "first second third");
+      g_signal_connect (mirror.model, "items-changed", G_CALLBACK (dispose_queue), queue);
+      osiiso_handle_cancel (first);
+      if (added)
+        fourth = submit (queue, "fourth", 3, test_task_none, NULL);
+      else
+        osiiso_handle_cancel (third);
+      settle ();
+      assert_names (&mirror, "");
+      g_assert_cmpint (osiiso_handle_get_status (second), ==, OSIISO_STATUS_CANCELLED);
+      if (fourth != NULL)
+        g_assert_cmpint (osiiso_handle_get_status (fourth), ==, OSIISO_STATUS_CANCELLED);
+      mirror_clear (&mirror);
+      test_queue_free (queue);
+    }
+}
+
 static gpointer
 push_many (gpointer queue)
 {
@@ -485,6 +529,7 @@ main (int   argc,
   test_add_for_backends ("/task-list/after-run", test_after_run);
   test_add_for_backends ("/task-list/handlers-change-it", test_handlers_change_it);
   test_add_for_backends ("/task-list/outlives-queue", test_outlives_queue);
+  test_add_for_backends ("/task-list/disposed-meanwhile", test_disposed_meanwhile);
   g_test_add_func ("/task-list/storm", test_storm);
   g_test_add_func ("/task-list/own-context", test_own_context);
   g_test_add_func ("/task-list/dropped-elsewhere", test_dropped_elsewhere);

@@ -283,6 +283,46 @@ test_other_group (void)
   g_object_unref (small);
 }
 
+/* Goes on although it was interrupted. */
+static gboolean
+wait_when_cancelled (Actor   *self,
+                     GError **error)
+{
+  GCancellable *cancellable = osiiso_attempt_get_cancellable (self->attempt);
+
+  while (!g_cancellable_is_cancelled (cancellable))
+    g_thread_yield ();
+  return self->group != NULL && actor_wait_group (self, error);
+}
+
+static void
+test_interrupted_member (void)
+{
+  OsiisoAttempt *attempt = NULL;
+  OsiisoGroup *group;
+  Actor member;
+  Scene scene;
+
+  g_test_summary ("A member that was cancelled is over, and may wait for its group");
+
+  scene_init (&scene, 4);
+  group = osiiso_queue_new_group (scene.queues[0], NULL);
+  g_object_unref (osiiso_group_submit (group, test_task_defer, &attempt, NULL, NULL, NULL));
+  member = (Actor) { .call = wait_when_cancelled, .member = group, .group = group };
+  scene_add (&scene, &member);
+  scene_start (&scene);
+  test_await_status (member.handle, OSIISO_STATUS_RUNNING);
+  g_assert_true (osiiso_handle_cancel (member.handle));
+  while (g_atomic_pointer_get (&attempt) == NULL)
+    g_thread_yield ();
+  osiiso_attempt_return_none (attempt);
+  osiiso_attempt_unref (attempt);
+  scene_finish (&scene);
+  g_assert_cmpint (osiiso_handle_get_status (member.handle), ==, OSIISO_STATUS_CANCELLED);
+  actor_assert_ok (&member);
+  g_object_unref (group);
+}
+
 /* A run with a time limit of a queue in which a task waits for who runs it. */
 static void
 test_cuts (void)
@@ -531,6 +571,7 @@ test_add_wait_ends (void)
   g_test_add_func ("/wait-cycles/ends/pending", test_pending);
   g_test_add_func ("/wait-cycles/ends/member", test_member);
   g_test_add_func ("/wait-cycles/ends/other-group", test_other_group);
+  g_test_add_func ("/wait-cycles/ends/interrupted-member", test_interrupted_member);
   g_test_add_func ("/wait-cycles/ends/cuts", test_cuts);
   g_test_add_func ("/wait-cycles/ends/counted-once", test_counted_once);
   g_test_add_func ("/wait-cycles/ends/work-without-worker", test_work_without_worker);
