@@ -92,6 +92,14 @@ def start(how):
             file.write('x')
     elif how == 'no-words':
         words = ''
+    elif how == 'recall':
+        words = 'cancel recall'
+    elif how == 'only-recall':
+        words = 'recall'
+    elif how == 'error-first':
+        message = b'no licence'
+        send(frame(ERROR, 0, struct.pack('<iI', 7, len(message)) + message, encoding='', name='test-domain'))
+        signal.pause()
     send(frame(HELLO, 1, words.encode(), encoding='', name='test'))
 
 
@@ -205,6 +213,43 @@ def handle(id, name, payload):
             if kind == CANCEL and cancelled == id:
                 reply(id, 'cancelled')
                 return
+    elif name == 'progress-when-cancelled':
+        tell(value)
+        while receive()[:2] != (CANCEL, id):
+            pass
+        send(frame(PROGRESS, id, struct.pack('<d', 0.5) + b'text', encoding=''))
+        reply(id, 'cancelled')
+    elif name == 'keep':
+        # Calls that come meanwhile are given back when this one is cancelled, and not before.
+        kept = []
+        while True:
+            kind, other, _, _, _ = receive()
+            if kind == RECALL:
+                if not kept:
+                    tell(value)
+                kept.append(other)
+            elif kind == CANCEL and other == id:
+                break
+        send(b''.join(frame(RECALLED, other, encoding='') for other in kept))
+        reply(id, 'cancelled')
+    elif name == 'leave-child':
+        # Ends, and leaves one behind that has all of its descriptors.
+        print('left', file=sys.stderr, flush=True)
+        if os.fork() == 0:
+            os.setpgid(0, 0)
+            tell(value)
+            signal.pause()
+        os._exit(9)
+    elif name == 'mid-line':
+        os.write(2, b'x' * value)
+        os._exit(9)
+    elif name == 'stays':
+        # Closes its end when the other one is closed, and does not end.
+        reply(id, os.getpid())
+        while sock.recv(1 << 20):
+            pass
+        sock.close()
+        signal.pause()
     elif name == 'crash-once':
         if os.path.exists(value):
             os.unlink(value)

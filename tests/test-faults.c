@@ -71,6 +71,7 @@ test_faults_clear (void)
   pthread_mutex_lock (&state.lock);
   state.name = NULL;
   happened = state.happened;
+  state.happened = FALSE;
   pthread_mutex_unlock (&state.lock);
   return happened;
 }
@@ -160,8 +161,6 @@ find_next (_Atomic (void *) *cache,
     return number != 0 ? number : next arguments;                        \
   }
 
-WITH_ERRNO (ssize_t, read, (int fd, void *data, size_t size), (fd, data, size))
-WITH_ERRNO (ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
 WITH_ERRNO (ssize_t, recv, (int fd, void *data, size_t size, int flags), (fd, data, size, flags))
 WITH_ERRNO (ssize_t, send, (int fd, const void *data, size_t size, int flags), (fd, data, size, flags))
 WITH_ERRNO (int, pipe2, (int fds[2], int flags), (fds, flags))
@@ -196,6 +195,35 @@ WITH_NUMBER (posix_spawn_file_actions_addclosefrom_np, (posix_spawn_file_actions
 #ifdef HAVE_SPAWN_CHDIR
 WITH_NUMBER (posix_spawn_file_actions_addchdir_np, (posix_spawn_file_actions_t *actions, const char *path), (actions, path))
 #endif
+
+/* What wakes somebody has eight bytes, and nothing but a signal keeps it from that. */
+#define EVENT_SIZE sizeof (eventfd_t)
+
+FAULT_PUBLIC ssize_t
+read (int    fd,
+      void  *data,
+      size_t size)
+{
+  static _Atomic (void *) cache;
+  ssize_t (*next) (int, void *, size_t) = find_next (&cache, "read");
+
+  if (fails (size == EVENT_SIZE ? "read, of an event" : "read", __builtin_return_address (0)))
+    return -1;
+  return next (fd, data, size);
+}
+
+FAULT_PUBLIC ssize_t
+write (int         fd,
+       const void *data,
+       size_t      size)
+{
+  static _Atomic (void *) cache;
+  ssize_t (*next) (int, const void *, size_t) = find_next (&cache, "write");
+
+  if (fails (size == EVENT_SIZE ? "write, of an event" : "write", __builtin_return_address (0)))
+    return -1;
+  return next (fd, data, size);
+}
 
 /* Those that have another name when files can be large. */
 #if defined __USE_FILE_OFFSET64 && defined __GLIBC__

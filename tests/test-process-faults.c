@@ -243,6 +243,23 @@ test_no_pidfds (void)
   sweep (TRUE);
 }
 
+/* What is opened would be its standard input, and has to move out of the way first. */
+static void
+test_closed_input (void)
+{
+  const int saved = fcntl (STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+
+  close (STDIN_FILENO);
+  sweep (FALSE);
+  sweep (TRUE);
+  g_assert_cmpint (fcntl (STDIN_FILENO, F_GETFD), ==, -1);
+  if (saved >= 0)
+    {
+      dup2 (saved, STDIN_FILENO);
+      close (saved);
+    }
+}
+
 /* Not while the process is watched, but when it is ended. */
 static void
 test_stop_fails (void)
@@ -270,6 +287,90 @@ test_stop_fails (void)
   g_assert_true (WIFSIGNALED (child.status));
   g_assert_cmpint (WTERMSIG (child.status), ==, SIGKILL);
   osiiso_process_free (child.process);
+}
+
+/* Nothing can be done to one that somebody else has waited for. */
+static void
+test_nobody_there (void)
+{
+  OsiisoPidfd none = { .fd = -1 };
+  OsiisoProcessSpec spec = OSIISO_PROCESS_SPEC_INIT;
+  Child child = { 0 };
+  pid_t pid;
+
+  g_assert_false (osiiso_pidfd_is_ours (&none));
+  spec.argv = (const char *[]) { "sleep", "1000", NULL };
+  spec.search_path = TRUE;
+  test_faults_set ("pidfd_open", 1, ESRCH, FALSE);
+  child.process = osiiso_process_spawn (&spec, NULL, child_exited, &child, NULL);
+  g_assert_true (test_faults_clear ());
+  g_assert_nonnull (child.process);
+  pid = osiiso_process_get_pid (child.process);
+  osiiso_process_stop (child.process, 0);
+  osiiso_process_stop (child.process, 1000);
+  osiiso_process_kill (child.process);
+  g_assert_cmpint (waitpid (pid, NULL, WNOHANG), ==, 0);
+  while (!child.over)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (child.status, ==, OSIISO_PROCESS_STATUS_LOST);
+  /* Nor after its end. */
+  osiiso_process_stop (child.process, 1000);
+  osiiso_process_kill (child.process);
+  osiiso_process_free (child.process);
+  g_assert_cmpint (waitpid (pid, NULL, WNOHANG), ==, 0);
+  kill (pid, SIGKILL);
+  g_assert_cmpint (waitpid (pid, NULL, 0), ==, pid);
+}
+
+/* A process that has not ended cannot be waited for yet. */
+static void
+test_not_yet (gboolean no_pidfds)
+{
+  OsiisoProcessSpec spec = OSIISO_PROCESS_SPEC_INIT;
+  OsiisoSpawned spawned;
+  OsiisoPidfd pidfd = { .fd = -1 };
+  struct rusage usage;
+  int status;
+
+  osiiso_pidfd_disabled = no_pidfds;
+  spec.argv = (const char *[]) { "sleep", "1000", NULL };
+  spec.search_path = TRUE;
+  g_assert_true (osiiso_process_spawn_child (&spec, &spawned, NULL));
+  g_assert_cmpint (osiiso_pidfd_open (&pidfd, spawned.pid), ==, 0);
+  g_assert_true (osiiso_pidfd_is_ours (&pidfd));
+  g_assert_false (osiiso_pidfd_wait (&pidfd, &status, &usage));
+  kill (spawned.pid, SIGKILL);
+  while (!osiiso_pidfd_wait (&pidfd, &status, &usage))
+    g_thread_yield ();
+  g_assert_true (WIFSIGNALED (status));
+  g_assert_false (osiiso_pidfd_is_ours (&pidfd));
+  osiiso_pidfd_close (&pidfd);
+  osiiso_pidfd_close (&pidfd);
+  osiiso_pidfd_disabled = FALSE;
+}
+
+static void
+test_not_yet_each (void)
+{
+  test_not_yet (FALSE);
+  test_not_yet (TRUE);
+}
+
+/* The folder is to blame, and not the program, which was not found either. */
+static void
+test_closed_folder (void)
+{
+  OsiisoProcessSpec spec = OSIISO_PROCESS_SPEC_INIT;
+  g_autoptr (GError) error = NULL;
+
+  spec.argv = (const char *[]) { "/nowhere/program", NULL };
+  spec.cwd = "/";
+  test_faults_set ("faccessat", 1, EACCES, FALSE);
+  g_assert_null (osiiso_process_spawn (&spec, NULL, child_exited, NULL, &error));
+  g_assert_true (test_faults_clear ());
+  g_assert_error (error, G_SPAWN_ERROR, G_SPAWN_ERROR_CHDIR);
+  g_assert_nonnull (strstr (error->message, "in “/”"));
+  g_assert_nonnull (strstr (error->message, g_strerror (EACCES)));
 }
 
 /* An old kernel has no such call, and then it is never tried again. */
@@ -493,6 +594,10 @@ main (int   argc,
 
   test_add_native ("/process-faults/pidfds", test_pidfds);
   test_add_native ("/process-faults/no-pidfds", test_no_pidfds);
+  test_add_native ("/process-faults/closed-input", test_closed_input);
+  test_add_native ("/process-faults/nobody-there", test_nobody_there);
+  test_add_native ("/process-faults/not-yet", test_not_yet_each);
+  test_add_native ("/process-faults/closed-folder", test_closed_folder);
   test_add_native ("/process-faults/stop", test_stop_fails);
   test_add_native ("/process-faults/old-kernel", test_old_kernel);
   test_add_native ("/process-faults/launcher", test_launcher);

@@ -152,6 +152,8 @@ try_fault (const Fault *fault,
 static const Fault faults[] = {
   { "read", EINTR, .hidden = TRUE },
   { "write", EINTR, .hidden = TRUE },
+  { "read, of an event", EINTR, .hidden = TRUE },
+  { "write, of an event", EINTR, .hidden = TRUE },
   { "recv", EINTR, .hidden = TRUE },
   { "send", EINTR, .hidden = TRUE },
   { "waitpid", EINTR, .hidden = TRUE },

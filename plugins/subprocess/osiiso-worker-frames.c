@@ -20,18 +20,12 @@
 
 /* Out */
 
-static gsize
-get_max_frame (OsiisoWorker *self)
-{
-  return self->settings->max_frame != 0 ? self->settings->max_frame : OSIISO_FRAME_MAX_DEFAULT;
-}
-
 void
 osiiso_worker_send_greeting (OsiisoWorker *self)
 {
   const OsiisoWorkerSettings *settings = self->settings;
 
-  osiiso_frame_buffer_append_parent_hello (&self->out, OSIISO_FRAME_PROTOCOL, "osiiso", (guint32) get_max_frame (self));
+  osiiso_frame_buffer_append_parent_hello (&self->out, OSIISO_FRAME_PROTOCOL, "osiiso", (guint32) settings->max_frame);
   if (settings->setup != NULL)
     osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_DEFINE, 0, settings->setup_encoding, "",
                                 g_bytes_get_data (settings->setup, NULL), g_bytes_get_size (settings->setup));
@@ -74,19 +68,19 @@ measure_call (OsiisoCall *call)
 
   switch (osiiso_call_get_encoding (call))
     {
-    case OSIISO_ENCODING_GVARIANT:
-      args = osiiso_call_get_args (call);
-      if (args != NULL)
-        length = g_variant_get_size (args) + strlen (g_variant_get_type_string (args)) + 1;
-      break;
     case OSIISO_ENCODING_JSON:
       length = strlen (osiiso_call_get_json (call));
       break;
     case OSIISO_ENCODING_BYTES:
       length = g_bytes_get_size (osiiso_call_get_bytes (call));
       break;
+    /* There is no call without one. */
     case OSIISO_ENCODING_NONE:
+    case OSIISO_ENCODING_GVARIANT:
     default:
+      args = osiiso_call_get_args (call);
+      if (args != NULL)
+        length = g_variant_get_size (args) + strlen (g_variant_get_type_string (args)) + 1;
       break;
     }
   if (preamble != NULL)
@@ -101,11 +95,11 @@ osiiso_worker_check_call (OsiisoWorker *self,
 {
   const gsize length = measure_call (call);
 
-  if (length <= get_max_frame (self))
+  if (length <= self->settings->max_frame)
     return TRUE;
   g_set_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID,
-               "a call of '%s' takes %" G_GSIZE_FORMAT " bytes, and max-frame-size is %" G_GSIZE_FORMAT,
-               osiiso_call_get_function (call), length, get_max_frame (self));
+               "a call of '%s' takes %" G_GSIZE_FORMAT " bytes, and max-frame-size is %u",
+               osiiso_call_get_function (call), length, self->settings->max_frame);
   return FALSE;
 }
 
@@ -115,7 +109,7 @@ append_task (OsiisoWorker *self,
              OsiisoJob    *job,
              const char   *name)
 {
-  return strlen (name) + 8 <= get_max_frame (self) &&
+  return strlen (name) + 8 <= self->settings->max_frame &&
          osiiso_frame_buffer_append_task (&self->out, job->id, name, osiiso_attempt_get_number (job->attempt),
                                           osiiso_attempt_get_index (job->attempt));
 }
@@ -157,10 +151,6 @@ osiiso_worker_send_call (OsiisoWorker *self,
     send_task (self, job, function);
   switch (osiiso_call_get_encoding (call))
     {
-    case OSIISO_ENCODING_GVARIANT:
-      osiiso_frame_buffer_append_variant (&self->out, OSIISO_FRAME_CALL, job->id, function,
-                                          osiiso_call_get_args (call));
-      break;
     case OSIISO_ENCODING_JSON:
       json = osiiso_call_get_json (call);
       osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_CALL, job->id, OSIISO_ENCODING_JSON, function,
@@ -172,8 +162,10 @@ osiiso_worker_send_call (OsiisoWorker *self,
                                   g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
       break;
     case OSIISO_ENCODING_NONE:
+    case OSIISO_ENCODING_GVARIANT:
     default:
-      osiiso_frame_buffer_append (&self->out, OSIISO_FRAME_CALL, job->id, 0, function, NULL, 0);
+      osiiso_frame_buffer_append_variant (&self->out, OSIISO_FRAME_CALL, job->id, function,
+                                          osiiso_call_get_args (call));
       break;
     }
   osiiso_frame_buffer_peek (&self->out, &unsent);
@@ -226,7 +218,7 @@ osiiso_worker_flush (OsiisoWorker *self)
   gsize length;
   gssize n;
 
-  while (self->fd >= 0 && (data = osiiso_frame_buffer_peek (&self->out, &length)) != NULL && length > 0)
+  while (self->fd >= 0 && (data = osiiso_frame_buffer_peek (&self->out, &length)) != NULL)
     {
       n = send (self->fd, data, length, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (n > 0)
@@ -367,13 +359,12 @@ return_result (OsiisoWorker  *self,
       text = g_strndup ((const char *) frame->payload, frame->length);
       osiiso_attempt_return_string (attempt, text);
       return TRUE;
+    /* The reader lets no other through. */
     case OSIISO_ENCODING_BYTES:
+    default:
       bytes = osiiso_frame_reader_dup_payload (&self->in, frame);
       osiiso_attempt_return_bytes (attempt, bytes);
       return TRUE;
-    default:
-      did_wrong (self, "sent a result in the encoding %u, which does not exist", frame->encoding);
-      return FALSE;
     }
 }
 
@@ -418,11 +409,10 @@ init_details (OsiisoWorker           *self,
       g_value_take_string (details, g_strndup (text, parsed->details_length));
       return TRUE;
     case OSIISO_ENCODING_BYTES:
+    default:
       g_value_init (details, G_TYPE_BYTES);
       g_value_take_boxed (details, g_bytes_new (text, parsed->details_length));
       return TRUE;
-    default:
-      break;
     }
   did_wrong (self, "sent details of an error that are not in the encoding that it says, %u", frame->encoding);
   return FALSE;
@@ -530,7 +520,7 @@ name_kind (guint kind)
   };
 
   /* The reader lets no other through. */
-  return kind < G_N_ELEMENTS (names) && names[kind] != NULL ? names[kind] : "?";
+  return names[kind];
 }
 
 static void
@@ -625,7 +615,7 @@ osiiso_worker_read (OsiisoWorker *self)
 {
   gboolean full = TRUE;
 
-  for (int i = 0; i < N_READS && full && self->fd >= 0 && self->wrong == NULL && read_some (self, &full); i++)
+  for (int i = 0; i < N_READS && full && self->wrong == NULL && read_some (self, &full); i++)
     ;
 }
 

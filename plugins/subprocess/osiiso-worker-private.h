@@ -102,7 +102,7 @@ void       osiiso_worker_greeted        (OsiisoWorker *self);
 void       osiiso_worker_remove_job     (OsiisoWorker *self,
                                          OsiisoJob    *job);
 void       osiiso_worker_lost           (OsiisoWorker *self);
-/* It cannot be trusted any more. Takes over @error. */
+/* It cannot be trusted any more, which is found out once. Takes over @error. */
 void       osiiso_worker_did_wrong      (OsiisoWorker *self,
                                          GError       *error);
 void       osiiso_worker_arm            (OsiisoWorker *self,

@@ -48,7 +48,7 @@ osiiso_worker_is_starting (OsiisoWorker *self)
 {
   if (self->state == OSIISO_WORKER_STARTING)
     return TRUE;
-  return self->state != OSIISO_WORKER_READY && (self->start_error != NULL || (!self->greeted && !self->unwanted));
+  return self->state != OSIISO_WORKER_READY && (self->start_error != NULL || !self->greeted);
 }
 
 gboolean
@@ -153,8 +153,8 @@ osiiso_worker_give (OsiisoWorker  *self,
       return;
     }
   job = g_new0 (OsiisoJob, 1);
-  if (++self->next_id == 0)
-    self->next_id = 1;
+  /* From 1 on, and around. */
+  self->next_id = self->next_id % G_MAXUINT32 + 1;
   job->id = self->next_id;
   job->attempt = attempt;
   job->retry_after = -1;
@@ -203,7 +203,7 @@ recall_waiting (OsiisoWorker *self)
 {
   if (!self->can_recall || self->state == OSIISO_WORKER_STOPPED)
     return;
-  for (GList *l = self->jobs.tail; l != NULL && l != self->jobs.head; l = l->prev)
+  for (GList *l = self->jobs.tail; l != self->jobs.head; l = l->prev)
     {
       OsiisoJob *job = l->data;
 
@@ -311,11 +311,6 @@ void
 osiiso_worker_did_wrong (OsiisoWorker *self,
                          GError       *error)
 {
-  if (self->wrong != NULL)
-    {
-      g_error_free (error);
-      return;
-    }
   self->wrong = error;
   self->state = OSIISO_WORKER_STOPPED;
   osiiso_worker_arm (self, 0);
@@ -345,8 +340,7 @@ osiiso_worker_retire (OsiisoWorker *self)
   self->state = OSIISO_WORKER_RETIRED;
   /* Whoever reads gets the end, after all that was sent before. */
   osiiso_worker_flush (self);
-  if (self->fd >= 0)
-    shutdown (self->fd, SHUT_WR);
+  shutdown (self->fd, SHUT_WR);
   osiiso_worker_arm (self, g_get_monotonic_time () + self->settings->grace);
 }
 
@@ -364,7 +358,7 @@ on_due (OsiisoWorker *self)
   else
     {
       /* The signal that ends it now says nothing. */
-      if (self->eof && !self->unwanted && self->wrong == NULL)
+      if (self->eof && !self->unwanted)
         self->wrong = g_error_new_literal (OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CRASHED,
                                            "closed its connection and did not end");
       osiiso_worker_stop (self);

@@ -20,7 +20,7 @@ typedef struct
   gint64  start_timeout; /* until the greeting */
   guint   tasks_per_worker; /* 0: no limit */
   guint   window;        /* calls that a worker has at a time; 0: by their duration */
-  guint32 max_frame;     /* bytes; 0: the default */
+  guint32 max_frame;     /* bytes, not 0 */
   /* of workers and commands */
   guint64 address_space; /* bytes, 0: no limit */
   guint64 cpu_time;      /* seconds, 0: no limit */
