@@ -214,11 +214,16 @@ def handle(id, name, payload):
                 reply(id, 'cancelled')
                 return
     elif name == 'progress-when-cancelled':
+        # What has come meanwhile is next.
         tell(value)
-        while receive()[:2] != (CANCEL, id):
-            pass
+        others = []
+        while (got := receive())[:2] != (CANCEL, id):
+            others.append(got)
         send(frame(PROGRESS, id, struct.pack('<d', 0.5) + b'text', encoding=''))
         reply(id, 'cancelled')
+        for kind, other, _, function, argument in others:
+            if kind == CALL:
+                handle(other, function, argument)
     elif name == 'keep':
         # Calls that come meanwhile are given back when this one is cancelled, and not before.
         kept = []
@@ -230,8 +235,7 @@ def handle(id, name, payload):
                 kept.append(other)
             elif kind == CANCEL and other == id:
                 break
-        send(b''.join(frame(RECALLED, other, encoding='') for other in kept))
-        reply(id, 'cancelled')
+        send(b''.join(frame(RECALLED, other, encoding='') for other in kept) + frame(RESULT, id, b'0'))
     elif name == 'leave-child':
         # Ends, and leaves one behind that has all of its descriptors.
         print('left', file=sys.stderr, flush=True)

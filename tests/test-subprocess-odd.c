@@ -69,19 +69,26 @@ test_unknown_calls (void)
 static void
 test_progress_when_cancelled (void)
 {
-  OsiisoQueue *queue = subprocess_queue_new ("", NULL);
+  OsiisoQueue *queue = subprocess_queue_new ("", "window", 2, NULL);
   g_autoptr (OsiisoHandle) handle = NULL;
+  g_autoptr (OsiisoHandle) behind = NULL;
   TestPipe pipe;
   int pid;
 
   test_pipe_init (&pipe);
   g_assert_true (osiiso_queue_start (queue, NULL));
+  osiiso_queue_pause (queue);
   handle = subprocess_submit (queue, "progress-when-cancelled", pipe.json, NULL);
+  behind = subprocess_submit (queue, "pid", NULL, NULL);
+  osiiso_queue_resume (queue);
   pid = test_pipe_read (&pipe);
   osiiso_handle_cancel (handle);
-  await (handle);
+  await (behind);
+  g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
   g_assert_cmpfloat (osiiso_handle_get_progress (handle), ==, 0);
-  g_assert_cmpint (subprocess_call_int (queue, "pid", NULL), ==, pid);
+  /* It has not been ended, or another one would have done it. */
+  g_assert_cmpint (osiiso_handle_get_status (behind), ==, OSIISO_STATUS_SUCCEEDED);
+  g_assert_cmpint (atoi (g_value_get_string (osiiso_handle_get_value (behind))), ==, pid);
   subprocess_queue_free (queue);
   test_pipe_clear (&pipe);
 }

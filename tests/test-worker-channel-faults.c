@@ -487,6 +487,35 @@ test_watcher_sleeps (void)
   pair_leave (&pair);
 }
 
+static gboolean
+on_cancelled (OsiisoWorkerChannel *channel,
+              gpointer             cancelled)
+{
+  *(gboolean *) cancelled |= osiiso_worker_channel_receive (channel, FALSE, NULL, NULL) == OSIISO_WORKER_MESSAGE_CANCEL;
+  return TRUE;
+}
+
+/* What that thread has read is told to a main loop, which sees nothing in the socket. */
+static void
+test_watcher_and_loop (void)
+{
+  gboolean cancelled = FALSE;
+  Pair pair;
+
+  pair_start (&pair);
+  begin_call (&pair, 1);
+  osiiso_worker_channel_attach (pair.channel, on_cancelled, &cancelled, NULL);
+  osiiso_worker_channel_exit_when_closed (pair.channel);
+  send_word (&pair, OSIISO_FRAME_CANCEL, 1);
+  while (!osiiso_worker_channel_is_cancelled (pair.channel, 1))
+    g_thread_yield ();
+  while (!cancelled)
+    g_main_context_iteration (NULL, TRUE);
+  osiiso_worker_channel_detach (pair.channel);
+  end_call (&pair, 1);
+  pair_leave (&pair);
+}
+
 /* Nothing ends because there is no thread, and it is there as soon as there can be one. */
 static void
 test_no_watcher (void)
@@ -559,6 +588,7 @@ main (int   argc,
   g_test_add_func ("/channel-faults/loop", test_loop);
   g_test_add_func ("/channel-faults/disposed", test_disposed);
   g_test_add_func ("/channel-faults/watcher/sleeps", test_watcher_sleeps);
+  g_test_add_func ("/channel-faults/watcher/loop", test_watcher_and_loop);
   g_test_add_func ("/channel-faults/watcher/none", test_no_watcher);
   g_test_add_func ("/channel-faults/watcher/parent-gone", test_parent_gone);
 
