@@ -603,6 +603,7 @@ test_only_late (void)
   OsiisoAttempt *slot = NULL;
   g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_defer, &slot, options);
   OsiisoRunSummary *summary = NULL;
+  OsiisoQueue *strict = test_queue_new ("thread-pool");
 
   g_test_summary ("A run that took too long is not well, even if all tasks are");
 
@@ -620,6 +621,14 @@ test_only_late (void)
   g_assert_false (osiiso_run_summary_get_ok (summary));
   g_object_unref (summary);
   test_queue_free (queue);
+
+  /* One that is in time, where all would have been cancelled. */
+  osiiso_queue_set_on_timeout (strict, OSIISO_TIMEOUT_POLICY_CANCEL);
+  test_submit_and_drop (strict, test_task_none, NULL, options);
+  summary = osiiso_queue_run_full (strict, 10, OSIISO_FAIL_POLICY_CONTINUE, NULL, NULL);
+  g_assert_true (osiiso_run_summary_get_ok (summary));
+  g_object_unref (summary);
+  test_queue_free (strict);
   hooks->clock_set_manual (0);
 }
 
