@@ -359,6 +359,39 @@ test_at_rest (void)
   free_queue (queue, &init);
 }
 
+static gboolean
+initialize_and_iterate (gpointer  data,
+                        GError  **error)
+{
+  Init *self = data;
+
+  /* Wakes the backend, whose tasks are not to run before this has returned. */
+  test_submit_and_drop (self->queue, report_maker, NULL, NULL);
+  for (guint i = 0; i < 20; i++)
+    g_main_context_iteration (NULL, FALSE);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (self->queue), ==, 0);
+  return initialize (data, error);
+}
+
+static void
+test_iterates (void)
+{
+  OsiisoQueue *queue = test_queue_new ("main-loop");
+  g_autoptr (OsiisoHandle) handle = NULL;
+  Init init;
+
+  g_test_summary ("No task runs in a main loop that is iterated by the initializer for that loop");
+
+  init_init (&init, queue);
+  g_assert_true (osiiso_queue_set_initializer (queue, initialize_and_iterate, &init, init_release, NULL));
+  handle = test_submit (queue, report_maker, NULL, NULL);
+  test_run_all (queue);
+  g_assert_cmpint (get_maker (handle), ==, 1);
+  g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 2);
+  g_assert_cmpint (init.n_calls, ==, 1);
+  free_queue (queue, &init);
+}
+
 static void
 test_next_start (gconstpointer backend)
 {
@@ -975,6 +1008,7 @@ main (int   argc,
   g_test_init (&argc, &argv, NULL);
   hooks = test_manual_clock ();
 
+  g_test_add_func ("/initializer/iterates", test_iterates);
   g_test_add_func ("/initializer/each-thread", test_each_thread);
   g_test_add_func ("/initializer/main-loop", test_main_loop);
   g_test_add_func ("/initializer/replacement", test_replacement);

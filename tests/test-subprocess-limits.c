@@ -212,6 +212,31 @@ test_long_task_name (void)
   subprocess_queue_free (queue);
 }
 
+/* A name that is no text becomes one, and one that is too long for a frame is not told. */
+static void
+test_odd_names (void)
+{
+  OsiisoQueue *queue = subprocess_c_queue_new (NULL, NULL);
+  g_autofree char *endless = g_strnfill (70000, 'n');
+  const char *names[] = { "a\xff" "b", endless };
+  const char *told[] = { "a\xef\xbf\xbd" "b", MODULE "task" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autoptr (OsiisoTaskOptions) options = osiiso_task_options_new ();
+      g_autoptr (OsiisoHandle) handle = NULL;
+      const char *name;
+
+      osiiso_task_options_set_name (options, names[i]);
+      handle = submit (queue, MODULE "task", NULL, options);
+      subprocess_join (queue);
+      g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
+      g_variant_get (g_value_get_variant (osiiso_handle_get_value (handle)), "(&suu)", &name, NULL, NULL);
+      g_assert_cmpstr (name, ==, told[i]);
+    }
+  subprocess_queue_free (queue);
+}
+
 static void
 test_set_up (void)
 {
@@ -279,6 +304,7 @@ main (int   argc,
   g_test_add_func ("/workers/c/retry-after", test_retry_after);
   g_test_add_func ("/workers/c/task", test_task);
   g_test_add_func ("/workers/c/long-task-name", test_long_task_name);
+  g_test_add_func ("/workers/c/odd-names", test_odd_names);
   g_test_add_func ("/workers/c/set-up", test_set_up);
   g_test_add_func ("/workers/c/cancellable", test_cancellable);
   g_test_add_func ("/workers/c/module-path", test_module_path);
