@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdarg.h>
+#include <string.h>
 
 #include "test-utils.h"
 
@@ -44,6 +45,16 @@ g_cancellable_new (void)
 {
   come_in_between ();
   return G_CANCELLABLE (g_object_new (G_TYPE_CANCELLABLE, NULL));
+}
+
+gpointer
+g_malloc0 (gsize size)
+{
+  gpointer memory;
+
+  come_in_between ();
+  memory = g_malloc (size);
+  return memory != NULL ? memset (memory, 0, size) : NULL;
 }
 
 char *
@@ -198,6 +209,40 @@ test_cancellable (void)
   test_queue_free (scene.queue);
 }
 
+static void
+set_progress (void)
+{
+  osiiso_attempt_set_progress (scene.attempt, 0.25, "between");
+}
+
+static void
+progress_between (OsiisoAttempt *attempt,
+                  gpointer       unused)
+{
+  g_autofree char *text = NULL;
+
+  scene.attempt = attempt;
+  between = set_progress;
+  osiiso_attempt_set_progress (attempt, 0.5, "last");
+  g_assert_null (between);
+  text = osiiso_handle_dup_status_text (scene.handle);
+  g_assert_cmpstr (text, ==, "last");
+  g_assert_cmpfloat (osiiso_handle_get_progress (scene.handle), ==, 0.5);
+}
+
+static void
+test_progress (void)
+{
+  g_test_summary ("Of two that tell the progress of a task the last one is heard");
+
+  scene.queue = test_queue_new ("main-loop");
+  scene.handle = test_submit (scene.queue, progress_between, NULL, NULL);
+  test_run_all (scene.queue);
+  g_assert_cmpint (osiiso_handle_get_status (scene.handle), ==, OSIISO_STATUS_SUCCEEDED);
+  g_object_unref (scene.handle);
+  test_queue_free (scene.queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -209,6 +254,7 @@ main (int   argc,
   g_test_add_func ("/between/ended", test_ended);
   g_test_add_func ("/between/name", test_name);
   g_test_add_func ("/between/cancellable", test_cancellable);
+  g_test_add_func ("/between/progress", test_progress);
 
   return g_test_run ();
 }
