@@ -243,6 +243,110 @@ test_progress (void)
   test_queue_free (scene.queue);
 }
 
+/* Waits of another context, cancelled when what they wait for has come, but before
+ * that is told. */
+
+typedef struct
+{
+  GMainContext *context;
+  GCancellable *cancellable;
+  OsiisoGroup  *group;
+  gboolean      keeps; /* it got something that nobody else gets, which is not lost */
+  int           n_returned;
+} Late;
+
+static void
+late_cb (GObject      *source,
+         GAsyncResult *result,
+         gpointer      data)
+{
+  Late *self = data;
+
+  g_assert_true (g_main_context_is_owner (self->context));
+  g_assert_true (g_task_had_error (G_TASK (result)) != self->keeps);
+  self->n_returned++;
+}
+
+static void
+wait_for_task (Late *self)
+{
+  osiiso_handle_wait_async (scene.handle, self->cancellable, late_cb, self);
+}
+
+static void
+wait_for_group (Late *self)
+{
+  osiiso_group_wait_async (self->group, self->cancellable, late_cb, self);
+}
+
+static void
+wait_for_member (Late *self)
+{
+  osiiso_group_next_completed_async (self->group, self->cancellable, late_cb, self);
+}
+
+static void
+wait_for_work (Late *self)
+{
+  osiiso_queue_join_async (scene.queue, self->cancellable, late_cb, self);
+}
+
+static void
+wait_for_run (Late *self)
+{
+  osiiso_queue_run_full_async (scene.queue, 0, OSIISO_FAIL_POLICY_CONTINUE, self->cancellable, late_cb, self);
+}
+
+static void
+wait_for_room (Late *self)
+{
+  osiiso_queue_submit_async (scene.queue, test_task_none, NULL, NULL, NULL, self->cancellable, late_cb, self);
+}
+
+static void
+test_late (void)
+{
+  static void (*const calls[])(Late *) = { wait_for_task, wait_for_group, wait_for_member, wait_for_work, wait_for_run,
+                                           wait_for_room };
+
+  g_test_summary ("A wait that is cancelled when it is over returns once, and gives out what only it has got");
+
+  for (guint i = 0; i < G_N_ELEMENTS (calls); i++)
+    {
+      Late late = { g_main_context_new (), g_cancellable_new (), NULL, FALSE, 0 };
+      OsiisoAttempt *attempt = NULL;
+
+      late.keeps = calls[i] == wait_for_member || calls[i] == wait_for_room;
+
+      scene.queue = test_queue_new ("thread-pool");
+      late.group = osiiso_queue_new_group (scene.queue, NULL);
+      osiiso_queue_set_size (scene.queue, 1);
+      scene.handle = osiiso_group_submit (late.group, test_task_defer, &attempt, NULL, NULL, NULL);
+      if (calls[i] != wait_for_run)
+        g_assert_true (osiiso_queue_start (scene.queue, NULL));
+      g_main_context_push_thread_default (late.context);
+      calls[i] (&late);
+      g_main_context_pop_thread_default (late.context);
+      while (g_atomic_pointer_get (&attempt) == NULL)
+        g_thread_yield ();
+      osiiso_attempt_return_none (attempt);
+      osiiso_attempt_unref (attempt);
+      g_cancellable_cancel (late.cancellable);
+      while (late.n_returned == 0)
+        g_main_context_iteration (late.context, TRUE);
+      while (g_main_context_iteration (late.context, FALSE))
+        ;
+      g_assert_cmpint (late.n_returned, ==, 1);
+      g_assert_cmpint (osiiso_handle_get_status (scene.handle), ==, OSIISO_STATUS_SUCCEEDED);
+      g_assert_true (osiiso_queue_join (scene.queue, NULL, NULL));
+      g_object_unref (late.cancellable);
+      g_object_unref (late.group);
+      g_object_unref (scene.handle);
+      g_main_context_unref (late.context);
+      test_queue_free (scene.queue);
+    }
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -255,6 +359,7 @@ main (int   argc,
   g_test_add_func ("/between/name", test_name);
   g_test_add_func ("/between/cancellable", test_cancellable);
   g_test_add_func ("/between/progress", test_progress);
+  g_test_add_func ("/between/late", test_late);
 
   return g_test_run ();
 }
