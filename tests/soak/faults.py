@@ -325,14 +325,16 @@ def isolation(place):
        Bar('rss_slope_kib_per_minute', '<=', 1, True), Bar('disturbed_rss_slope_kib_per_minute', '<=', 1, True))
 def long_run(place):
     """The slopes are those after five minutes, with the bounds in which they are with 95 %. Disturbed threads sleep so much
-    that they do less, in smaller rounds, so that there are samples."""
+    that they do less, in smaller rounds, so that there are samples. Larger rounds
+    would leave more memory behind, by chance."""
     def one(per_mille):
         environment = place.environment('check/chaos.so' if per_mille else None, CHAOS_SEED=place.seed(), CHAOS_PM=per_mille,
                                         **ALL_TOUCHED)
         if place.short:
-            return place.soak('long', environment=environment, seed=place.seed(), workers=2, n=1)
+            return place.soak('long', environment=environment, seed=place.seed(), workers=2,
+                              n=1 if per_mille else 10)
         return place.soak('long', deadline=place.minutes * 60 + 600, environment=environment, seed=place.seed(), workers=4,
-                          n=1 if per_mille else 5, rate=60000, seconds=place.minutes * 60)
+                          n=1 if per_mille else 10, rate=60000, seconds=place.minutes * 60)
 
     plain, disturbed = in_parallel(one, [(0,), (10,)], 2)
     figures = {**plain, **{f'disturbed_{key}': value for key, value in disturbed.items()}}

@@ -28,14 +28,18 @@ static const struct
   const char *backend;
   guint       n; /* for each that params->n says */
 } plain_loads[N_PLAINS] = {
-  { "main-loop", 1000 },
-  { "thread-pool", 9000 },
+  { "main-loop", 100 },
+  { "thread-pool", 900 },
 };
 /* Before that, caches and pools fill. */
 #define WARM_UP_MINUTES 5
 #define MAX_SAMPLES     (1 << 12)
-/* So many stretches of the time after that count with the least of their samples. */
+/* So many stretches of the time after that count, each with one level. */
 #define N_STRETCHES     25
+/* Descriptors of processes that begin and end are there for a moment: what counts is the
+ * median of the first five minutes, and of so much of the time at last. */
+#define LATE            0.2
+#define MAX_FDS         256
 /* How long a sample waits for a worker that is on its way. */
 #define PATIENCE_US     20000
 #define PERIOD_MINUTES  (0.5 / 60)
@@ -57,7 +61,17 @@ typedef struct
   double heap; /* KiB that are in use */
 } Sample;
 
-/* The least sample of each stretch: what is there for a moment adds to the others. */
+static guint
+stretch_of (const GArray *samples,
+            guint         i)
+{
+  const Sample *all = (const Sample *) (const void *) samples->data;
+  const double part = (all[i].minutes - all[0].minutes) / (all[samples->len - 1].minutes - all[0].minutes);
+
+  return (guint) MIN (part * N_STRETCHES, N_STRETCHES - 1);
+}
+
+/* The median of each stretch: memory of tasks and workers comes and goes in pieces. */
 static guint
 get_stretches (const GArray *samples,
                gboolean      heap,
@@ -65,20 +79,17 @@ get_stretches (const GArray *samples,
                double        values[N_STRETCHES])
 {
   const Sample *all = (const Sample *) (const void *) samples->data;
+  g_autofree double *some = g_new (double, samples->len);
   guint n = 0;
 
-  for (guint i = 0, last = N_STRETCHES; i < samples->len; i++)
+  for (guint i = 0, end = 0; i < samples->len; i = end)
     {
-      const double part = (all[i].minutes - all[0].minutes) / (all[samples->len - 1].minutes - all[0].minutes);
-      const guint stretch = (guint) MIN (part * N_STRETCHES, N_STRETCHES - 1);
-      const double value = heap ? all[i].heap : all[i].rss;
+      const guint stretch = stretch_of (samples, i);
 
-      if (stretch == last && value >= values[n - 1])
-        continue;
-      n += stretch != last;
-      last = stretch;
-      times[n - 1] = all[i].minutes;
-      values[n - 1] = value;
+      for (end = i; end < samples->len && stretch_of (samples, end) == stretch; end++)
+        some[end - i] = heap ? all[end].heap : all[end].rss;
+      times[n] = (all[i].minutes + all[end - 1].minutes) / 2;
+      values[n++] = soak_quantile (some, end - i, 0.5);
     }
   return n;
 }
@@ -237,7 +248,26 @@ keep_rate (Load  *self,
     g_usleep ((gulong) (ahead * G_USEC_PER_SEC));
 }
 
-/* For so many seconds, or for two rounds; n: ten thousands of plain tasks in a round. */
+/* How often there were so many; not a list, which would grow. */
+static void
+count_fds (guint counts[MAX_FDS])
+{
+  counts[MIN (soak_count_fds (), MAX_FDS - 1)]++;
+}
+
+static guint
+get_median (const guint counts[MAX_FDS])
+{
+  guint n = 0, below = 0, i = 0;
+
+  for (guint j = 0; j < MAX_FDS; j++)
+    n += counts[j];
+  while (i < MAX_FDS - 1 && below + counts[i] <= n / 2)
+    below += counts[i++];
+  return i;
+}
+
+/* For so many seconds, or for two rounds; n: thousands of plain tasks in a round. */
 static void
 run_long (const SoakParams *params)
 {
@@ -246,7 +276,7 @@ run_long (const SoakParams *params)
   const double warm_up = MIN (WARM_UP_MINUTES, params->seconds / 60 / 3);
   double minutes = 0, last = -1;
   guint n_rounds = 0;
-  guint max_fds = 0, max_fds_early = 0;
+  guint fds_early[MAX_FDS] = { 0 }, fds_late[MAX_FDS] = { 0 };
   Load load;
 
   /* So that it does not grow while it is looked at. */
@@ -256,10 +286,11 @@ run_long (const SoakParams *params)
     {
       run_round (&load);
       minutes = (double) (g_get_monotonic_time () - begun) / G_USEC_PER_SEC / 60;
-      max_fds = MAX (max_fds, soak_count_fds ());
-      if (minutes < warm_up)
-        max_fds_early = max_fds;
-      else if (minutes - last > PERIOD_MINUTES)
+      if (minutes < warm_up || n_rounds == 0)
+        count_fds (fds_early);
+      if (minutes * 60 >= params->seconds * (1 - LATE))
+        count_fds (fds_late);
+      if (minutes >= warm_up && minutes - last > PERIOD_MINUTES)
         last = take_sample (&load, samples, minutes) ? minutes : last;
       keep_rate (&load, minutes);
     }
@@ -270,8 +301,8 @@ run_long (const SoakParams *params)
   soak_report ("rss_kib", (double) soak_exact_rss () / 1024);
   report_slope ("rss", samples, FALSE);
   report_slope ("heap", samples, TRUE);
-  soak_report ("fds_early", max_fds_early);
-  soak_report ("fds", max_fds);
+  soak_report ("fds_early", get_median (fds_early));
+  soak_report ("fds", get_median (fds_late));
   end_load (&load);
 }
 
