@@ -261,7 +261,7 @@ reply_value (Worker       *worker,
 {
   GVariant *variant;
 
-  if (!G_IS_VALUE (value) || (G_VALUE_HOLDS_STRING (value) && g_value_get_string (value) == NULL))
+  if (G_VALUE_HOLDS_STRING (value) && g_value_get_string (value) == NULL)
     {
       osiiso_worker_channel_reply_none (worker->channel, id);
     }
@@ -353,7 +353,7 @@ reply_end (Worker        *worker,
           tell_wait (worker, id, attempt->retry_after);
           reply_failure (worker, id, outcome);
         }
-      else if (outcome != NULL)
+      else if (outcome != NULL && osiiso_outcome_has_value (outcome))
         reply_value (worker, id, &outcome->value);
       else
         osiiso_worker_channel_reply_none (worker->channel, id);

@@ -276,6 +276,11 @@ def handle(id, name, payload):
         while not os.path.exists(value):
             time.sleep(0.001)
         reply(id, True)
+    elif name == 'tell-and-wait-for':
+        tell(value[0])
+        while not os.path.exists(value[1]):
+            time.sleep(0.001)
+        reply(id, True)
     elif name == 'grow':
         send(frame(RESULT, id, b'1' * value))
     elif name == 'descriptors':
