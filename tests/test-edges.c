@@ -538,6 +538,62 @@ test_told (void)
   test_queue_free (queue);
 }
 
+static void
+hear_never (const guint64 *tokens,
+            const guint   *statuses,
+            gsize          n,
+            gpointer       unused)
+{
+  g_assert_not_reached ();
+}
+
+static void
+dispose_and_forget (const guint64 *tokens,
+                    const guint   *statuses,
+                    gsize          n,
+                    gpointer       data)
+{
+  Hearing *self = data;
+
+  self->n_heard += (guint) n;
+  /* And does not acknowledge it. */
+  g_object_run_dispose (G_OBJECT (self->queue));
+}
+
+static void
+test_told_nobody (void)
+{
+  static const OsiisoCompletionsFunc funcs[] = { hear_never, dispose_and_forget };
+
+  g_test_summary ("Nobody is told of tokens any more when the queue is gone, neither for the first time nor again");
+
+  for (guint i = 0; i < G_N_ELEMENTS (funcs); i++)
+    {
+      OsiisoQueue *queue = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_FUNCTIONS | OSIISO_BACKEND_CAPABILITIES_ASYNC);
+      g_autofree guint64 *numbers = NULL;
+      Hearing hearing = { queue, NULL, 0 };
+      int n_released = 0;
+      gsize n;
+
+      g_assert_true (osiiso_queue_set_runner (queue, refuse, NULL, NULL, NULL));
+      g_assert_true (osiiso_queue_set_completions_func (queue, OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED, funcs[i], &hearing, NULL,
+                                                        NULL));
+      g_assert_cmpuint (osiiso_queue_submit_token (queue, 7, NULL, NULL), !=, 0);
+      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, count, NULL, NULL), !=, 0);
+      numbers = osiiso_backend_take_tokens (osiiso_queue_get_backend (queue), 1, &n);
+      g_assert_cmpuint (n, ==, 3);
+      g_assert_cmpuint (osiiso_queue_tokens_done (queue, numbers + 1, 2), ==, 1);
+      if (i == 0)
+        g_object_run_dispose (G_OBJECT (queue));
+      while (n_released == 0 || hearing.n_heard < i)
+        g_main_context_iteration (NULL, TRUE);
+      while (g_main_context_iteration (NULL, FALSE))
+        ;
+      g_assert_cmpuint (hearing.n_heard, ==, i);
+      test_queue_free (queue);
+    }
+}
+
 /* Objects, which may be released in the owner's thread only. */
 
 static GThread *owner;
@@ -771,6 +827,7 @@ main (int   argc,
   g_test_add_func ("/edges/exchange", test_exchange);
   test_add_for_backends ("/edges/cancelled-in-line", test_cancelled_in_line);
   g_test_add_func ("/edges/told", test_told);
+  g_test_add_func ("/edges/told-nobody", test_told_nobody);
   g_test_add_func ("/edges/objects", test_objects);
   g_test_add_func ("/edges/only-late", test_only_late);
   g_test_add_func ("/edges/no-queue", test_no_queue);
