@@ -57,6 +57,14 @@ g_malloc0 (gsize size)
   return memory != NULL ? memset (memory, 0, size) : NULL;
 }
 
+/* What g_new0() is without optimisation. */
+gpointer
+g_malloc0_n (gsize n,
+             gsize size)
+{
+  return g_malloc0 (n * size);
+}
+
 char *
 g_strdup_printf (const char *format,
                  ...)
