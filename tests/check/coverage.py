@@ -11,9 +11,10 @@ import json
 import re
 import sys
 
-# In percent: what has been reached, not what is aimed at, which is 98 and 95.
-LINES = 97.0
-BRANCHES = 90.0
+# In percent: what was aimed at. A little more has been reached, and not in every run the
+# same: there are threads.
+LINES = 98.0
+BRANCHES = 95.0
 # What has to be tested to the last line, but for those in the list.
 STRICT = re.compile(r'/osiiso-(scheduler|ready-list|deadline-heap|rate-limiter|admission|frame)')
 
