@@ -31,7 +31,8 @@ QUICK = '''deadline-heap rate-limiter ready-list record-pool frame task-options 
   size size-async size-async-pairs submit-cancellable task-list timers token token-call token-take token-tell wait-changes
   wait-cycles would-deadlock semantics-cancellation semantics-order semantics-rate semantics-results semantics-retries
   semantics-run semantics-shutdown semantics-signals semantics-size semantics-states semantics-summary semantics-timeouts
-  semantics-workers handle queue queue-lifetime worker-channel locks outbox properties shortages edges callbacks between'''.split()
+  semantics-workers handle queue queue-lifetime worker-channel locks outbox properties shortages edges
+  token-edges callbacks between'''.split()
 SLOW = '''backend-loader call-module cancel-cost thread-exit fork token-races ahead regressions promises model
   conformance-main-loop conformance-thread-pool conformance-subprocess subprocess subprocess-failures subprocess-pool
   subprocess-commands wait-contexts adaptive-workers application-hold log'''.split()
