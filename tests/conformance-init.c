@@ -114,7 +114,7 @@ test_fails (void)
           g_assert_true (osiiso_queue_reset (queue, NULL));
         }
       /* It tries again with each start, until that is good. */
-      init.fails = round % 4 < 2;
+      g_atomic_int_set (&init.fails, round % 4 < 2);
       first = test_submit (queue, note_initialized, &init, NULL);
       second = test_submit (queue, note_initialized, &init, NULL);
       conformance_wait_for (queue, "run %d to end, whose initializer %s", round + 1, init.fails ? "fails" : "does not fail any more");
