@@ -215,10 +215,20 @@ def too_long(number, frame):
     raise TimeoutError("the test does not end")
 
 
+def listen():
+    """Ignores none of the signals that tests send: children would, too, and never end.
+
+    A shell lets what it runs in the background ignore SIGINT, and nohup(1) SIGHUP.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
 def main():
     failed = 0
-    # A shell that runs tests in the background lets its children ignore these.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    listen()
     signal.signal(signal.SIGALRM, too_long)
     try:
         print("1..%d" % len(tests))

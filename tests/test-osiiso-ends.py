@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 
-from osiiso_cli import (TIMEOUT, Terminal, contains, equal, fifo, finish, has_ended, main, path, popen, read, run,
-                        test, write)
+from osiiso_cli import (TIMEOUT, Terminal, contains, equal, fifo, finish, has_ended, listen, main, path, popen, read,
+                        run, test, write)
 
 
 def entries(log):
@@ -259,6 +259,25 @@ def two_sleepers(*options):
     process = popen("run", "-j2", *options, ":::", *("echo $$ >%s; exec sleep 1000" % gate for gate in gates),
                     "touch " + mark)
     return process, [int(arrived(gate)) for gate in gates], mark
+
+
+@test
+def tests_can_send_signals_wherever_they_run():
+    # Else a test that sends one waits forever for a program that ignores it, as it should.
+    sent = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP}
+
+    def start():
+        for number in sent:
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, sent)
+        listen()
+
+    status = subprocess.run(["cat", "/proc/self/status"], preexec_fn=start, stdout=subprocess.PIPE, text=True,
+                            check=True).stdout
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    for field in ("SigIgn", "SigBlk"):
+        mask = int(fields[field], 16)
+        equal([number for number in sent if mask & 1 << number - 1], [], field)
 
 
 @test
