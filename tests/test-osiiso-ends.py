@@ -356,6 +356,27 @@ def an_input_that_never_comes():
 
 
 @test
+def an_input_of_several_that_never_comes():
+    # All of them are read before the first job begins.
+    process = popen("run", "echo", "::::", "-", ":::", "b", stdin=subprocess.PIPE)
+    process.stdin.write(b"a\n")
+    process.stdin.flush()
+    end = time.monotonic() + TIMEOUT
+    while not listens(process.pid, signal.SIGINT) and time.monotonic() < end:
+        os.sched_yield()
+    process.send_signal(signal.SIGINT)
+    equal(process.wait(60), 130)
+    process.stdin.close()
+    process.stdin = None
+    equal(finish(process)[1:], ("", ""))
+
+
+def listens(pid, number):
+    caught = dict(line.split(":", 1) for line in read("/proc/%d/status" % pid).splitlines())["SigCgt"]
+    return bool(int(caught, 16) & 1 << number - 1)
+
+
+@test
 def a_signal_that_is_ignored():
     gate, began = fifo(), fifo()
     process = popen("run", "sh", "-c", "echo >%s; read x <%s; echo done" % (began, gate), ":::", "a",

@@ -13,12 +13,14 @@
 #define CHUNK (64 * 1024)
 /* No program can be given more; what has no end of lines must not fill the memory. */
 #define LONGEST (16 * 1024 * 1024)
+/* How many inputs of several sources are read until others get a turn. */
+#define BATCH 4096
 
 /* One source: a list, or else a file. */
 typedef struct
 {
   gboolean    linked;  /* goes along with the source before */
-  GPtrArray  *list;    /* (nullable); strings are owned if they are from a file */
+  GPtrArray  *list;    /* (nullable); of a file, what was read, and strings are owned */
 
   char       *path;    /* (nullable) */
   int         fd;
@@ -35,6 +37,7 @@ struct _ToolInputs
 {
   ToolInputFormat format;
   GPtrArray      *sources;
+  guint           n_loaded; /* sources */
   gboolean        loaded;
   guint64         row;     /* the next one */
   guint64         n_rows;  /* if all are in lists */
@@ -105,16 +108,17 @@ source_open (Source     *source,
   return TRUE;
 }
 
+/* Never blocks: while it did, no signal would be listened to. */
 static ToolInputState
 source_fill (Source  *source,
-             gboolean block,
              GError **error)
 {
   struct pollfd pfd = { source->fd, POLLIN, 0 };
   gsize held;
   ssize_t n;
 
-  if (!source->regular && !block && poll (&pfd, 1, 0) == 0)
+  /* A signal that comes meanwhile says nothing about the file. */
+  if (!source->regular && poll (&pfd, 1, 0) <= 0)
     return TOOL_INPUT_WAIT;
   if (source->start > 0)
     {
@@ -133,7 +137,7 @@ source_fill (Source  *source,
   n = read (source->fd, source->buffer->data + held, CHUNK);
   g_byte_array_set_size (source->buffer, (guint) (held + (gsize) MAX (n, 0)));
   if (n < 0 && (errno == EAGAIN || errno == EINTR))
-    return block ? TOOL_INPUT_ROW : TOOL_INPUT_WAIT;
+    return TOOL_INPUT_WAIT;
   if (n < 0)
     {
       source_fail (source, errno, error);
@@ -147,7 +151,6 @@ source_fill (Source  *source,
 static ToolInputState
 source_read (Source  *source,
              char     ending,
-             gboolean block,
              char   **input,
              GError **error)
 {
@@ -180,27 +183,34 @@ source_read (Source  *source,
       if (source->eof)
         return TOOL_INPUT_END;
       source->scanned = length;
-      state = source_fill (source, block, error);
+      state = source_fill (source, error);
       if (state != TOOL_INPUT_ROW)
         return state;
     }
 }
 
-/* Reads a file to its end. */
-static gboolean
+/* Reads what there is of a file, in the end to its end. */
+static ToolInputState
 source_load (Source  *source,
              char     ending,
              GError **error)
 {
   char *input;
   ToolInputState state;
+  guint n = 0;
 
-  if (source->list != NULL)
-    return TRUE;
-  source->list = g_ptr_array_new_with_free_func (g_free);
-  while ((state = source_read (source, ending, TRUE, &input, error)) == TOOL_INPUT_ROW)
-    g_ptr_array_add (source->list, input);
-  return state == TOOL_INPUT_END;
+  if (source->path == NULL)
+    return TOOL_INPUT_END;
+  if (source->list == NULL)
+    source->list = g_ptr_array_new_with_free_func (g_free);
+  while ((state = source_read (source, ending, &input, error)) == TOOL_INPUT_ROW)
+    {
+      g_ptr_array_add (source->list, input);
+      /* Of what has ended nothing more would come. */
+      if (++n >= BATCH && !source->eof)
+        return TOOL_INPUT_WAIT;
+    }
+  return state;
 }
 
 static gboolean
@@ -302,17 +312,28 @@ measure_block (ToolInputs *self,
 }
 
 static gboolean
+is_streamed (ToolInputs *self)
+{
+  return self->sources->len == 1 && ((Source *) self->sources->pdata[0])->path != NULL;
+}
+
+/* TOOL_INPUT_ROW when there may be one. */
+static ToolInputState
 load (ToolInputs *self,
       GError    **error)
 {
   guint length;
 
+  for (; !is_streamed (self) && self->n_loaded < self->sources->len; self->n_loaded++)
+    {
+      ToolInputState state = source_load (self->sources->pdata[self->n_loaded], self->format.end, error);
+
+      if (state != TOOL_INPUT_END)
+        return state;
+    }
   self->loaded = TRUE;
-  if (self->sources->len == 1 && ((Source *) self->sources->pdata[0])->list == NULL)
-    return TRUE;
-  for (guint i = 0; i < self->sources->len; i++)
-    if (!source_load (self->sources->pdata[i], self->format.end, error))
-      return FALSE;
+  if (is_streamed (self))
+    return TOOL_INPUT_ROW;
   self->n_rows = self->sources->len > 0;
   for (guint i = 0; i < self->sources->len;)
     {
@@ -320,10 +341,10 @@ load (ToolInputs *self,
       if (!g_uint64_checked_mul (&self->n_rows, self->n_rows, length))
         {
           g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "There are too many inputs");
-          return FALSE;
+          return TOOL_INPUT_ERROR;
         }
     }
-  return TRUE;
+  return TOOL_INPUT_ROW;
 }
 
 /* Row @number of all combinations; the last source changes fastest. */
@@ -347,12 +368,6 @@ add_combination (ToolInputs *self,
     }
 }
 
-static gboolean
-is_streamed (ToolInputs *self)
-{
-  return self->sources->len == 1 && ((Source *) self->sources->pdata[0])->list == NULL;
-}
-
 /* Adds one input, or one of each source, to partial. */
 static ToolInputState
 read_one (ToolInputs *self,
@@ -370,7 +385,7 @@ read_one (ToolInputs *self,
     }
   do
     {
-      state = source_read (self->sources->pdata[0], self->format.end, FALSE, &input, error);
+      state = source_read (self->sources->pdata[0], self->format.end, &input, error);
       if (state == TOOL_INPUT_ROW && self->format.skip_empty && *input == '\0')
         g_clear_pointer (&input, g_free);
       else
@@ -422,10 +437,12 @@ tool_inputs_next (ToolInputs *self,
   ToolInputState state = TOOL_INPUT_ROW;
   guint n = MAX (self->format.max_args, 1);
 
-  if (!self->loaded && !load (self, error))
-    return TOOL_INPUT_ERROR;
   if (self->ended)
     return TOOL_INPUT_END;
+  if (!self->loaded)
+    state = load (self, error);
+  if (state != TOOL_INPUT_ROW)
+    return state;
   if (n == 1)
     state = read_one (self, error);
   else
@@ -466,7 +483,8 @@ tool_inputs_watch (ToolInputs *self,
                    GSourceFunc callback,
                    gpointer    user_data)
 {
-  Source *source = self->sources->pdata[0];
+  /* The one that is loaded; without that, the only one. */
+  Source *source = self->sources->pdata[self->n_loaded];
   Watch *watch;
 
   if (self->watch != 0)

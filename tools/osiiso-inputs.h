@@ -38,8 +38,8 @@ ToolInputs    *tool_inputs_new       (char                 **sources,
                                       GError               **error);
 void           tool_inputs_free      (ToolInputs            *self);
 
-/* The columns of the next job, (transfer full). Blocks only if there are several sources
- * (and then only when it is called first). */
+/* The columns of the next job, (transfer full). Never blocks: with several sources, there
+ * is none before all are read. */
 ToolInputState tool_inputs_next      (ToolInputs            *self,
                                       char                ***columns,
                                       GError               **error);
