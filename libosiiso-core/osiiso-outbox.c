@@ -646,6 +646,9 @@ osiiso_outbox_post_settled (OsiisoOutbox *self)
    * the next to be delivered does for all. */
   if (self->source != NULL && (self->last == NULL || self->last->kind != OSIISO_EVENT_SETTLE))
     append_locked (self, OSIISO_EVENT_SETTLE, NULL, NULL, NULL, NULL);
+  /* Nobody is told, but who iterates the context until the work is over has to look. */
+  if (self->source == NULL)
+    g_main_context_wakeup (self->context);
   pthread_mutex_unlock (&self->lock);
 }
 

@@ -114,6 +114,54 @@ test_destroyed_first (void)
   test_queue_free (queue);
 }
 
+static int is_polling;
+
+/* As g_poll(), but what never comes is a failure. */
+static int
+note_poll (GPollFD *fds,
+           guint    n_fds,
+           int      timeout)
+{
+  int n;
+
+  if (timeout == 0)
+    return g_poll (fds, n_fds, timeout);
+  g_atomic_int_set (&is_polling, TRUE);
+  n = g_poll (fds, n_fds, 30000);
+  g_assert_cmpint (n, >, 0);
+  return n;
+}
+
+static gpointer
+let_go_thread (gpointer attempt)
+{
+  while (!g_atomic_int_get (&is_polling))
+    g_thread_yield ();
+  let_go (attempt);
+  return NULL;
+}
+
+static void
+test_destroyed_wakes (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  OsiisoAttempt *slot = NULL;
+  GThread *thread;
+
+  g_test_summary ("Without its source a queue wakes whoever waits for its work in a main context");
+
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_defer, &slot, NULL, NULL, NULL), !=, 0);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  destroy_source ();
+  iterate_all ();
+  g_main_context_set_poll_func (NULL, note_poll);
+  thread = g_thread_new ("let-go", let_go_thread, hold (&slot));
+  g_assert_true (osiiso_queue_join (queue, NULL, NULL));
+  g_main_context_set_poll_func (NULL, NULL);
+  g_thread_join (thread);
+  test_queue_free (queue);
+}
+
 static void
 test_destroyed_full (void)
 {
@@ -226,6 +274,7 @@ main (int   argc,
   owner = g_thread_self ();
 
   g_test_add_func ("/outbox/destroyed-first", test_destroyed_first);
+  g_test_add_func ("/outbox/destroyed/wakes", test_destroyed_wakes);
   g_test_add_func ("/outbox/destroyed-full", test_destroyed_full);
   g_test_add_func ("/outbox/dropped", test_dropped);
   g_test_add_func ("/outbox/progress", test_progress);
