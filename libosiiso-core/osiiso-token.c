@@ -59,21 +59,37 @@ osiiso_runner_end_use (OsiisoScheduler *scheduler)
   release (scheduler, self->thread_end_destroy, self->thread_end_data);
 }
 
-/* A runner that the thread is in. */
-typedef struct _Use Use;
-struct _Use
-{
-  Use             *outer;
-  OsiisoScheduler *scheduler;
-};
+/* The runner that the thread is in, and those around it. Not in the frames of who
+ * called them: when a function ends the thread these are gone. */
+static _Thread_local OsiisoScheduler *current_use;
+static _Thread_local GSList *outer_uses;
 
-static _Thread_local Use *current_use;
+static void
+enter_runner (OsiisoScheduler *scheduler)
+{
+  if (G_UNLIKELY (current_use != NULL))
+    outer_uses = g_slist_prepend (outer_uses, current_use);
+  current_use = scheduler;
+}
+
+static void
+leave_runner (void)
+{
+  OsiisoScheduler *scheduler = g_steal_pointer (&current_use);
+
+  if (G_UNLIKELY (outer_uses != NULL))
+    {
+      current_use = outer_uses->data;
+      outer_uses = g_slist_delete_link (outer_uses, outer_uses);
+    }
+  osiiso_runner_end_use (scheduler);
+}
 
 void
 osiiso_token_thread_exits (void)
 {
-  for (; current_use != NULL; current_use = current_use->outer)
-    osiiso_runner_end_use (current_use->scheduler);
+  while (current_use != NULL)
+    leave_runner ();
 }
 
 void
@@ -103,15 +119,13 @@ deliver (OsiisoAttempt **location)
   OsiisoScheduler *scheduler = self->scheduler;
   OsiisoRunner *runner = osiiso_runner_begin_use (scheduler);
   const guint64 id = osiiso_record_get_id (self->record);
-  Use use = { current_use, scheduler };
   guint64 acknowledged;
 
   if (runner == NULL)
     return FALSE;
-  current_use = &use;
+  enter_runner (scheduler);
   acknowledged = runner->func (token_of (self->record), id, self->number, runner->data);
-  current_use = use.outer;
-  osiiso_runner_end_use (scheduler);
+  leave_runner ();
   return acknowledged == id || *location != self || osiiso_attempt_get_task_id (self) != id ||
          !osiiso_attempt_is_open (self);
 }

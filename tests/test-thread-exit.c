@@ -2,7 +2,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "test-utils.h"
+#include "test-holder.h"
 
 /* Functions of tasks that end the thread of the pool that they are in. */
 
@@ -344,6 +344,70 @@ test_token (void)
   test_iterate_until (&runner.n_released);
 }
 
+/* One that calls the runner of another queue, which ends the thread when it may. */
+typedef struct
+{
+  Runner         runner;
+  OsiisoAttempt *attempt; /* of the other queue */
+  TestGate       gate;
+} Nested;
+
+static guint64
+run_other (guint64  token,
+           guint64  id,
+           guint    attempt,
+           gpointer user_data)
+{
+  osiiso_attempt_run (((Nested *) user_data)->attempt);
+  g_assert_not_reached ();
+}
+
+static guint64
+run_exits_later (guint64  token,
+                 guint64  id,
+                 guint    attempt,
+                 gpointer user_data)
+{
+  test_gate_pass (&((Nested *) user_data)->gate);
+  pthread_exit (NULL);
+}
+
+static void
+test_token_nested (void)
+{
+  OsiisoQueue *queue = new_queue (1);
+  OsiisoQueue *other = test_holder_queue_new (OSIISO_BACKEND_CAPABILITIES_FUNCTIONS);
+  Nested inner = { .attempt = NULL };
+  Nested outer = { .attempt = NULL };
+  g_autoptr (OsiisoHandle) handle = NULL;
+
+  g_test_summary ("All runners that the thread was in are let go, the last use of one too");
+
+  test_gate_init (&inner.gate);
+  g_assert_true (osiiso_queue_set_runner (other, run_exits_later, &inner, runner_released, NULL));
+  g_assert_cmpuint (osiiso_queue_submit_token (other, 1, NULL, NULL), !=, 0);
+  outer.attempt = test_holder_take (other);
+
+  g_assert_true (osiiso_queue_set_runner (queue, run_other, &outer, runner_released, NULL));
+  handle = osiiso_queue_lookup (queue, osiiso_queue_submit_token (queue, 1, NULL, NULL));
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  test_gate_await (&inner.gate, 1);
+  g_assert_true (osiiso_queue_shutdown (other, TRUE, NULL, NULL));
+  test_queue_free (other);
+  g_assert_cmpint (inner.runner.n_released, ==, 0);
+
+  test_gate_open (&inner.gate);
+  test_run_all (queue);
+  assert_abandoned (handle);
+  test_iterate_until (&inner.runner.n_released);
+  finish (queue);
+  test_iterate_until (&outer.runner.n_released);
+  g_assert_cmpint (inner.runner.n_released, ==, 1);
+  g_assert_cmpint (outer.runner.n_released, ==, 1);
+  osiiso_attempt_unref (outer.attempt);
+  test_gate_clear (&inner.gate);
+}
+
 /* A backend with threads that take attempts one by one. */
 typedef struct
 {
@@ -561,6 +625,7 @@ main (int   argc,
   g_test_add_func ("/thread-exit/initializer", test_initializer);
   g_test_add_func ("/thread-exit/initializer-shutdown", test_initializer_shutdown);
   g_test_add_func ("/thread-exit/token", test_token);
+  g_test_add_func ("/thread-exit/token-nested", test_token_nested);
   g_test_add_func ("/thread-exit/take-wait", test_take_wait);
 
   return g_test_run ();
