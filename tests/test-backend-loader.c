@@ -14,6 +14,8 @@
 #include <glib/gstdio.h>
 #include <osiiso.h>
 
+#include "test-valgrind.h"
+
 #define N_THREADS 8
 #define NOBODY    65534
 
@@ -1212,8 +1214,9 @@ main (int   argc,
   add_case ("/backend-loader/resident", test_resident);
   g_test_add_func ("/backend-loader/unreadable", test_unreadable);
 
-  g_test_add_func ("/backend-loader/secure/user", test_secure_user);
-  g_test_add_func ("/backend-loader/secure/group", test_secure_group);
+  /* valgrind runs no program that gets the rights of another user or group. */
+  test_add_native ("/backend-loader/secure/user", test_secure_user);
+  test_add_native ("/backend-loader/secure/group", test_secure_group);
 
   add_case ("/backend-loader/register/good", test_register);
   add_case ("/backend-loader/register/loaded", test_register_loaded);
