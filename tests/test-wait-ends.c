@@ -503,12 +503,14 @@ test_line_moves (void)
   hooks->clock_set_manual (0);
 }
 
+static GMainContext *own_context;
+
 /* Iterates a context of its own while it waits. */
 static gboolean
 join_own (Actor   *self,
           GError **error)
 {
-  g_autoptr (GMainContext) context = g_main_context_new ();
+  GMainContext *context = own_context = g_main_context_new ();
   Nested nested = { NULL, NULL };
   Actor inside = { .call = actor_wait, .target = self->target, .queues = self->queues };
   gboolean ok;
@@ -562,6 +564,10 @@ test_wakes_context (void)
   g_assert_true (osiiso_queue_shutdown (joiner.work, FALSE, NULL, NULL));
   g_object_run_dispose (G_OBJECT (joiner.work));
   g_object_unref (joiner.work);
+  /* It lets go of its context, and of the thread that made it, there. */
+  while (g_main_context_iteration (own_context, FALSE))
+    ;
+  g_clear_pointer (&own_context, g_main_context_unref);
   scene_finish (&scene);
   actor_assert_refused (&joiner, NULL);
   hooks->clock_set_manual (0);
