@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "test-subprocess-utils.h"
+#include "test-valgrind.h"
 
 /* The worker for functions in C, its limits, and what comes through to the queue. */
 
@@ -296,7 +297,8 @@ main (int   argc,
 {
   g_test_init (&argc, &argv, NULL);
 
-  g_test_add_func ("/workers/limits/memory", test_memory);
+  /* What valgrind says of a crash is the last that such a worker writes. */
+  test_add_native ("/workers/limits/memory", test_memory);
   g_test_add_func ("/workers/limits/cpu-time", test_cpu_time);
   g_test_add_func ("/workers/limits/settings", test_settings);
   g_test_add_func ("/workers/limits/later-settings", test_later_settings);
