@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,6 +18,13 @@
 
 static ConformanceShared *shared;
 static guint n_shared;
+static int shared_fd;
+
+static void
+close_shared (void)
+{
+  close (shared_fd);
+}
 
 /* A number that functions see too; @n of them, and where they are. */
 static guint
@@ -27,16 +35,17 @@ share (guint n)
   if (shared == NULL)
     {
       g_autofree char *path = NULL;
-      const int fd = g_file_open_tmp ("osiiso-conformance-XXXXXX", &path, NULL);
 
-      g_assert_cmpint (fd, >=, 0);
-      g_assert_cmpint (ftruncate (fd, sizeof *shared), ==, 0);
-      shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      shared_fd = g_file_open_tmp ("osiiso-conformance-XXXXXX", &path, NULL);
+      g_assert_cmpint (shared_fd, >=, 0);
+      g_assert_cmpint (ftruncate (shared_fd, sizeof *shared), ==, 0);
+      shared = mmap (NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
       g_assert_true (shared != MAP_FAILED);
       /* Kept open, so that the file is there as long as this process. */
       unlink (path);
+      atexit (close_shared);
       g_free (path);
-      path = g_strdup_printf ("/proc/%d/fd/%d", (int) getpid (), fd);
+      path = g_strdup_printf ("/proc/%d/fd/%d", (int) getpid (), shared_fd);
       g_setenv (CONFORMANCE_VARIABLE_SHARED, path, TRUE);
     }
   n_shared += n;
