@@ -13,6 +13,17 @@
 
 FUZZ_BEGIN_WATCHER
 
+/* GLib never forgets a domain, and lets go of no table of them when it makes a larger
+ * one, which is a leak. */
+static gboolean
+may_make_error (const OsiisoFrame *frame)
+{
+  static guint n_domains;
+  g_autofree char *domain = g_strndup (frame->name, frame->name_length);
+
+  return g_quark_try_string (domain) != 0 || n_domains++ < 1000;
+}
+
 /* All that can be made of one frame. What is accepted must survive being written again. */
 static void
 use_frame (const OsiisoFrame *frame)
@@ -39,7 +50,7 @@ use_frame (const OsiisoFrame *frame)
           g_assert_true (osiiso_frame_buffer_append_variant (&out, OSIISO_FRAME_RESULT, frame->id, NULL, variant));
         }
     }
-  if (osiiso_frame_parse_error (frame, &parsed))
+  if (osiiso_frame_parse_error (frame, &parsed) && may_make_error (frame))
     {
       g_autoptr (GError) error = osiiso_frame_dup_gerror (frame, &parsed);
       g_autoptr (GVariant) details = osiiso_frame_variant_from_data (parsed.details, parsed.details_length);
