@@ -10,4 +10,6 @@ configure $quick -Doptimization=1
 meson compile -C "$BUILD"
 # shellcheck disable=SC2046 # one word per test
 run_tests --setup=valgrind $(compiled_tests)
-awk -f tests/check/open-descriptors.awk "$BUILD/meson-logs/testlog-valgrind.txt" || fail "descriptors are left open"
+# By process, since what two of them say comes mixed.
+grep -a '^==[0-9]*==' "$BUILD/meson-logs/testlog-valgrind.txt" | sort -s -t= -k3,3 |
+  awk -f tests/check/open-descriptors.awk || fail "descriptors are left open"
