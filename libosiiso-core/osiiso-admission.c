@@ -213,7 +213,7 @@ lock_line (OsiisoScheduler *scheduler,
   pthread_mutex_lock (&scheduler->inbox_lock);
 }
 
-/* Without the locks, which it releases. */
+/* Releases the locks, and then does what is to be done without them. */
 static void
 act (OsiisoScheduler *scheduler,
      LineChange      *change)

@@ -251,15 +251,12 @@ osiiso_record_get_detached (OsiisoRecord *self)
   return (osiiso_record_get_word (self) & OSIISO_RECORD_DETACHED) != 0;
 }
 
-/* What follows is asked of tasks that have a handle or a result, but for the index, and
- * these have all of it. */
-
 const char *
 osiiso_record_get_group_id (OsiisoRecord *self)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (self);
 
-  return ext->params != NULL ? ext->params->group_id : NULL;
+  return ext != NULL && ext->params != NULL ? ext->params->group_id : NULL;
 }
 
 guint
@@ -275,7 +272,7 @@ osiiso_record_get_metadata (OsiisoRecord *self)
 {
   OsiisoRecordExt *ext = osiiso_record_get_ext (self);
 
-  return ext->params != NULL ? ext->params->metadata : NULL;
+  return ext != NULL && ext->params != NULL ? ext->params->metadata : NULL;
 }
 
 double
@@ -289,22 +286,28 @@ osiiso_record_get_scheduled_for (OsiisoRecord *self)
 double
 osiiso_record_get_created (OsiisoRecord *self)
 {
-  return osiiso_clock_to_seconds (osiiso_record_get_ext (self)->created);
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL ? osiiso_clock_to_seconds (ext->created) : 0;
 }
 
 double
 osiiso_record_get_started (OsiisoRecord *self)
 {
-  return osiiso_clock_to_seconds (atomic_load (&osiiso_record_get_ext (self)->started));
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
+  return ext != NULL ? osiiso_clock_to_seconds (atomic_load (&ext->started)) : 0;
 }
 
 static gint64
 finished_us (OsiisoRecord *self)
 {
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
+
   /* Written before the final status, so the status says whether it is there. */
-  if (!osiiso_status_is_final (osiiso_record_get_status (self)))
+  if (ext == NULL || !osiiso_status_is_final (osiiso_record_get_status (self)))
     return 0;
-  return osiiso_record_get_ext (self)->finished;
+  return ext->finished;
 }
 
 double
@@ -316,8 +319,9 @@ osiiso_record_get_finished (OsiisoRecord *self)
 double
 osiiso_record_get_duration (OsiisoRecord *self)
 {
+  OsiisoRecordExt *ext = osiiso_record_get_ext (self);
   gint64 finished = finished_us (self);
-  gint64 started = atomic_load (&osiiso_record_get_ext (self)->started);
+  gint64 started = ext != NULL ? atomic_load (&ext->started) : 0;
 
   return finished != 0 && started != 0 ? osiiso_clock_to_seconds (finished - started) : 0;
 }

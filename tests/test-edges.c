@@ -472,6 +472,33 @@ test_no_initializer (void)
   test_queue_free (queue);
 }
 
+static void
+test_cancelled_push (void)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  g_autoptr (OsiisoRunSummary) summary = NULL;
+  g_autoptr (OsiisoTaskResult) result = NULL;
+  guint64 id;
+
+  g_test_summary ("A pushed task that is cancelled while it waits has a result, without times");
+
+  osiiso_queue_set_workers (queue, 1);
+  osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
+  osiiso_queue_push (queue, test_task_fail, NULL, NULL, NULL, NULL);
+  id = osiiso_queue_push (queue, test_task_none, NULL, NULL, NULL, NULL);
+  summary = osiiso_queue_run (queue, NULL, NULL);
+  result = osiiso_run_summary_by_task_id (summary, id);
+  g_assert_nonnull (result);
+  g_assert_cmpint (osiiso_task_result_get_status (result), ==, OSIISO_STATUS_CANCELLED);
+  g_assert_null (osiiso_task_result_get_group_id (result));
+  g_assert_null (osiiso_task_result_get_metadata (result));
+  g_assert_cmpfloat (osiiso_task_result_get_created (result), ==, 0);
+  g_assert_cmpfloat (osiiso_task_result_get_started (result), ==, 0);
+  g_assert_cmpfloat (osiiso_task_result_get_finished (result), ==, 0);
+  g_assert_cmpfloat (osiiso_task_result_get_duration (result), ==, 0);
+  test_queue_free (queue);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -490,6 +517,7 @@ main (int   argc,
   g_test_add_func ("/edges/no-queue", test_no_queue);
   g_test_add_func ("/edges/disposed", test_disposed);
   g_test_add_func ("/edges/no-initializer", test_no_initializer);
+  g_test_add_func ("/edges/cancelled-push", test_cancelled_push);
 
   return g_test_run ();
 }
