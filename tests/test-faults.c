@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,8 +18,7 @@
 #include <unistd.h>
 
 #include "test-faults.h"
-
-#define FAULT_PUBLIC __attribute__ ((visibility ("default")))
+#include "test-interpose.h"
 
 static struct
 {
@@ -122,40 +120,24 @@ fails (const char *name,
   return number != 0;
 }
 
-static void *
-find_next (_Atomic (void *) *cache,
-           const char       *name)
-{
-  void *found = atomic_load (cache);
-
-  if (found == NULL)
-    {
-      found = dlsym (RTLD_NEXT, name);
-      if (found == NULL)
-        abort ();
-      atomic_store (cache, found);
-    }
-  return found;
-}
-
 /* -1 and errno */
-#define WITH_ERRNO(type, name, parameters, arguments)       \
-  FAULT_PUBLIC type (name) parameters                       \
-  {                                                         \
-    static _Atomic (void *) cache;                          \
-    type (*next) parameters = find_next (&cache, #name);    \
-                                                            \
-    if (fails (#name, __builtin_return_address (0)))        \
-      return -1;                                            \
-    return next arguments;                                  \
+#define WITH_ERRNO(type, name, parameters, arguments)         \
+  TEST_INTERPOSED type (name) parameters                      \
+  {                                                           \
+    static _Atomic (void *) cache;                            \
+    type (*next) parameters = test_find_next (&cache, #name); \
+                                                              \
+    if (fails (#name, __builtin_return_address (0)))          \
+      return -1;                                              \
+    return next arguments;                                    \
   }
 
 /* Returns it. */
 #define WITH_NUMBER(name, parameters, arguments)                         \
-  FAULT_PUBLIC int (name) parameters                                     \
+  TEST_INTERPOSED int (name) parameters                                  \
   {                                                                      \
     static _Atomic (void *) cache;                                       \
-    int (*next) parameters = find_next (&cache, #name);                  \
+    int (*next) parameters = test_find_next (&cache, #name);             \
     const int number = next_fault (#name, __builtin_return_address (0)); \
                                                                          \
     return number != 0 ? number : next arguments;                        \
@@ -199,26 +181,26 @@ WITH_NUMBER (posix_spawn_file_actions_addchdir_np, (posix_spawn_file_actions_t *
 /* What wakes somebody has eight bytes, and nothing but a signal keeps it from that. */
 #define EVENT_SIZE sizeof (eventfd_t)
 
-FAULT_PUBLIC ssize_t
+TEST_INTERPOSED ssize_t
 read (int    fd,
       void  *data,
       size_t size)
 {
   static _Atomic (void *) cache;
-  ssize_t (*next) (int, void *, size_t) = find_next (&cache, "read");
+  ssize_t (*next) (int, void *, size_t) = test_find_next (&cache, "read");
 
   if (fails (size == EVENT_SIZE ? "read, of an event" : "read", __builtin_return_address (0)))
     return -1;
   return next (fd, data, size);
 }
 
-FAULT_PUBLIC ssize_t
+TEST_INTERPOSED ssize_t
 write (int         fd,
        const void *data,
        size_t      size)
 {
   static _Atomic (void *) cache;
-  ssize_t (*next) (int, const void *, size_t) = find_next (&cache, "write");
+  ssize_t (*next) (int, const void *, size_t) = test_find_next (&cache, "write");
 
   if (fails (size == EVENT_SIZE ? "write, of an event" : "write", __builtin_return_address (0)))
     return -1;
@@ -232,17 +214,17 @@ write (int         fd,
 # define LARGE(name) name
 #endif
 
-FAULT_PUBLIC int
+TEST_INTERPOSED int
 stat (const char  *path,
       struct stat *info)
 {
   static _Atomic (void *) cache;
-  int (*next) (const char *, struct stat *) = find_next (&cache, LARGE ("stat"));
+  int (*next) (const char *, struct stat *) = test_find_next (&cache, LARGE ("stat"));
 
   return fails ("stat", __builtin_return_address (0)) ? -1 : next (path, info);
 }
 
-FAULT_PUBLIC int
+TEST_INTERPOSED int
 posix_spawn_file_actions_addopen (posix_spawn_file_actions_t *actions,
                                   int                         fd,
                                   const char                 *path,
@@ -251,19 +233,19 @@ posix_spawn_file_actions_addopen (posix_spawn_file_actions_t *actions,
 {
   static _Atomic (void *) cache;
   int (*next) (posix_spawn_file_actions_t *, int, const char *, int, mode_t) =
-    find_next (&cache, "posix_spawn_file_actions_addopen");
+    test_find_next (&cache, "posix_spawn_file_actions_addopen");
   const int number = next_fault ("posix_spawn_file_actions_addopen", __builtin_return_address (0));
 
   return number != 0 ? number : next (actions, fd, path, flags, mode);
 }
 
-FAULT_PUBLIC int
+TEST_INTERPOSED int
 fcntl (int fd,
        int command,
        ...)
 {
   static _Atomic (void *) cache;
-  int (*next) (int, int, ...) = find_next (&cache, LARGE ("fcntl"));
+  int (*next) (int, int, ...) = test_find_next (&cache, LARGE ("fcntl"));
   va_list args;
   void *argument;
 
@@ -286,12 +268,12 @@ name_call (long number)
     }
 }
 
-FAULT_PUBLIC long
+TEST_INTERPOSED long
 syscall (long number,
          ...)
 {
   static _Atomic (void *) cache;
-  long (*next) (long, ...) = find_next (&cache, "syscall");
+  long (*next) (long, ...) = test_find_next (&cache, "syscall");
   const char *name = name_call (number);
   long arguments[6];
   va_list args;

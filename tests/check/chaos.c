@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <dlfcn.h>
 #include <errno.h>
 #include <glib.h>
 #include <pthread.h>
@@ -12,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../test-interpose.h"
+
 /* To be preloaded: it disturbs the order in which threads and processes come to
  * run, by giving up the processor or sleeping for a moment before and after what
  * they meet at. An order that a calm machine shows once a year is then common.
@@ -22,44 +23,17 @@
  * It is for programs that are not made for it: it allocates nothing, keeps errno,
  * and takes no lock. */
 
-#define CHAOS_PUBLIC __attribute__ ((visibility ("default")))
 #define LONGEST_SLEEP_NS 300000
-
-static atomic_uint n_threads;
-/* Of the initial kind: a first access to it must not allocate. */
-static _Thread_local uint64_t state __attribute__ ((tls_model ("initial-exec")));
-
-static uint64_t
-get_setting (const char *name,
-             uint64_t    otherwise)
-{
-  const char *text = getenv (name);
-
-  return text != NULL && *text != '\0' ? strtoull (text, NULL, 10) : otherwise;
-}
-
-static uint64_t
-next_random (void)
-{
-  if (state == 0)
-    state = (get_setting ("CHAOS_SEED", 1) * UINT64_C (0x9e3779b97f4a7c15)) ^
-            ((uint64_t) atomic_fetch_add (&n_threads, 1) + 1) * UINT64_C (0xbf58476d1ce4e5b9);
-  state |= state == 0;
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return state * UINT64_C (0x2545f4914f6cdd1d);
-}
 
 static void
 disturb (void)
 {
   static _Atomic int64_t per_mille = -1;
   const int saved_errno = errno;
-  uint64_t random = next_random () >> 16;
+  uint64_t random = test_random ("CHAOS_SEED") >> 16;
 
   if (atomic_load (&per_mille) < 0)
-    atomic_store (&per_mille, (int64_t) MIN (get_setting ("CHAOS_PM", 20), 1000));
+    atomic_store (&per_mille, (int64_t) MIN (test_get_setting ("CHAOS_PM", 20), 1000));
   if ((int64_t) (random % 1000) < atomic_load (&per_mille))
     {
       random >>= 10;
@@ -71,33 +45,15 @@ disturb (void)
   errno = saved_errno;
 }
 
-/* The next definition of what this one stands before. It is looked for at the
- * first call, which may be before any constructor of ours. */
-static void *
-find_next (_Atomic (void *) *cache,
-           const char       *name)
-{
-  void *found = atomic_load (cache);
-
-  if (found == NULL)
-    {
-      found = dlsym (RTLD_NEXT, name);
-      if (found == NULL)
-        abort ();
-      atomic_store (cache, found);
-    }
-  return found;
-}
-
 /* The names in parentheses are not those of macros. */
 #define DISTURBED(type, name, parameters, arguments) \
-  CHAOS_PUBLIC type (name) parameters                \
+  TEST_INTERPOSED type (name) parameters             \
   {                                                  \
     static _Atomic (void *) cache;                   \
     type (*next) parameters;                         \
     type result;                                     \
                                                      \
-    next = find_next (&cache, #name);                \
+    next = test_find_next (&cache, #name);           \
     disturb ();                                      \
     result = next arguments;                         \
     disturb ();                                      \
@@ -105,12 +61,12 @@ find_next (_Atomic (void *) *cache,
   }
 
 #define DISTURBED_VOID(name, parameters, arguments) \
-  CHAOS_PUBLIC void (name) parameters               \
+  TEST_INTERPOSED void (name) parameters            \
   {                                                 \
     static _Atomic (void *) cache;                  \
     void (*next) parameters;                        \
                                                     \
-    next = find_next (&cache, #name);               \
+    next = test_find_next (&cache, #name);          \
     disturb ();                                     \
     next arguments;                                 \
     disturb ();                                     \

@@ -47,6 +47,8 @@ def test_two_workers_at_a_time(tmp_path):
 def test_constructor():
     with pytest.raises(ValueError, match='poll must be > 0'):
         osiiso.ProcessQueue(poll=0)
+    with pytest.raises(TypeError, match=r"ProcessQueue.__init__\(\) got an unexpected keyword argument 'worker'"):
+        osiiso.ProcessQueue(worker=1)
     with osiiso.ProcessQueue(poll=0.05, context=multiprocessing.get_context('spawn'), workers=1) as queue:
         assert queue.submit(abs, -1).wait(60).value == 1
 

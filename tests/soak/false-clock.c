@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/time.h>
 #include <time.h>
 
+#include "../test-interpose.h"
+
 /* To be preloaded: somebody sets the time of day all the time, to yesterday, tomorrow, and
  * back. A new time for each so many calls that ask for it: FALSE_CLOCK_CALLS (default: 2). */
 
-#define FALSE_PUBLIC __attribute__ ((visibility ("default")))
 #define DAY 86400
 
 static atomic_uint n_calls;
@@ -17,33 +17,26 @@ static atomic_uint n_calls;
 static time_t
 get_offset (void)
 {
-  const char *text = getenv ("FALSE_CLOCK_CALLS");
-  const unsigned calls = text != NULL ? (unsigned) strtoul (text, NULL, 10) : 2;
+  const unsigned calls = (unsigned) test_get_setting ("FALSE_CLOCK_CALLS", 2);
   const unsigned n = atomic_fetch_add (&n_calls, 1);
 
   return ((time_t) (n / (calls > 0 ? calls : 1) % 3) - 1) * DAY;
 }
 
-FALSE_PUBLIC int
+TEST_INTERPOSED int
 clock_gettime (clockid_t        clock,
                struct timespec *ts)
 {
   static _Atomic (void *) cache;
-  int (*next) (clockid_t, struct timespec *) = atomic_load (&cache);
-  int result;
+  int (*next) (clockid_t, struct timespec *) = test_find_next (&cache, "clock_gettime");
+  const int result = next (clock, ts);
 
-  if (next == NULL)
-    {
-      next = dlsym (RTLD_NEXT, "clock_gettime");
-      atomic_store (&cache, (void *) next);
-    }
-  result = next (clock, ts);
   if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
     ts->tv_sec += get_offset ();
   return result;
 }
 
-FALSE_PUBLIC int
+TEST_INTERPOSED int
 gettimeofday (struct timeval *restrict tv,
               void *restrict           zone)
 {
@@ -55,7 +48,7 @@ gettimeofday (struct timeval *restrict tv,
   return 0;
 }
 
-FALSE_PUBLIC time_t
+TEST_INTERPOSED time_t
 time (time_t *location)
 {
   struct timespec ts;

@@ -21,7 +21,7 @@ from .base import text_of
 from .exceptions import OsiisoError
 from .handle import _DEFAULTS, SyncTaskHandle, _attach_lock, arguments_of
 from .options import TaskOptions, check_initializer
-from .result import Status
+from .result import Status, TaskResult
 from .sync import _LOOK, SyncQueue
 
 # With the package wherever it was found here; what else is looked for elsewhere is
@@ -131,8 +131,14 @@ class ProcessQueue(SyncQueue):
     _handle_class = _Handle
     _max_workers = max(1, min(32, os.cpu_count() or 1))
 
-    def __init__(self, *, initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = (),
-                 context: Any = None, poll: float | None = None, **options: Any) -> None:
+    def __init__(self, *, workers: int | None = None, size: int = 0, timeout: float | None = None,
+                 mode: str = 'finite', fail_policy: str = 'continue', on_timeout: str = 'complete',
+                 rate: float | None = None, burst: int = 1,
+                 initializer: Callable[..., object] | None = None, initargs: tuple[Any, ...] = (),
+                 on_start: Callable[[SyncTaskHandle], object] | None = None,
+                 on_complete: Callable[[TaskResult], object] | None = None,
+                 on_retry: Callable[[SyncTaskHandle, BaseException], object] | None = None,
+                 on_exit: str | None = None, context: Any = None, poll: float | None = None) -> None:
         """``context`` is one of multiprocessing, for how workers are started.
 
         They are always started from scratch, so it has to be one for 'spawn', whose
@@ -154,7 +160,9 @@ class ProcessQueue(SyncQueue):
         self._by_task: dict[int, SyncTaskHandle] = {}   # for hooks
         self._context = GLib.MainContext.new()
         self._teller = 0                                # the thread that is told of ends
-        super().__init__(**options)
+        super().__init__(workers=workers, size=size, timeout=timeout, mode=mode, fail_policy=fail_policy,
+                         on_timeout=on_timeout, rate=rate, burst=burst, on_start=on_start, on_complete=on_complete,
+                         on_retry=on_retry, on_exit=on_exit)
         self._has_hooks = self._on_start is not None or self._on_retry is not None
         this = weakref.ref(self)
 
