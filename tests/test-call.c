@@ -6,17 +6,11 @@
 /* What a backend is given of a call, and which calls it is given. Calls that are
  * run are in test-call-module.c. */
 
-static void
-count (gpointer counter)
-{
-  g_atomic_int_inc ((int *) counter);
-}
-
 /* Bytes that count when they go. */
 static GBytes *
 counted_bytes (int *counter)
 {
-  return g_bytes_new_with_free_func ("abc", 3, count, counter);
+  return g_bytes_new_with_free_func ("abc", 3, test_count, counter);
 }
 
 /* A call whose end is counted. */
@@ -196,7 +190,7 @@ test_no_functions (void)
 
   g_test_summary ("A backend that runs calls alone is given nothing else");
 
-  g_assert_false (osiiso_queue_set_initializer (queue, initialize, &n_gone, count, &initializer_error));
+  g_assert_false (osiiso_queue_set_initializer (queue, initialize, &n_gone, test_count, &initializer_error));
   g_assert_error (initializer_error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_SUPPORTED);
 
   g_assert_null (osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error));
@@ -259,7 +253,7 @@ test_floating_refused (void)
   OsiisoQueue *queue = test_queue_new ("main-loop");
   int n_gone = 0;
   g_autoptr (GBytes) bytes = NULL;
-  GVariant *args = g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, "abc", 4, TRUE, count, &n_gone);
+  GVariant *args = g_variant_new_from_data (G_VARIANT_TYPE_BYTESTRING, "abc", 4, TRUE, test_count, &n_gone);
 
   g_test_summary ("Floating arguments are taken over, also when the call is refused");
 

@@ -71,12 +71,6 @@ assert_overdue (OsiisoHandle *handle,
 }
 
 static void
-count_int (gpointer n)
-{
-  g_atomic_int_inc ((int *) n);
-}
-
-static void
 count_task (OsiisoAttempt *attempt,
             gpointer       n)
 {
@@ -106,7 +100,7 @@ test_before_start (gconstpointer backend)
 
   handle = osiiso_queue_submit (queue, count_task, &n_run, NULL, options, &error);
   g_assert_no_error (error);
-  g_assert_cmpuint (osiiso_queue_push (queue, count_task, &n_released, count_int, options, &error), !=, 0);
+  g_assert_cmpuint (osiiso_queue_push (queue, count_task, &n_released, test_count, options, &error), !=, 0);
   g_assert_no_error (error);
   advance (2.499999);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_PENDING);
@@ -426,7 +420,7 @@ test_group (gconstpointer backend)
 
   g_test_summary ("Each member of a map has the deadline, and the summary knows");
 
-  group = osiiso_queue_map (queue, 100, test_task_none, &n_released, count_int, options, &error);
+  group = osiiso_queue_map (queue, 100, test_task_none, &n_released, test_count, options, &error);
   g_assert_no_error (error);
   advance (1);
   summary = osiiso_queue_dup_summary (queue);
@@ -521,7 +515,7 @@ test_race (gconstpointer backend)
       g_autoptr (GError) error = NULL;
 
       g_assert_cmpuint (osiiso_queue_push (queue, g_test_rand_bit () ? test_task_none : test_task_fail,
-                                           &n_released, count_int, options, &error), !=, 0);
+                                           &n_released, test_count, options, &error), !=, 0);
       g_assert_no_error (error);
       hooks->clock_advance (g_test_rand_int_range (0, 3));
     }

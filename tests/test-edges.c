@@ -6,12 +6,6 @@
 
 /* What is left out, is not there yet, or is asked for in the wrong place. */
 
-static void
-count (gpointer counter)
-{
-  g_atomic_int_inc ((int *) counter);
-}
-
 /* Values. */
 
 static gpointer
@@ -162,7 +156,7 @@ count_notify (GObject    *object,
               GParamSpec *pspec,
               gpointer    counter)
 {
-  count (counter);
+  test_count (counter);
 }
 
 static void
@@ -457,14 +451,14 @@ test_no_initializer (void)
 
   g_test_summary ("Data for no initializer are released");
 
-  g_assert_true (osiiso_queue_set_initializer (queue, NULL, &n_released, count, NULL));
+  g_assert_true (osiiso_queue_set_initializer (queue, NULL, &n_released, test_count, NULL));
   test_iterate_until (&n_released);
   g_assert_cmpint (n_released, ==, 1);
   test_queue_free (queue);
 
   /* Nor is there one where no backend is. */
   queue = g_object_new (OSIISO_TYPE_QUEUE, "backend-name", "nonesuch", NULL);
-  g_assert_false (osiiso_queue_set_initializer (queue, initialize, &n_released, count, &error));
+  g_assert_false (osiiso_queue_set_initializer (queue, initialize, &n_released, test_count, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_NOT_FOUND);
   while (n_released < 2)
     g_main_context_iteration (NULL, TRUE);

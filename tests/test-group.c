@@ -47,12 +47,6 @@ test_map (gconstpointer backend)
 }
 
 static void
-count_destroy (gpointer counter)
-{
-  (*(int *) counter)++;
-}
-
-static void
 test_map_data (void)
 {
   OsiisoQueue *queue = test_queue_new ("thread-pool");
@@ -63,17 +57,17 @@ test_map_data (void)
 
   g_test_summary ("The data of a map are released once, after the last member, also when there is none or the call fails");
 
-  group = osiiso_queue_map (queue, 100, test_task_none, &n_destroyed, count_destroy, NULL, NULL);
+  group = osiiso_queue_map (queue, 100, test_task_none, &n_destroyed, test_count, NULL, NULL);
   test_run_all (queue);
   g_assert_cmpint (n_destroyed, ==, 1);
 
-  empty = osiiso_queue_map (queue, 0, test_task_none, &n_destroyed, count_destroy, NULL, NULL);
+  empty = osiiso_queue_map (queue, 0, test_task_none, &n_destroyed, test_count, NULL, NULL);
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (empty)), ==, 0);
   test_run_all (queue);
   g_assert_cmpint (n_destroyed, ==, 2);
 
   g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, NULL));
-  g_assert_null (osiiso_queue_map (queue, 10, test_task_none, &n_destroyed, count_destroy, NULL, &error));
+  g_assert_null (osiiso_queue_map (queue, 10, test_task_none, &n_destroyed, test_count, NULL, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
   while (g_main_context_iteration (NULL, FALSE))
     ;
@@ -178,22 +172,6 @@ test_wait (void)
 }
 
 static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
-static GAsyncResult *
-await (GAsyncResult **result)
-{
-  while (*result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-  return *result;
-}
-
-static void
 test_wait_async (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
@@ -208,13 +186,13 @@ test_wait_async (gconstpointer backend)
 
   g_test_summary ("An asynchronous wait for a group ends with the group or with its cancellable");
 
-  osiiso_group_wait_async (group, NULL, store_result, &result);
-  osiiso_group_wait_async (never, cancellable, store_result, &cancelled);
-  summary = osiiso_group_wait_finish (group, await (&result), &error);
+  osiiso_group_wait_async (group, NULL, test_store_result, &result);
+  osiiso_group_wait_async (never, cancellable, test_store_result, &cancelled);
+  summary = osiiso_group_wait_finish (group, test_await_result (&result), &error);
   g_assert_no_error (error);
   g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 10);
   g_cancellable_cancel (cancellable);
-  g_assert_null (osiiso_group_wait_finish (never, await (&cancelled), &error));
+  g_assert_null (osiiso_group_wait_finish (never, test_await_result (&cancelled), &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_assert_cmpuint (osiiso_group_cancel (never), ==, 2);
   g_assert_cmpuint (osiiso_group_cancel (never), ==, 0);
@@ -245,18 +223,18 @@ test_next_completed (void)
     }
   /* More than there are members, and before any of them has finished. */
   for (guint i = 0; i < 4; i++)
-    osiiso_group_next_completed_async (group, NULL, store_result, &results[i]);
+    osiiso_group_next_completed_async (group, NULL, test_store_result, &results[i]);
   for (guint i = 0; i < 3; i++)
     {
-      g_autoptr (OsiisoHandle) handle = osiiso_group_next_completed_finish (group, await (&results[i]), &error);
+      g_autoptr (OsiisoHandle) handle = osiiso_group_next_completed_finish (group, test_await_result (&results[i]), &error);
 
       g_assert_no_error (error);
       g_assert_cmpuint (osiiso_handle_get_index (handle), ==, expected[i]);
     }
-  g_assert_null (osiiso_group_next_completed_finish (group, await (&results[3]), &error));
+  g_assert_null (osiiso_group_next_completed_finish (group, test_await_result (&results[3]), &error));
   g_assert_no_error (error);
-  osiiso_group_next_completed_async (group, NULL, store_result, &results[4]);
-  g_assert_null (osiiso_group_next_completed_finish (group, await (&results[4]), &error));
+  osiiso_group_next_completed_async (group, NULL, test_store_result, &results[4]);
+  g_assert_null (osiiso_group_next_completed_finish (group, test_await_result (&results[4]), &error));
   g_assert_no_error (error);
   for (guint i = 0; i < 5; i++)
     g_object_unref (results[i]);
@@ -281,18 +259,18 @@ test_next_cancelled (void)
       g_autoptr (GError) error = NULL;
 
       /* This thread does not iterate, so both are there when it does. */
-      osiiso_group_next_completed_async (group, cancellable, store_result, &first_result);
+      osiiso_group_next_completed_async (group, cancellable, test_store_result, &first_result);
       while (osiiso_group_get_n_finished (group) == 0)
         g_thread_yield ();
       g_cancellable_cancel (cancellable);
-      first = osiiso_group_next_completed_finish (group, await (&first_result), &error);
+      first = osiiso_group_next_completed_finish (group, test_await_result (&first_result), &error);
       g_assert_true ((first == NULL) == (error != NULL));
       if (first == NULL)
         g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
       g_clear_error (&error);
 
-      osiiso_group_next_completed_async (group, NULL, store_result, &second_result);
-      second = osiiso_group_next_completed_finish (group, await (&second_result), &error);
+      osiiso_group_next_completed_async (group, NULL, test_store_result, &second_result);
+      second = osiiso_group_next_completed_finish (group, test_await_result (&second_result), &error);
       g_assert_no_error (error);
       g_assert_true ((first == NULL) != (second == NULL));
       g_clear_object (&first_result);
@@ -409,12 +387,12 @@ test_next_left (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
   g_thread_join (thread);
-  osiiso_group_next_completed_async (group, NULL, store_result, &result);
+  osiiso_group_next_completed_async (group, NULL, test_store_result, &result);
   g_assert_null (osiiso_group_next_completed (group, 0, NULL, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
   g_clear_error (&error);
   test_gate_open (&gate);
-  handle = osiiso_group_next_completed_finish (group, await (&result), &error);
+  handle = osiiso_group_next_completed_finish (group, test_await_result (&result), &error);
   g_assert_no_error (error);
   g_assert_cmpuint (osiiso_handle_get_index (handle), ==, 0);
   g_assert_null (osiiso_group_next_completed (group, -1, NULL, &error));
@@ -613,10 +591,10 @@ test_next_in_turn (void)
   osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
   g_object_unref (osiiso_group_submit (group, fail_at_gate, &queuer, NULL, NULL, NULL));
   g_object_unref (osiiso_queue_submit (queue, be_cancelled, &queuer, NULL, NULL, NULL));
-  osiiso_group_next_completed_async (group, NULL, store_result, &result);
+  osiiso_group_next_completed_async (group, NULL, test_store_result, &result);
   test_gate_await (&queuer.both, 2);
   test_gate_open (&queuer.both);
-  handle = osiiso_group_next_completed_finish (group, await (&result), &error);
+  handle = osiiso_group_next_completed_finish (group, test_await_result (&result), &error);
   g_assert_no_error (error);
   g_assert_nonnull (handle);
   test_run_all (queue);

@@ -138,14 +138,6 @@ test_would_deadlock (void)
 }
 
 static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
-static void
 test_wait_async (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
@@ -158,12 +150,12 @@ test_wait_async (gconstpointer backend)
 
   g_test_summary ("Asynchronous waits end once each: with the task, with their cancellable, or because it is over");
 
-  osiiso_handle_wait_async (handle, NULL, store_result, &results[0]);
-  osiiso_handle_wait_async (handle, NULL, store_result, &results[1]);
-  osiiso_handle_wait_async (never, cancellable, store_result, &results[2]);
+  osiiso_handle_wait_async (handle, NULL, test_store_result, &results[0]);
+  osiiso_handle_wait_async (handle, NULL, test_store_result, &results[1]);
+  osiiso_handle_wait_async (never, cancellable, test_store_result, &results[2]);
   while (results[0] == NULL || results[1] == NULL)
     g_main_context_iteration (NULL, TRUE);
-  osiiso_handle_wait_async (handle, NULL, store_result, &results[3]);
+  osiiso_handle_wait_async (handle, NULL, test_store_result, &results[3]);
   g_assert_null (results[3]);
   while (results[3] == NULL)
     g_main_context_iteration (NULL, TRUE);
@@ -196,7 +188,7 @@ wait_async_thread (gpointer handle)
   gboolean ok;
 
   g_main_context_push_thread_default (context);
-  osiiso_handle_wait_async (handle, NULL, store_result, &result);
+  osiiso_handle_wait_async (handle, NULL, test_store_result, &result);
   while (result == NULL)
     g_main_context_iteration (context, TRUE);
   ok = osiiso_handle_wait_finish (handle, result, NULL);

@@ -259,22 +259,6 @@ test_failure (gconstpointer backend)
 }
 
 static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
-static GAsyncResult *
-await (GAsyncResult **result)
-{
-  while (*result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-  return *result;
-}
-
-static void
 test_infinite (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
@@ -466,7 +450,7 @@ test_meanwhile (void)
   bad = test_submit (queue, test_task_defer, &attempt, retrying);
   good = test_submit (queue, test_task_gate, &gate, NULL);
   waiting = test_submit (queue, test_task_none, NULL, retrying);
-  osiiso_queue_run_async (queue, NULL, store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   test_gate_await (&init.gate, 1);
   test_gate_await (&gate, 1);
   test_gate_open (&init.gate);
@@ -481,7 +465,7 @@ test_meanwhile (void)
   g_assert_cmpint (osiiso_handle_get_status (bad), ==, OSIISO_STATUS_FAILED);
   g_assert_null (result);
   test_gate_open (&gate);
-  summary = osiiso_queue_run_finish (queue, await (&result), &error);
+  summary = osiiso_queue_run_finish (queue, test_await_result (&result), &error);
   g_assert_no_error (error);
   g_assert_cmpint (osiiso_handle_get_status (good), ==, OSIISO_STATUS_SUCCEEDED);
   g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
@@ -575,9 +559,9 @@ test_shutdown (gconstpointer force)
   g_assert_true (osiiso_queue_start (queue, NULL));
   test_gate_await (&init.gate, 1);
   osiiso_queue_set_shutdown_timeout (queue, 5);
-  osiiso_queue_shutdown_async (queue, GPOINTER_TO_INT (force), NULL, store_result, &result);
+  osiiso_queue_shutdown_async (queue, GPOINTER_TO_INT (force), NULL, test_store_result, &result);
   hooks->clock_advance (5 * SECOND);
-  g_assert_true (osiiso_queue_shutdown_finish (queue, await (&result), &error));
+  g_assert_true (osiiso_queue_shutdown_finish (queue, test_await_result (&result), &error));
   g_assert_no_error (error);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
 

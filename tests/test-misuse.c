@@ -6,12 +6,6 @@
 /* Bad input: errors for what a program may be given, criticals for what a
  * programmer may not write, and a queue that works on after each. */
 
-static void
-count_destroy (gpointer counter)
-{
-  (*(int *) counter)++;
-}
-
 /* The queue still runs a task, and nothing that was refused is in it. */
 static void
 assert_works (OsiisoQueue *queue)
@@ -63,15 +57,15 @@ test_options_values (gconstpointer backend)
       g_autoptr (OsiisoTaskOptions) options = test_options_new (cases[i].property, cases[i].value, NULL);
       g_autoptr (GError) error = NULL;
 
-      g_assert_null (osiiso_queue_submit (queue, test_task_none, &n_destroyed, count_destroy, options, &error));
+      g_assert_null (osiiso_queue_submit (queue, test_task_none, &n_destroyed, test_count, options, &error));
       g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
       g_assert_nonnull (g_strrstr (error->message, cases[i].property));
       g_assert_nonnull (g_strrstr (error->message, cases[i].shown));
       g_clear_error (&error);
-      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, options, &error), ==, 0);
+      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, test_count, options, &error), ==, 0);
       g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
       g_clear_error (&error);
-      g_assert_null (osiiso_queue_map (queue, 3, test_task_none, &n_destroyed, count_destroy, options, &error));
+      g_assert_null (osiiso_queue_map (queue, 3, test_task_none, &n_destroyed, test_count, options, &error));
       g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
     }
   while (g_main_context_iteration (NULL, FALSE))
@@ -187,7 +181,7 @@ test_enumerations (void)
   osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
   osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
   osiiso_queue_set_on_timeout (queue, OSIISO_TIMEOUT_POLICY_CANCEL);
-  g_signal_connect_swapped (queue, "notify", G_CALLBACK (count_destroy), &n_notified);
+  g_signal_connect_swapped (queue, "notify", G_CALLBACK (test_count), &n_notified);
   assert_critical ("osiiso_queue_set_mode: expected finite (0) or infinite (1); got 7",
                    osiiso_queue_set_mode (queue, (OsiisoMode) 7));
   assert_critical ("osiiso_queue_set_fail_policy: expected continue (0) or fail-first (1); got -1",

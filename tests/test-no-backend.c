@@ -99,12 +99,6 @@ await_error (Wait  *self,
   self->n_returned = 0;
 }
 
-static void
-count (gpointer counter)
-{
-  (*(int *) counter)++;
-}
-
 #define assert_none(call)                                                \
   G_STMT_START                                                           \
     {                                                                    \
@@ -137,10 +131,10 @@ test_unknown (void)
 
   assert_none (osiiso_queue_start (queue, &error));
   assert_none (osiiso_queue_run (queue, NULL, &error) != NULL);
-  assert_none (osiiso_queue_submit (queue, test_task_none, &n, count, NULL, &error) != NULL);
-  assert_none (osiiso_queue_try_submit (queue, test_task_none, &n, count, NULL, &error) != NULL);
-  assert_none (osiiso_queue_push (queue, test_task_none, &n, count, NULL, &error) != 0);
-  assert_none (osiiso_queue_map (queue, 3, test_task_none, &n, count, NULL, &error) != NULL);
+  assert_none (osiiso_queue_submit (queue, test_task_none, &n, test_count, NULL, &error) != NULL);
+  assert_none (osiiso_queue_try_submit (queue, test_task_none, &n, test_count, NULL, &error) != NULL);
+  assert_none (osiiso_queue_push (queue, test_task_none, &n, test_count, NULL, &error) != 0);
+  assert_none (osiiso_queue_map (queue, 3, test_task_none, &n, test_count, NULL, &error) != NULL);
   assert_none (osiiso_queue_submit_call_full (queue, call, NULL, &error) != NULL);
   assert_none (osiiso_queue_push_call (queue, call, NULL, &error) != 0);
   assert_none (osiiso_queue_submit_command_full (queue, command, NULL, &error) != NULL);
@@ -148,9 +142,9 @@ test_unknown (void)
   assert_none (osiiso_queue_submit_token_call (queue, 1, call, NULL, 0, NULL, &error) != 0);
   assert_none (osiiso_queue_tell_join (queue, 1, NULL, &error));
 
-  assert_none_async (osiiso_queue_submit_async (queue, test_task_none, &n, count, NULL, NULL, returned_cb, &wait));
-  assert_none_async (osiiso_queue_push_async (queue, test_task_none, &n, count, NULL, NULL, returned_cb, &wait));
-  assert_none_async (osiiso_queue_map_async (queue, 3, test_task_none, &n, count, NULL, NULL, returned_cb, &wait));
+  assert_none_async (osiiso_queue_submit_async (queue, test_task_none, &n, test_count, NULL, NULL, returned_cb, &wait));
+  assert_none_async (osiiso_queue_push_async (queue, test_task_none, &n, test_count, NULL, NULL, returned_cb, &wait));
+  assert_none_async (osiiso_queue_map_async (queue, 3, test_task_none, &n, test_count, NULL, NULL, returned_cb, &wait));
   assert_none_async (osiiso_queue_submit_call_async (queue, call, NULL, NULL, returned_cb, &wait));
   assert_none_async (osiiso_queue_push_call_async (queue, call, NULL, NULL, returned_cb, &wait));
   assert_none_async (osiiso_queue_submit_command_async (queue, command, NULL, NULL, returned_cb, &wait));

@@ -11,12 +11,6 @@
 /* When a queue goes, and what goes with it, where and at what time. */
 
 static void
-count_destroy (gpointer counter)
-{
-  g_atomic_int_inc ((int *) counter);
-}
-
-static void
 test_dropped_unstarted (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
@@ -26,8 +20,8 @@ test_dropped_unstarted (gconstpointer backend)
 
   g_test_summary ("A queue that was never started goes with its tasks, and handles outlive it");
 
-  handle = osiiso_queue_submit (queue, test_task_none, &n_destroyed, count_destroy, NULL, NULL);
-  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, delayed, NULL), !=, 0);
+  handle = osiiso_queue_submit (queue, test_task_none, &n_destroyed, test_count, NULL, NULL);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, test_count, delayed, NULL), !=, 0);
   test_queue_free (queue);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_CANCELLED);
   g_assert_cmpint (n_destroyed, ==, 2);
@@ -124,7 +118,7 @@ test_many_dropped (gconstpointer backend)
   g_test_summary ("Dropping a queue with many tasks releases the data of each once");
 
   for (int i = 0; i < 20000; i++)
-    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, NULL, NULL), !=, 0);
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, test_count, NULL, NULL), !=, 0);
   test_queue_free (queue);
   g_assert_cmpint (n_destroyed, ==, 20000);
 }
@@ -287,12 +281,6 @@ unref_thread (gpointer object)
   return NULL;
 }
 
-static void
-count_release (gpointer count)
-{
-  g_atomic_int_inc ((int *) count);
-}
-
 static guint64
 run_none (guint64  token,
           guint64  id,
@@ -314,7 +302,7 @@ test_dropped_and_started (void)
   g_test_summary ("A queue that gets to work while it is dropped, and comes to rest again, does not go with half of its end");
 
   test_gate_init (&gate);
-  g_assert_true (osiiso_queue_set_runner (OSIISO_QUEUE (queue), run_none, &n_released, count_release, NULL));
+  g_assert_true (osiiso_queue_set_runner (OSIISO_QUEUE (queue), run_none, &n_released, test_count, NULL));
   handle = test_submit (OSIISO_QUEUE (queue), test_task_none, NULL, NULL);
   queue->handle = g_object_ref (handle);
   queue->gate = &gate;
@@ -558,7 +546,7 @@ drop_delayed (const char *backend)
   g_main_context_push_thread_default (context);
   queue = test_queue_new (backend);
   g_object_weak_ref (G_OBJECT (queue), set_gone, &gone);
-  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_destroy, delayed, NULL), !=, 0);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, test_count, delayed, NULL), !=, 0);
   g_object_unref (queue);
   g_assert_cmpint (gone, ==, 1);
   g_assert_cmpint (n_destroyed, ==, 1);

@@ -543,7 +543,7 @@ test_14_cancelled_data (gconstpointer backend)
 
   for (int i = 0; i < 20; i++)
     {
-      g_autoptr (OsiisoHandle) handle = osiiso_queue_submit (queue, test_task_none, &n_destroyed, test_count_destroy,
+      g_autoptr (OsiisoHandle) handle = osiiso_queue_submit (queue, test_task_none, &n_destroyed, test_count,
                                                              i % 2 ? delayed : NULL, NULL);
       g_autoptr (OsiisoHandle) counted = test_submit (queue, test_count_call, &n_calls, i % 2 ? delayed : NULL);
 

@@ -67,7 +67,7 @@ test_06_owner_refused (void)
   osiiso_queue_set_size (queue, 3);
   for (int i = 0; i < 3; i++)
     test_submit_and_drop (queue, test_count_call, &n_calls, NULL);
-  g_assert_cmpuint (osiiso_queue_push (queue, test_count_call, &n_destroyed, test_count_destroy, NULL, &error), ==, 0);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_count_call, &n_destroyed, test_count, NULL, &error), ==, 0);
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_FULL);
   g_assert_cmpstr (error->message, ==, "queue is full (3 tasks outstanding)");
   test_run_all (queue);

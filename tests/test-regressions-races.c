@@ -167,7 +167,7 @@ test_13_random (gconstpointer backend)
       for (guint i = 0; i < N_SHARED; i++)
         {
           ids[i] = osiiso_queue_push (queue, i % 2 ? test_count_call : test_task_none, i % 2 ? n_calls : &n_destroyed,
-                                      i % 2 ? NULL : test_count_destroy, NULL, NULL);
+                                      i % 2 ? NULL : test_count, NULL, NULL);
           g_assert_cmpuint (ids[i], !=, 0);
         }
       g_assert_true (osiiso_queue_start (queue, NULL));

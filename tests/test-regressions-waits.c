@@ -28,7 +28,7 @@ test_01_before_first_step (void)
   for (int i = 0; i < 10; i++)
     {
       g_assert_cmpuint (osiiso_queue_push (queue, test_count_call, &n_calls, NULL, NULL, NULL), !=, 0);
-      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, test_count_destroy, NULL, NULL), !=, 0);
+      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, test_count, NULL, NULL), !=, 0);
     }
   summary = test_run (queue);
   g_assert_cmpuint (osiiso_run_summary_get_cancelled (summary), ==, 20);

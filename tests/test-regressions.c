@@ -84,12 +84,6 @@ test_count_call (OsiisoAttempt *attempt,
   g_atomic_int_inc ((int *) counter);
 }
 
-void
-test_count_destroy (gpointer counter)
-{
-  g_atomic_int_inc ((int *) counter);
-}
-
 static gboolean
 wake_cb (gpointer unused)
 {
@@ -104,14 +98,6 @@ test_await_done (OsiisoHandle *handle)
   while (!osiiso_handle_is_done (handle))
     g_main_context_iteration (NULL, TRUE);
   g_source_remove (id);
-}
-
-void
-test_store_result (GObject      *source,
-                   GAsyncResult *result,
-                   gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
 }
 
 int

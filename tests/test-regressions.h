@@ -24,17 +24,12 @@ OsiisoAttempt *test_held_take      (OsiisoQueue *queue);
 /* Takes and runs until there is no more. */
 void           test_held_run_all   (OsiisoQueue *queue);
 
-/* Functions and destroy functions that count in an int. */
+/* A function that counts in an int. */
 void           test_count_call     (OsiisoAttempt *attempt,
                                     gpointer       counter);
-void           test_count_destroy  (gpointer       counter);
 
 /* Iterates the default context until the task is over. */
 void           test_await_done     (OsiisoHandle *handle);
-
-void           test_store_result   (GObject      *source,
-                                    GAsyncResult *result,
-                                    gpointer      location);
 
 /* The entries of a folder of /proc/self; -1 where there is none. */
 int            test_count_entries  (const char *path);

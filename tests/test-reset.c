@@ -8,28 +8,6 @@
 static const OsiisoTestHooks *hooks;
 
 static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
-static GAsyncResult *
-await (GAsyncResult **result)
-{
-  while (*result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-  return *result;
-}
-
-static void
-count_int (gpointer counter)
-{
-  g_atomic_int_inc ((int *) counter);
-}
-
-static void
 reset (OsiisoQueue *queue)
 {
   g_autoptr (GError) error = NULL;
@@ -117,7 +95,7 @@ test_waiting (gconstpointer backend)
 
   g_assert_true (osiiso_handle_set_priority (moved, 1));
   for (int i = 0; i < 10; i++)
-    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_int, NULL, NULL), !=, 0);
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, test_count, NULL, NULL), !=, 0);
   g_signal_connect (queue, "on-complete", G_CALLBACK (note_complete), &n_complete);
   g_signal_connect (plain, "notify::status", G_CALLBACK (note_status), &n_notified);
   reset (queue);
@@ -288,14 +266,14 @@ test_busy (gconstpointer backend)
 
   g_test_summary ("During a run, while it is started and during a shutdown a reset is refused and changes nothing");
 
-  osiiso_queue_run_async (queue, NULL, store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   assert_refused (queue, "cannot reset during a run");
   while (g_atomic_pointer_get (&attempt) == NULL)
     g_main_context_iteration (NULL, FALSE);
   assert_refused (queue, "cannot reset during a run");
   osiiso_attempt_return_none (attempt);
   osiiso_attempt_unref (g_steal_pointer (&attempt));
-  summary = osiiso_queue_run_finish (queue, await (&result), &error);
+  summary = osiiso_queue_run_finish (queue, test_await_result (&result), &error);
   g_assert_no_error (error);
   g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
   g_clear_object (&result);
@@ -308,11 +286,11 @@ test_busy (gconstpointer backend)
     g_main_context_iteration (NULL, FALSE);
   assert_refused (queue, "cannot reset while the queue is started; shut it down first");
 
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &result);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
   assert_refused (queue, "cannot reset during a shutdown");
   osiiso_attempt_return_none (attempt);
   osiiso_attempt_unref (attempt);
-  g_assert_true (osiiso_queue_shutdown_finish (queue, await (&result), &error));
+  g_assert_true (osiiso_queue_shutdown_finish (queue, test_await_result (&result), &error));
   g_assert_no_error (error);
   g_assert_cmpuint (osiiso_queue_get_completed_count (queue), ==, 2);
   reset (queue);
@@ -410,12 +388,12 @@ test_shutdown_waits (gconstpointer backend)
   g_test_summary ("Who waits for a shutdown hears of it, also when the queue is open again by then");
 
   g_assert_true (osiiso_queue_start (queue, NULL));
-  osiiso_queue_shutdown_async (queue, TRUE, NULL, store_result, &result);
+  osiiso_queue_shutdown_async (queue, TRUE, NULL, test_store_result, &result);
   while (!osiiso_queue_get_closed (queue))
     g_thread_yield ();
   g_assert_null (result);
   reset (queue);
-  g_assert_true (osiiso_queue_shutdown_finish (queue, await (&result), &error));
+  g_assert_true (osiiso_queue_shutdown_finish (queue, test_await_result (&result), &error));
   g_assert_no_error (error);
   assert_works (queue);
 
@@ -452,7 +430,7 @@ storm_thread (gpointer data)
   for (int i = 0; i < 300; i++)
     {
       /* Its data are released once, accepted or not. */
-      osiiso_queue_push (storm->queue, i % 3 ? test_task_none : test_task_fail, &storm->n_destroyed, count_int,
+      osiiso_queue_push (storm->queue, i % 3 ? test_task_none : test_task_fail, &storm->n_destroyed, test_count,
                          NULL, NULL);
       if (i % 5 == 0)
         {
@@ -519,9 +497,9 @@ test_deadlines (gconstpointer backend)
 
   osiiso_queue_set_timeout (queue, 0);
   handle = test_submit (queue, test_task_none, NULL, delayed);
-  osiiso_queue_run_async (queue, NULL, store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   hooks->clock_advance (100 * SECOND);
-  summary = osiiso_queue_run_finish (queue, await (&result), &error);
+  summary = osiiso_queue_run_finish (queue, test_await_result (&result), &error);
   g_assert_no_error (error);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
   g_assert_false (osiiso_run_summary_get_timed_out (summary));
@@ -659,7 +637,7 @@ test_dropped (gconstpointer backend)
   g_assert_true (osiiso_queue_start (queue, NULL));
   g_assert_true (osiiso_queue_shutdown (queue, FALSE, NULL, NULL));
   reset (queue);
-  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, count_int, NULL, NULL), !=, 0);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_destroyed, test_count, NULL, NULL), !=, 0);
   while (g_main_context_iteration (NULL, FALSE))
     ;
   test_queue_free (queue);

@@ -7,22 +7,6 @@
 
 static const OsiisoTestHooks *hooks;
 
-static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
-static GAsyncResult *
-await (GAsyncResult **result)
-{
-  while (*result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-  return *result;
-}
-
 static OsiisoRunSummary *
 run_full (OsiisoQueue     *queue,
           double           timeout,
@@ -108,11 +92,11 @@ test_policy_is_fixed (void)
       osiiso_queue_set_workers (queue, 1);
       test_submit_and_drop (queue, fail_behind_gate, &gate, NULL);
       test_submit_and_drop (queue, test_task_none, NULL, NULL);
-      osiiso_queue_run_full_async (queue, 0, own, NULL, store_result, &result);
+      osiiso_queue_run_full_async (queue, 0, own, NULL, test_store_result, &result);
       test_gate_await (&gate, 1);
       osiiso_queue_set_fail_policy (queue, other);
       test_gate_open (&gate);
-      summary = osiiso_queue_run_full_finish (queue, await (&result), &error);
+      summary = osiiso_queue_run_full_finish (queue, test_await_result (&result), &error);
       g_assert_no_error (error);
       g_assert_cmpuint (osiiso_run_summary_get_cancelled (summary), ==, fails_first ? 1 : 0);
       g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, fails_first ? 0 : 1);
@@ -166,14 +150,14 @@ test_timeout (gconstpointer backend)
   g_test_summary ("The timeout of a run counts instead of the queue's, which has another one or none");
 
   osiiso_queue_set_timeout (queue, 1000);
-  osiiso_queue_run_full_async (queue, 5, OSIISO_FAIL_POLICY_CONTINUE, NULL, store_result, &result);
+  osiiso_queue_run_full_async (queue, 5, OSIISO_FAIL_POLICY_CONTINUE, NULL, test_store_result, &result);
   hooks->clock_advance (5 * G_USEC_PER_SEC - 1);
   g_assert_cmpint (osiiso_handle_get_status (cancelled), ==, OSIISO_STATUS_PENDING);
   hooks->clock_advance (1);
   g_assert_cmpint (osiiso_handle_get_status (cancelled), ==, OSIISO_STATUS_CANCELLED);
   g_assert_cmpint (osiiso_handle_get_status (kept), ==, OSIISO_STATUS_PENDING);
   hooks->clock_advance (100 * G_USEC_PER_SEC);
-  summary = osiiso_queue_run_full_finish (queue, await (&result), &error);
+  summary = osiiso_queue_run_full_finish (queue, test_await_result (&result), &error);
   g_assert_no_error (error);
   g_assert_true (osiiso_run_summary_get_timed_out (summary));
   g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
@@ -181,9 +165,9 @@ test_timeout (gconstpointer backend)
 
   osiiso_queue_set_timeout (queue, 1);
   test_submit_and_drop (queue, test_task_none, NULL, later);
-  osiiso_queue_run_full_async (queue, 0, OSIISO_FAIL_POLICY_CONTINUE, NULL, store_result, &second);
+  osiiso_queue_run_full_async (queue, 0, OSIISO_FAIL_POLICY_CONTINUE, NULL, test_store_result, &second);
   hooks->clock_advance (100 * G_USEC_PER_SEC);
-  untimed = osiiso_queue_run_full_finish (queue, await (&second), &error);
+  untimed = osiiso_queue_run_full_finish (queue, test_await_result (&second), &error);
   g_assert_no_error (error);
   g_assert_false (osiiso_run_summary_get_timed_out (untimed));
   g_assert_cmpuint (osiiso_run_summary_get_succeeded (untimed), ==, 1);
@@ -216,8 +200,8 @@ test_invalid (gconstpointer backend)
       g_assert_true (g_pattern_match_simple (values[i].shown, error->message));
       g_clear_error (&error);
 
-      osiiso_queue_run_full_async (queue, values[i].timeout, OSIISO_FAIL_POLICY_CONTINUE, NULL, store_result, &result);
-      g_assert_null (osiiso_queue_run_full_finish (queue, await (&result), &error));
+      osiiso_queue_run_full_async (queue, values[i].timeout, OSIISO_FAIL_POLICY_CONTINUE, NULL, test_store_result, &result);
+      g_assert_null (osiiso_queue_run_full_finish (queue, test_await_result (&result), &error));
       g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
       g_assert_true (g_pattern_match_simple (values[i].shown, error->message));
       g_clear_error (&error);
@@ -258,12 +242,12 @@ test_busy (gconstpointer backend)
   osiiso_queue_set_workers (queue, 1);
   osiiso_queue_pause (queue);
   test_submit_and_drop (queue, test_task_none, NULL, NULL);
-  osiiso_queue_run_full_async (queue, 0, OSIISO_FAIL_POLICY_FAIL_FIRST, NULL, store_result, &result);
+  osiiso_queue_run_full_async (queue, 0, OSIISO_FAIL_POLICY_FAIL_FIRST, NULL, test_store_result, &result);
   g_assert_null (osiiso_queue_run_full (queue, 0, OSIISO_FAIL_POLICY_CONTINUE, NULL, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_BUSY);
   g_clear_error (&error);
   osiiso_queue_resume (queue);
-  summary = osiiso_queue_run_full_finish (queue, await (&result), &error);
+  summary = osiiso_queue_run_full_finish (queue, test_await_result (&result), &error);
   g_assert_no_error (error);
   g_assert_cmpuint (osiiso_run_summary_get_cancelled (summary), ==, 1);
   inside = osiiso_handle_dup_error (handle);

@@ -121,14 +121,14 @@ matrix_cause (Matrix *self,
     osiiso_queue_set_timeout (self->queue, 30);
   if (event == EVENT_FAIL_FIRST)
     osiiso_queue_set_fail_policy (self->queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
-  osiiso_queue_run_async (self->queue, NULL, semantics_store_result, &self->run);
+  osiiso_queue_run_async (self->queue, NULL, test_store_result, &self->run);
   semantics_settle ();
   /* One after the other is cancelled here, and none may take the place of another. */
   if (event == EVENT_HANDLE)
     osiiso_queue_pause (self->queue);
 
   if (event == EVENT_SHUTDOWN || event == EVENT_FORCE)
-    osiiso_queue_shutdown_async (self->queue, event == EVENT_FORCE, NULL, semantics_store_result, &self->shutdown);
+    osiiso_queue_shutdown_async (self->queue, event == EVENT_FORCE, NULL, test_store_result, &self->shutdown);
   else if (with_timeout)
     semantics_advance (30);
   else if (event == EVENT_FAIL_FIRST)

@@ -97,7 +97,7 @@ test_next_run (gconstpointer backend)
   test_submit_and_drop (queue, test_task_none, NULL, NULL);
   test_run_all (queue);
   test_submit_and_drop (queue, test_task_none, NULL, NULL);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_settle ();
   g_assert_null (result);
   semantics_advance (10);
@@ -122,7 +122,7 @@ test_reset (gconstpointer backend)
   g_assert_true (osiiso_queue_reset (queue, &error));
   g_assert_no_error (error);
   test_submit_and_drop (queue, test_task_none, NULL, NULL);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_advance (9.999);
   semantics_settle ();
   g_assert_null (result);

@@ -35,7 +35,7 @@ test_order (gconstpointer backend)
 
   g_test_summary ("Results of a run are in the order of completion, those of a group in the order of submission");
 
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   for (guint i = 0; i < 4; i++)
     {
       g_autoptr (OsiisoTaskOptions) options = test_options_new ("name", names[i], NULL);
@@ -82,7 +82,7 @@ test_as_completed (gconstpointer backend)
       g_autoptr (GAsyncResult) result = NULL;
       g_autoptr (GError) error = NULL;
 
-      osiiso_group_next_completed_async (group, NULL, semantics_store_result, &result);
+      osiiso_group_next_completed_async (group, NULL, test_store_result, &result);
       semantics_succeed (&slots[ends[i]]);
       semantics_await_result (&result);
       handle = osiiso_group_next_completed_finish (group, result, &error);
@@ -110,10 +110,10 @@ test_of_group (gconstpointer backend)
   g_object_unref (osiiso_group_submit (group, test_task_defer, &slot, NULL, NULL, NULL));
   never = osiiso_group_submit (group, test_task_none, NULL, NULL, delayed, NULL);
   osiiso_queue_set_timeout (queue, 10);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &run);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &run);
   semantics_await (&slot);
   semantics_advance (3);
-  osiiso_group_wait_async (group, NULL, semantics_store_result, &wait);
+  osiiso_group_wait_async (group, NULL, test_store_result, &wait);
   semantics_settle ();
   g_assert_null (wait);
   semantics_succeed (&slot);
@@ -145,7 +145,7 @@ test_clear_in_run (gconstpointer backend)
   osiiso_queue_set_workers (queue, 1);
   early = test_submit (queue, test_task_fail, NULL, NULL);
   test_submit_and_drop (queue, test_task_defer, &slot, late);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   /* One worker, so the first one has ended in every respect. */
   semantics_await (&slot);
   osiiso_queue_clear_results (queue);

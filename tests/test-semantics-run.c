@@ -29,7 +29,7 @@ test_window (gconstpointer backend)
   g_assert_true (osiiso_queue_join (queue, NULL, NULL));
   osiiso_queue_pause (queue);
   inside = submit_named (queue, "inside", test_task_none, NULL);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   osiiso_queue_resume (queue);
   summary = semantics_run_finish (queue, &result);
   semantics_assert_names (G_LIST_MODEL (summary), "inside");
@@ -84,7 +84,7 @@ test_duration (gconstpointer backend)
 
   test_submit_and_drop (queue, test_task_defer, &slot, NULL);
   semantics_advance (1000);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_await (&slot);
   semantics_advance (12.25);
   semantics_succeed (&slot);
@@ -105,7 +105,7 @@ test_timeout_infinite (gconstpointer backend)
 
   osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
   osiiso_queue_set_timeout (queue, 5);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   handle = test_submit (queue, test_task_none, NULL, NULL);
   semantics_await_status (handle, OSIISO_STATUS_SUCCEEDED);
   semantics_advance (4.999);
@@ -133,7 +133,7 @@ test_timeout_waits (gconstpointer backend)
   g_test_summary ("After its timeout a run waits for must-complete tasks without limit, which keep their retries");
 
   osiiso_queue_set_timeout (queue, 1);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_await (&slot);
   semantics_advance (1);
   for (guint i = 0; i < 2; i++)
@@ -169,7 +169,7 @@ test_timeout_forgotten (gconstpointer backend)
 
   osiiso_queue_set_timeout (queue, 1);
   test_submit_and_drop (queue, test_task_none, NULL, delayed);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_advance (1);
   first = semantics_run_finish (queue, &result);
   g_assert_true (osiiso_run_summary_get_timed_out (first));
@@ -182,7 +182,7 @@ test_timeout_forgotten (gconstpointer backend)
   /* The time of that run is over with it. */
   test_submit_and_drop (queue, test_task_none, NULL, delayed);
   osiiso_queue_set_timeout (queue, 0);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_advance (100);
   g_clear_object (&second);
   second = semantics_run_finish (queue, &result);
@@ -300,7 +300,7 @@ test_fail_first_infinite (gconstpointer backend)
 
   osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
   osiiso_queue_set_fail_policy (queue, OSIISO_FAIL_POLICY_FAIL_FIRST);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_settle ();
   g_assert_null (result);
   test_submit_and_drop (queue, test_task_fail, NULL, NULL);
@@ -328,7 +328,7 @@ test_detached (gconstpointer backend)
 
   test_log_init (&log);
   g_signal_connect (queue, "on-complete", G_CALLBACK (note_completed), &log);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_await_status (other, OSIISO_STATUS_SUCCEEDED);
   semantics_settle ();
   g_assert_null (result);
@@ -401,7 +401,7 @@ test_halted_in_run (gconstpointer backend)
 
   osiiso_queue_set_timeout (queue, 1);
   test_submit_and_drop (queue, test_task_defer, &slot, must);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_await (&slot);
   semantics_advance (1);
   assert_refused (queue);
@@ -465,7 +465,7 @@ test_wait_keeps_halt (gconstpointer backend)
   g_assert_null (osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
   g_clear_error (&error);
-  osiiso_queue_join_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_join_async (queue, NULL, test_store_result, &result);
   handle = osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error);
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
   semantics_succeed (&slots[0]);
@@ -489,7 +489,7 @@ test_strict (gconstpointer backend)
 
   test_submit_and_drop (queue, test_task_none, NULL, delayed);
   osiiso_queue_set_timeout (queue, 1);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_advance (1);
   timed_out = semantics_run_finish (queue, &result);
   g_assert_cmpuint (osiiso_run_summary_get_cancelled (timed_out), ==, 1);

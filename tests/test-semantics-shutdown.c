@@ -37,7 +37,7 @@ test_drain (gconstpointer backend)
 
   g_test_summary ("A shutdown starts the queue, takes no more tasks, and waits for all there are, however long");
 
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, semantics_store_result, &result);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
   g_assert_null (osiiso_queue_submit (queue, test_task_none, NULL, NULL, NULL, &error));
   g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);
   /* Inside a task it is the same. */
@@ -108,13 +108,13 @@ test_ends_infinite_run (gconstpointer backend)
       g_autoptr (GAsyncResult) shutdown = NULL;
 
       osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
-      osiiso_queue_run_async (queue, NULL, semantics_store_result, &run);
+      osiiso_queue_run_async (queue, NULL, test_store_result, &run);
       semantics_settle ();
       g_assert_null (run);
       if (how == 2)
         osiiso_queue_cancel (queue);
       else
-        osiiso_queue_shutdown_async (queue, how == 1, NULL, semantics_store_result, &shutdown);
+        osiiso_queue_shutdown_async (queue, how == 1, NULL, test_store_result, &shutdown);
       summary = semantics_run_finish (queue, &run);
       g_assert_true (osiiso_run_summary_get_ok (summary));
       /* The end of the shutdown, not just of the work. */
@@ -136,10 +136,10 @@ test_force_after_drain (gconstpointer backend)
 
   g_test_summary ("A forced shutdown cuts one short that waits, and both end");
 
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, semantics_store_result, &first);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &first);
   semantics_settle ();
   g_assert_null (first);
-  osiiso_queue_shutdown_async (queue, TRUE, NULL, semantics_store_result, &second);
+  osiiso_queue_shutdown_async (queue, TRUE, NULL, test_store_result, &second);
   semantics_shutdown_finish (queue, &first);
   semantics_shutdown_finish (queue, &second);
   semantics_assert_ended (handle, OSIISO_STATUS_CANCELLED, 0, "cancelled before execution");

@@ -23,7 +23,7 @@ assert_text_of_run (OsiisoQueue    *queue,
   g_autoptr (OsiisoRunSummary) summary = NULL;
   g_autoptr (GAsyncResult) result = NULL;
 
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   if (slot != NULL)
     semantics_await (slot);
   semantics_advance (seconds);
@@ -153,7 +153,7 @@ test_cancelled (gconstpointer backend)
 
   handle = test_submit (queue, test_task_defer, &slot, NULL);
   test_submit_and_drop (queue, test_task_none, NULL, NULL);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_await (&slot);
   semantics_advance (3);
   g_assert_true (osiiso_handle_cancel (handle));
@@ -187,7 +187,7 @@ test_timed_out (gconstpointer backend)
   osiiso_queue_set_timeout (queue, 2);
   test_submit_and_drop (queue, test_task_defer, &slots[0], limited);
   test_submit_and_drop (queue, test_task_defer, &slots[1], endless);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_await (&slots[0]);
   semantics_await (&slots[1]);
   semantics_advance (2);

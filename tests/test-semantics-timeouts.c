@@ -184,7 +184,7 @@ test_not_of_run (gconstpointer backend)
 
   g_test_summary ("A task that ran out of its time is a failure, and no timeout of the run");
 
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   test_submit_and_drop (queue, test_task_defer, &slot, options);
   attempt = semantics_take (&slot);
   semantics_advance (1);

@@ -162,14 +162,6 @@ semantics_assert_names (GListModel *results,
 }
 
 void
-semantics_store_result (GObject      *source,
-                        GAsyncResult *result,
-                        gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
-void
 semantics_await_result (GAsyncResult **result)
 {
   while (*result == NULL)

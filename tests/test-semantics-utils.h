@@ -58,10 +58,7 @@ void              semantics_assert_log     (TestLog    *log,
 void              semantics_assert_names   (GListModel *results,
                                             const char *expected);
 
-/* A callback that keeps the result in a GAsyncResult **. */
-void              semantics_store_result   (GObject      *source,
-                                            GAsyncResult *result,
-                                            gpointer      location);
+/* Iterates until there is a result of a call with test_store_result(). */
 void              semantics_await_result   (GAsyncResult **result);
 /* Waits for the result of osiiso_queue_run_async() and clears it. */
 OsiisoRunSummary *semantics_run_finish     (OsiisoQueue   *queue,

@@ -32,7 +32,7 @@ test_all_at_work (gconstpointer backend)
 
   for (guint i = 0; i <= n; i++)
     test_submit_and_drop (queue, test_task_defer, &slots[i], NULL);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   for (guint i = 0; i < n; i++)
     semantics_await (&slots[i]);
   semantics_settle ();
@@ -133,7 +133,7 @@ test_must_complete_after_halt (gconstpointer backend)
   g_test_summary ("A must-complete task that becomes due after the timeout of its run finds a worker");
 
   osiiso_queue_set_timeout (queue, 1);
-  osiiso_queue_run_async (queue, NULL, semantics_store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   semantics_advance (1);
   semantics_settle ();
   g_assert_null (result);

@@ -10,28 +10,12 @@
 static const OsiisoTestHooks *hooks;
 
 static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
-static GAsyncResult *
-await (GAsyncResult **result)
-{
-  while (*result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-  return *result;
-}
-
-static void
 assert_shut_down (OsiisoQueue   *queue,
                   GAsyncResult **result)
 {
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (osiiso_queue_shutdown_finish (queue, await (result), &error));
+  g_assert_true (osiiso_queue_shutdown_finish (queue, test_await_result (result), &error));
   g_assert_no_error (error);
   g_assert_true (osiiso_queue_get_closed (queue));
   g_clear_object (result);
@@ -62,7 +46,7 @@ test_in_time (gconstpointer backend)
   g_test_summary ("A shutdown that takes less than its time is none that is forced");
 
   osiiso_queue_set_shutdown_timeout (queue, 5);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &result);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
   hooks->clock_advance (4 * SECOND);
   assert_shut_down (queue, &result);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_SUCCEEDED);
@@ -92,7 +76,7 @@ test_forced (gconstpointer backend)
   g_ptr_array_add (handles, test_submit (queue, test_task_none, NULL, delayed));
   g_ptr_array_add (handles, test_submit (queue, test_task_none, NULL, must_complete));
   osiiso_queue_set_shutdown_timeout (queue, 5);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &result);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
   while (g_atomic_pointer_get (&attempt) == NULL)
     g_main_context_iteration (NULL, FALSE);
   g_assert_cmpint (osiiso_handle_get_status (handles->pdata[0]), ==, OSIISO_STATUS_RETRYING);
@@ -177,7 +161,7 @@ test_stuck (void)
   test_gate_init (&gate);
   handle = osiiso_queue_submit (queue, test_task_gate, &gate, test_gate_release, NULL, NULL);
   osiiso_queue_set_shutdown_timeout (queue, 5);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &result);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
   test_gate_await (&gate, 1);
   hooks->clock_advance (5 * SECOND);
   assert_shut_down (queue, &result);
@@ -203,13 +187,13 @@ test_from_the_call (gconstpointer backend)
   osiiso_queue_set_shutdown_timeout (queue, 10);
   g_assert_true (osiiso_queue_start (queue, NULL));
   hooks->clock_advance (100 * SECOND);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &first);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &first);
   /* A change counts for shutdowns to come. */
   osiiso_queue_set_shutdown_timeout (queue, 100);
   hooks->clock_advance (4 * SECOND);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &second);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &second);
   osiiso_queue_set_shutdown_timeout (queue, 4);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &third);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &third);
   osiiso_queue_set_shutdown_timeout (queue, 0);
   hooks->clock_advance (4 * SECOND - 1);
   g_assert_cmpint (osiiso_handle_get_status (handle), ==, OSIISO_STATUS_PENDING);
@@ -237,7 +221,7 @@ test_not_prolonged (gconstpointer backend)
   g_assert_false (osiiso_queue_shutdown (queue, FALSE, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   hooks->clock_advance (9 * SECOND);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &result);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
   g_assert_false (osiiso_handle_is_done (handle));
   hooks->clock_advance (1 * SECOND);
   assert_cancelled (handle);
@@ -268,8 +252,8 @@ test_invalid (gconstpointer backend)
       g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
       g_assert_true (g_pattern_match_simple (values[i].shown, error->message));
       g_clear_error (&error);
-      osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &result);
-      g_assert_false (osiiso_queue_shutdown_finish (queue, await (&result), &error));
+      osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
+      g_assert_false (osiiso_queue_shutdown_finish (queue, test_await_result (&result), &error));
       g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_INVALID);
       g_clear_error (&error);
     }
@@ -323,15 +307,15 @@ test_ends_run (gconstpointer backend)
   g_object_unref (submit_delayed (queue, 1));
   osiiso_queue_set_mode (queue, OSIISO_MODE_INFINITE);
   osiiso_queue_set_timeout (queue, 6);
-  osiiso_queue_run_async (queue, NULL, store_result, &run);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &run);
   osiiso_queue_set_shutdown_timeout (queue, 5);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &result);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
   hooks->clock_advance (1 * SECOND);
   while (osiiso_queue_get_completed_count (queue) < 1)
     g_main_context_iteration (NULL, FALSE);
   hooks->clock_advance (4 * SECOND);
   assert_shut_down (queue, &result);
-  summary = osiiso_queue_run_finish (queue, await (&run), &error);
+  summary = osiiso_queue_run_finish (queue, test_await_result (&run), &error);
   g_assert_no_error (error);
   g_assert_cmpuint (osiiso_run_summary_get_succeeded (summary), ==, 1);
   g_assert_cmpuint (osiiso_run_summary_get_cancelled (summary), ==, 1);
@@ -355,12 +339,12 @@ test_both_deadlines (gconstpointer backend)
 
   osiiso_queue_set_timeout (queue, 5);
   osiiso_queue_set_shutdown_timeout (queue, 5);
-  osiiso_queue_run_async (queue, NULL, store_result, &run);
-  osiiso_queue_shutdown_async (queue, FALSE, NULL, store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &run);
+  osiiso_queue_shutdown_async (queue, FALSE, NULL, test_store_result, &result);
   hooks->clock_advance (5 * SECOND);
   assert_cancelled (handle);
   assert_shut_down (queue, &result);
-  summary = osiiso_queue_run_finish (queue, await (&run), &error);
+  summary = osiiso_queue_run_finish (queue, test_await_result (&run), &error);
   g_assert_no_error (error);
   g_assert_true (osiiso_run_summary_get_timed_out (summary));
   g_assert_cmpuint (osiiso_run_summary_get_cancelled (summary), ==, 1);

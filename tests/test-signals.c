@@ -166,14 +166,6 @@ submit_again (OsiisoQueue  *queue,
 }
 
 static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
-static void
 test_submit_in_handler (gconstpointer backend)
 {
   OsiisoQueue *queue = test_queue_new (backend);
@@ -191,7 +183,7 @@ test_submit_in_handler (gconstpointer backend)
 
   left = 20;
   test_submit_and_drop (queue, test_task_none, NULL, NULL);
-  osiiso_queue_run_async (queue, NULL, store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   while (result == NULL)
     g_main_context_iteration (NULL, TRUE);
   async_summary = osiiso_queue_run_finish (queue, result, NULL);

@@ -21,14 +21,14 @@ blocked_thread (gpointer user_data)
 
   if (self->n > 0)
     {
-      OsiisoGroup *group = osiiso_queue_map (self->queue, self->n, test_task_none, &self->n_released, cancellable_count_int,
+      OsiisoGroup *group = osiiso_queue_map (self->queue, self->n, test_task_none, &self->n_released, test_count,
                                              self->options, &self->error);
 
       g_clear_object (&group);
     }
   else
     {
-      osiiso_queue_push (self->queue, test_task_none, &self->n_released, cancellable_count_int, self->options, &self->error);
+      osiiso_queue_push (self->queue, test_task_none, &self->n_released, test_count, self->options, &self->error);
     }
   return NULL;
 }
@@ -122,7 +122,7 @@ async_submit (Async             *self,
               GCancellable      *cancellable)
 {
   *self = (Async) { 0, };
-  osiiso_queue_submit_async (queue, test_task_none, &self->n_released, cancellable_count_int, options, cancellable,
+  osiiso_queue_submit_async (queue, test_task_none, &self->n_released, test_count, options, cancellable,
                              async_returned, self);
 }
 
@@ -223,7 +223,7 @@ submit_thread (gpointer user_data)
     {
       g_autoptr (GError) error = NULL;
 
-      if (osiiso_queue_push (self->queue, test_task_none, self->n_released, cancellable_count_int, self->options, &error) != 0)
+      if (osiiso_queue_push (self->queue, test_task_none, self->n_released, test_count, self->options, &error) != 0)
         {
           /* Once it was refused it stays so. */
           g_assert_cmpuint (self->n_refused, ==, 0);

@@ -48,12 +48,6 @@ cancellable_count_connections (GCancellable *cancellable)
   return n;
 }
 
-void
-cancellable_count_int (gpointer n)
-{
-  g_atomic_int_inc ((int *) n);
-}
-
 static void
 count_task (OsiisoAttempt *attempt,
             gpointer       n)
@@ -141,16 +135,16 @@ test_already_cancelled (gconstpointer backend)
   g_test_summary ("With one that has been cancelled nothing is submitted, and the data are released");
 
   g_cancellable_cancel (cancellable);
-  g_assert_null (osiiso_queue_submit (queue, test_task_none, &n_released, cancellable_count_int, options, &error));
+  g_assert_null (osiiso_queue_submit (queue, test_task_none, &n_released, test_count, options, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, cancellable_count_int, options, &error), ==, 0);
+  g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, test_count, options, &error), ==, 0);
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_assert_null (osiiso_queue_map (queue, 3, test_task_none, &n_released, cancellable_count_int, options, &error));
+  g_assert_null (osiiso_queue_map (queue, 3, test_task_none, &n_released, test_count, options, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_assert_null (osiiso_group_submit (group, test_task_none, &n_released, cancellable_count_int, options, &error));
+  g_assert_null (osiiso_group_submit (group, test_task_none, &n_released, test_count, options, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   cancellable_settle ();
   g_assert_cmpint (n_released, ==, 4);
@@ -317,7 +311,7 @@ test_queue_goes (gconstpointer backend)
 
   g_object_weak_ref (G_OBJECT (cancellable), note_thread, &dropped_by);
   for (guint i = 0; i < 3; i++)
-    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, cancellable_count_int, options, NULL), !=, 0);
+    g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, test_count, options, NULL), !=, 0);
   test_queue_free (queue);
   g_assert_cmpint (n_released, ==, 3);
   g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
@@ -441,13 +435,13 @@ test_group (gconstpointer backend)
 
   g_test_summary ("All members of a map are cancelled with it");
 
-  group = osiiso_queue_map (queue, 0, test_task_none, &n_released, cancellable_count_int, options, &error);
+  group = osiiso_queue_map (queue, 0, test_task_none, &n_released, test_count, options, &error);
   g_assert_no_error (error);
   g_clear_object (&group);
   cancellable_settle ();
   g_assert_cmpuint (cancellable_count_connections (cancellable), ==, 0);
   g_assert_cmpint (n_released, ==, 1);
-  group = osiiso_queue_map (queue, 500, test_task_none, &n_released, cancellable_count_int, options, &error);
+  group = osiiso_queue_map (queue, 500, test_task_none, &n_released, test_count, options, &error);
   g_assert_no_error (error);
   g_cancellable_cancel (cancellable);
   summary = osiiso_queue_dup_summary (queue);

@@ -12,7 +12,6 @@ void     cancellable_finish            (OsiisoQueue  *queue);
 /* How many handlers are connected. */
 guint    cancellable_count_connections (GCancellable *cancellable);
 /* A destroy function that counts. */
-void     cancellable_count_int         (gpointer      n);
 void     cancellable_assert_cancelled  (OsiisoHandle *handle);
 /* A thread that cancels. */
 gpointer cancellable_cancel_thread     (gpointer      cancellable);

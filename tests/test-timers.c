@@ -379,14 +379,6 @@ test_set_priority (void)
   finish (queue);
 }
 
-static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
 static OsiisoRunSummary *
 run_finish (OsiisoQueue   *queue,
             GAsyncResult **result)
@@ -419,7 +411,7 @@ test_run_timeout (gconstpointer policy)
   g_test_summary ("When the time of a run is over, the policy decides what happens to must-complete tasks");
 
   g_object_set (queue, "timeout", 3.0, "on-timeout", GPOINTER_TO_INT (policy), NULL);
-  osiiso_queue_run_async (queue, NULL, store_result, &result);
+  osiiso_queue_run_async (queue, NULL, test_store_result, &result);
   settle ();
   advance (3);
   g_assert_cmpint (osiiso_handle_get_status (b), ==, OSIISO_STATUS_CANCELLED);

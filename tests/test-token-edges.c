@@ -6,12 +6,6 @@
 /* Tokens that nobody takes or hears of, that are over, or are asked for in the wrong
  * place. */
 
-static void
-count (gpointer counter)
-{
-  g_atomic_int_inc ((int *) counter);
-}
-
 static guint64
 refuse (guint64  token,
         guint64  id,
@@ -63,8 +57,8 @@ test_no_layer (void)
       if (i > 0)
         break;
       /* With one part of it only. */
-      g_assert_true (osiiso_queue_set_thread_end_func (functions, count, NULL, NULL, NULL));
-      g_assert_true (osiiso_queue_set_thread_end_func (calls, count, NULL, NULL, NULL));
+      g_assert_true (osiiso_queue_set_thread_end_func (functions, test_count, NULL, NULL, NULL));
+      g_assert_true (osiiso_queue_set_thread_end_func (calls, test_count, NULL, NULL, NULL));
     }
   g_assert_false (osiiso_queue_acknowledge_told (functions));
   g_assert_true (osiiso_queue_shutdown (functions, TRUE, NULL, NULL));
@@ -332,7 +326,7 @@ test_told_nobody (void)
       g_assert_true (osiiso_queue_set_completions_func (queue, OSIISO_COMPLETION_FLAGS_ACKNOWLEDGED, funcs[i], &hearing, NULL,
                                                         NULL));
       g_assert_cmpuint (osiiso_queue_submit_token (queue, 7, NULL, NULL), !=, 0);
-      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, count, NULL, NULL), !=, 0);
+      g_assert_cmpuint (osiiso_queue_push (queue, test_task_none, &n_released, test_count, NULL, NULL), !=, 0);
       numbers = osiiso_backend_take_tokens (osiiso_queue_get_backend (queue), 1, &n);
       g_assert_cmpuint (n, ==, 3);
       g_assert_cmpuint (osiiso_queue_tokens_done (queue, numbers + 1, 2), ==, 1);

@@ -681,12 +681,6 @@ never_told (const guint64 *tokens,
   g_assert_not_reached ();
 }
 
-static void
-count_release (gpointer data)
-{
-  ++*(int *) data;
-}
-
 /* What was set is let go once, and what is set too late at once. */
 static void
 test_disposed (void)
@@ -698,9 +692,9 @@ test_disposed (void)
 
       if (with)
         {
-          g_assert_true (osiiso_queue_set_runner (queue, never_run, &released[0], count_release, NULL));
+          g_assert_true (osiiso_queue_set_runner (queue, never_run, &released[0], test_count, NULL));
           g_assert_true (osiiso_queue_set_completions_func (queue, OSIISO_COMPLETION_FLAGS_NONE, never_told, &released[1],
-                                                            count_release, NULL));
+                                                            test_count, NULL));
         }
       g_object_run_dispose (G_OBJECT (queue));
       g_assert_cmpint (released[0], ==, with);
@@ -708,9 +702,9 @@ test_disposed (void)
       for (int i = 2; i < 4; i++)
         {
           g_autoptr (GError) error = NULL;
-          const gboolean set = i == 2 ? osiiso_queue_set_runner (queue, never_run, &released[i], count_release, &error)
+          const gboolean set = i == 2 ? osiiso_queue_set_runner (queue, never_run, &released[i], test_count, &error)
                                       : osiiso_queue_set_completions_func (queue, OSIISO_COMPLETION_FLAGS_NONE, never_told,
-                                                                           &released[i], count_release, &error);
+                                                                           &released[i], test_count, &error);
 
           g_assert_false (set);
           g_assert_error (error, OSIISO_QUEUE_ERROR, OSIISO_QUEUE_ERROR_CLOSED);

@@ -151,6 +151,28 @@ test_iterate_until (const int *flag)
   g_source_remove (id);
 }
 
+void
+test_store_result (GObject      *source,
+                   GAsyncResult *result,
+                   gpointer      location)
+{
+  *(GAsyncResult **) location = g_object_ref (result);
+}
+
+GAsyncResult *
+test_await_result (GAsyncResult **location)
+{
+  while (*location == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return *location;
+}
+
+void
+test_count (gpointer counter)
+{
+  g_atomic_int_inc ((int *) counter);
+}
+
 static void
 gone_cb (gpointer data,
          GObject *where_it_was)

@@ -68,6 +68,16 @@ void               test_run_all        (OsiisoQueue *queue);
 /* Iterates the default context until *flag is not zero. */
 void               test_iterate_until  (const int *flag);
 
+/* A callback that keeps the result, which the caller clears, in a GAsyncResult **. */
+void               test_store_result   (GObject      *source,
+                                        GAsyncResult *result,
+                                        gpointer      location);
+/* Iterates the default context until it is there. */
+GAsyncResult      *test_await_result   (GAsyncResult **location);
+
+/* A destroy function, or a swapped handler of a signal: adds 1 to an int. */
+void               test_count          (gpointer counter);
+
 /* Iterates until the handle shows the status. */
 void               test_await_status   (OsiisoHandle *handle,
                                         OsiisoStatus  status);

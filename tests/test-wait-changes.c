@@ -341,14 +341,6 @@ test_second_attempt (void)
   hooks->clock_set_manual (0);
 }
 
-static void
-store_result (GObject      *source,
-              GAsyncResult *result,
-              gpointer      location)
-{
-  *(GAsyncResult **) location = g_object_ref (result);
-}
-
 /* Tasks that end by themselves. */
 static void
 end_in_time (OsiisoTaskOptions *options,
@@ -367,7 +359,7 @@ end_in_time (OsiisoTaskOptions *options,
   scene_add (&scene, &limited);
   scene_add (&scene, &other);
   osiiso_queue_set_timeout (scene.queues[0], run_timeout);
-  osiiso_queue_run_async (scene.queues[0], NULL, store_result, &result);
+  osiiso_queue_run_async (scene.queues[0], NULL, test_store_result, &result);
   scene_start (&scene);
   scene_await (2);
   hooks->clock_advance (5 * G_USEC_PER_SEC);
@@ -414,7 +406,7 @@ test_limit_lifted (void)
   scene_add (&scene, &limited);
   scene_add (&scene, &other);
   osiiso_queue_set_timeout (scene.queues[0], 5);
-  osiiso_queue_run_async (scene.queues[0], cancellable, store_result, &result);
+  osiiso_queue_run_async (scene.queues[0], cancellable, test_store_result, &result);
   scene_start (&scene);
   scene_await (2);
   g_cancellable_cancel (cancellable);
