@@ -168,6 +168,9 @@ Attempt  *driver_attempt (Driver     *self,
 
 /* Delivers what the library has to tell, and compares it. */
 void      driver_settle  (Driver     *self);
+/* Notes which of the calls that wait are over by what has happened. An operation that
+ * does several things says so after each. */
+void      driver_latch_waits (Driver *self);
 /* Compares what can be seen at any time. */
 void      driver_compare (Driver     *self,
                           Random     *random);

@@ -349,6 +349,7 @@ op_cancel_source (Driver *self,
                   Random *random)
 {
   guint i = random_below (random, G_N_ELEMENTS (self->sources));
+  void (*handler) (Driver *, guint) = self->handler;
 
   driver_settle (self);
   if (self->difference != NULL)
@@ -361,11 +362,14 @@ op_cancel_source (Driver *self,
       if (wait->kind != WAIT_SUBMIT || wait->over || wait->source != self->numbers[i])
         continue;
       wait->refusal = CANCELLED;
-      ref_model_leave_line (self->model, wait->tag);
     }
   ref_model_cancel_source (self->model, self->numbers[i]);
   g_cancellable_cancel (self->sources[i]);
+  /* They leave in their context, in which a handler that comes before that would still
+   * find them in line. */
+  self->handler = NULL;
   driver_settle (self);
+  self->handler = handler;
   if (random_chance (random, 30))
     return;
   g_object_unref (self->sources[i]);

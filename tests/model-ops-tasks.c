@@ -325,9 +325,11 @@ op_drain (Driver *self,
           Attempt *attempt = driver_attempt (self, 0);
 
           report_on (self, random, attempt, FALSE);
+          driver_latch_waits (self);
           driver_release (self, attempt, TRUE, TRUE);
         }
       if (ref_model_peek (self->model) == NULL && ref_model_next_due (self->model) != 0)
         model_advance (self, random);
+      driver_latch_waits (self);
     }
 }

@@ -145,8 +145,11 @@ ref_model_serve_line (RefModel *self)
     answer (self, 0, FALSE);
   while ((next = next_in_line (self)) >= 0)
     {
-      reserved |= in_line (self, (guint) next)->group >= 0;
-      overdue |= answer (self, (guint) next, TRUE);
+      const RefSubmission *submission = in_line (self, (guint) next);
+      const gboolean cancelled = submission->options.source != 0 && submission->options.source == self->cancelled_source;
+
+      reserved |= submission->group >= 0 && !cancelled;
+      overdue |= answer (self, (guint) next, !cancelled);
     }
   /* Members get places first and come in then. Nobody says on which side of that
    * somebody else fails, who has come in too late. */
@@ -197,6 +200,16 @@ ref_model_leave_line (RefModel *self,
       ref_model_check_idle (self);
       return;
     }
+}
+
+void
+ref_model_leave_line_of_source (RefModel *self,
+                                guint     source)
+{
+  for (guint i = self->line->len; i > 0; i--)
+    if (in_line (self, i - 1)->options.source == source)
+      answer (self, i - 1, FALSE);
+  ref_model_check_idle (self);
 }
 
 void

@@ -408,6 +408,7 @@ ref_model_cancel_source (RefModel *self,
 {
   guint batch = ++self->n_batches;
 
+  self->cancelled_source = source;
   self->n_open_batches++;
   for (guint i = 0; i < self->tasks->len; i++)
     {
@@ -417,6 +418,9 @@ ref_model_cancel_source (RefModel *self,
         cancel (self, task, batch);
     }
   self->n_open_batches--;
+  /* Who waits in line hears of it later. */
+  ref_model_leave_line_of_source (self, source);
+  self->cancelled_source = 0;
 }
 
 void

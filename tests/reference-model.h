@@ -227,6 +227,7 @@ typedef struct
   guint64     n_forgotten;  /* of them, by resets */
   guint       n_batches;
   guint       n_open_batches; /* that are being ended just now */
+  guint       cancelled_source; /* right now, so that nobody who has it comes in */
   guint       n_joins;      /* that wait */
   guint       n_joined;     /* that have been told, since the last look */
   gboolean    ambiguous;    /* two things fell due at the same time */
@@ -275,6 +276,8 @@ void      ref_model_enter_line (RefModel         *self,
                                 guint             tag);
 void      ref_model_leave_line (RefModel   *self,
                                 guint       tag);
+void      ref_model_leave_line_of_source (RefModel *self,
+                                          guint     source);
 
 /* Attempts. */
 RefTask  *ref_model_peek       (RefModel   *self);

@@ -322,11 +322,13 @@ def isolation(place):
        'sockets are disturbed',
        Bar('broken', '==', 0), Bar('tasks', '>=', 1e8, True), Bar('fds_more', '<=', 0, True),
        Bar('samples', '>=', 50, True), Bar('disturbed_samples', '>=', 50, True),
-       Bar('rss_slope_kib_per_minute', '<=', 1, True), Bar('disturbed_rss_slope_kib_per_minute', '<=', 1, True))
+       *(Bar(f'{who}{what}_kib_per_minute', '<=', 1, True)
+         for who in ('', 'disturbed_') for what in ('heap_slope', 'rss_slope_low')))
 def long_run(place):
-    """The slopes are those after five minutes, with the bounds in which they are with 95 %. Disturbed threads sleep so much
-    that they do less, in smaller rounds, so that there are samples. Larger rounds
-    would leave more memory behind, by chance."""
+    """The slopes are those after five minutes, with the bounds in which they are with 95 %: what is in use is known to less
+    than a KiB, but what the program has of the system is not, as there are holes of any size between what is in use. That
+    must not be shown to grow. Disturbed threads sleep so much that they do less, in smaller rounds, so that there are
+    samples. Larger rounds would leave more memory behind, by chance."""
     def one(per_mille):
         environment = place.environment('check/chaos.so' if per_mille else None, CHAOS_SEED=place.seed(), CHAOS_PM=per_mille,
                                         **ALL_TOUCHED)

@@ -299,6 +299,7 @@ run_long (const SoakParams *params)
   soak_report ("tasks", (double) load.n_tasks);
   soak_report ("samples", samples->len);
   soak_report ("rss_kib", (double) soak_exact_rss () / 1024);
+  soak_report ("heap_kib", samples->len > 0 ? g_array_index (samples, Sample, samples->len - 1).heap : 0);
   report_slope ("rss", samples, FALSE);
   report_slope ("heap", samples, TRUE);
   soak_report ("fds_early", get_median (fds_early));
