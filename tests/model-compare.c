@@ -332,8 +332,10 @@ latch_waits (Driver *self)
         wait->over = self->model->life == REF_CLOSED;
       else if (wait->kind == WAIT_GROUP)
         {
-          wait->over = group->completed->len == group->members->len;
-          wait->n_members = group->members->len;
+          wait->over = group->completed->len == group->members->len || group->ends->len > wait->n_ends;
+          /* Others may have come in since. */
+          wait->n_members = group->ends->len > wait->n_ends ? g_array_index (group->ends, guint, wait->n_ends)
+                                                            : group->members->len;
         }
       else if (wait->kind == WAIT_NEXT)
         {

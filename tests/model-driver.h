@@ -89,6 +89,7 @@ typedef struct
   int               refusal;
   gboolean          over;       /* what it waits for has come */
   guint             n_members;  /* of the group, then */
+  guint             n_ends;     /* of the group, before */
   gint64            since;
   gboolean          returned;
   GError           *error;

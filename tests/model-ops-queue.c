@@ -204,6 +204,7 @@ op_group_wait (Driver *self,
     return;
   driver_say (self, "%s for group %u", next ? "next_completed_async" : "wait_async", index);
   wait = model_new_wait (self, next ? WAIT_NEXT : WAIT_GROUP, index);
+  wait->n_ends = group->ends->len;
   wait->refused = group->completed->len < group->members->len && !ref_model_start_work (self->model);
   if (next)
     osiiso_group_next_completed_async (object, wait->cancellable, model_returned, wait);

@@ -231,6 +231,7 @@ ref_model_new_group (RefModel *self)
 
   group->members = g_array_new (FALSE, FALSE, sizeof (guint));
   group->completed = g_array_new (FALSE, FALSE, sizeof (guint));
+  group->ends = g_array_new (FALSE, FALSE, sizeof (guint));
   g_ptr_array_add (self->groups, group);
   return self->groups->len - 1;
 }

@@ -51,6 +51,7 @@ group_free (gpointer data)
 
   g_array_unref (group->members);
   g_array_unref (group->completed);
+  g_array_unref (group->ends);
   g_free (group);
 }
 
@@ -213,6 +214,15 @@ count (RefModel *self,
     g_array_append_val (self->results, task->index);
 }
 
+static void
+complete_member (RefGroup *group,
+                 guint     task)
+{
+  g_array_append_val (group->completed, task);
+  if (group->completed->len == group->members->len)
+    g_array_append_val (group->ends, group->members->len);
+}
+
 void
 ref_model_end_task (RefModel    *self,
                     RefTask     *task,
@@ -232,7 +242,7 @@ ref_model_end_task (RefModel    *self,
   self->n_completed++;
   count (self, task);
   if (task->group >= 0)
-    g_array_append_val (ref_model_group (self, task->group)->completed, task->index);
+    complete_member (ref_model_group (self, task->group), task->index);
   /* The victims are told first, although the failure came first. */
   if (status == OSIISO_STATUS_FAILED && ref_model_get_fail_policy (self) == OSIISO_FAIL_POLICY_FAIL_FIRST)
     ref_model_abort (self, WRONG (self, REF_FAIL_FIRST_ALL));

@@ -184,6 +184,7 @@ typedef struct
   GArray *members;          /* of guint, tasks in the order of submission */
   GArray *completed;        /* of guint, tasks in the order of completion */
   guint   n_given;          /* by next_completed() */
+  GArray *ends;             /* of guint, how many members it had whenever the last of them was over */
 } RefGroup;
 
 typedef enum

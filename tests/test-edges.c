@@ -260,7 +260,7 @@ released_cb (gpointer n_released,
              GObject *object)
 {
   g_assert_true (g_thread_self () == owner);
-  count (n_released);
+  test_count (n_released);
 }
 
 static void
@@ -398,7 +398,7 @@ typedef struct
 static void
 release_comer (gpointer data)
 {
-  count (&((Comer *) data)->n_released);
+  test_count (&((Comer *) data)->n_released);
 }
 
 static void
@@ -409,7 +409,7 @@ came_cb (GObject      *queue,
   Comer *self = data;
 
   g_assert_null (osiiso_queue_submit_finish (OSIISO_QUEUE (queue), result, &self->error));
-  count (&self->n_returned);
+  test_count (&self->n_returned);
 }
 
 static void

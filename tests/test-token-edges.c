@@ -76,7 +76,7 @@ tokens_cb (GObject      *queue,
 
   g_assert_nonnull (ids);
   g_assert_cmpuint (ids[1], !=, 0);
-  count (n_returned);
+  test_count (n_returned);
 }
 
 static void
@@ -132,7 +132,7 @@ calls_cb (GObject      *queue,
   g_autofree guint64 *ids = osiiso_queue_submit_token_calls_finish (OSIISO_QUEUE (queue), result, NULL, NULL);
 
   g_assert_nonnull (ids);
-  count (n_returned);
+  test_count (n_returned);
 }
 
 static void
