@@ -214,11 +214,11 @@ count (RefModel *self,
     g_array_append_val (self->results, task->index);
 }
 
+/* When the place of the one that is over is taken: whoever comes in there may be another
+ * member. */
 static void
-complete_member (RefGroup *group,
-                 guint     task)
+note_group_end (RefGroup *group)
 {
-  g_array_append_val (group->completed, task);
   if (group->completed->len == group->members->len)
     g_array_append_val (group->ends, group->members->len);
 }
@@ -242,12 +242,14 @@ ref_model_end_task (RefModel    *self,
   self->n_completed++;
   count (self, task);
   if (task->group >= 0)
-    complete_member (ref_model_group (self, task->group), task->index);
+    g_array_append_val (ref_model_group (self, task->group)->completed, task->index);
   /* The victims are told first, although the failure came first. */
   if (status == OSIISO_STATUS_FAILED && ref_model_get_fail_policy (self) == OSIISO_FAIL_POLICY_FAIL_FIRST)
     ref_model_abort (self, WRONG (self, REF_FAIL_FIRST_ALL));
   ref_model_add_event (self, REF_EVENT_COMPLETE, task, 0);
   ref_model_check_idle (self);
+  if (task->group >= 0)
+    note_group_end (ref_model_group (self, task->group));
 }
 
 static void
