@@ -19,7 +19,7 @@ for per_mille in 20 200; do
     seeds=$(((seeds + 4) / 5))
   fi
   OSIISO_MODULE_PATH=$PWD/$BUILD/tests G_DEBUG=fatal-criticals \
-    meson devenv -C "$BUILD" "$PWD/tests/check/test-chaos.py" --all-cases --per-mille "$per_mille" \
+    meson devenv -C "$BUILD" "$PWD/tests/check/test-chaos.py" --all-cases --per-mille "$per_mille" --jobs "$(nproc)" \
       --seeds "$(seq -s , "$first" $((first + seeds - 1)))" \
       tests/check/chaos.so tests/check/chaos-deadlock tests/osiiso-backend-conformance || status=1
   n=$((n + 3 * seeds))

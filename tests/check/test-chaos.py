@@ -9,6 +9,7 @@ program DEADLOCK, which is wrong. A seed that fails is printed; it begins with t
 same numbers when it is run again, though the system has a say in the order, too.
 """
 import argparse
+import concurrent.futures
 import os
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def parse_arguments():
     parser.add_argument('--seeds', type=numbers, default=[1], metavar='N,N…', help='default: 1')
     parser.add_argument('--per-mille', type=int, default=20, help='how many calls are disturbed (default: 20)')
     parser.add_argument('--backend', action='append', choices=BACKENDS, help='can be repeated; default: all')
+    parser.add_argument('--jobs', type=int, default=1, metavar='N', help='how many at the same time (default: 1)')
     parser.add_argument('--all-cases', action='store_true', help='not just those with much at the same time')
     return parser.parse_args()
 
@@ -50,9 +52,9 @@ def find_deadlock(options):
     statuses = [run([options.deadlock], options.chaos, seed, 200).returncode
                 for seed in range(1, DEADLOCK_SEEDS + 1)]
     found = statuses.count(EXIT_DEADLOCK)
-    print(f'# found in {found} of {DEADLOCK_SEEDS} runs')
     assert set(statuses) <= {0, EXIT_DEADLOCK}, f'the program ended with {set(statuses)}'
-    assert found >= DEADLOCK_AT_LEAST, f'has to be found in {DEADLOCK_AT_LEAST}'
+    assert found >= DEADLOCK_AT_LEAST, f'found in {found} runs, and has to be in {DEADLOCK_AT_LEAST}'
+    return f'found in {found} of {DEADLOCK_SEEDS} runs'
 
 
 def conform(options, backend, seed):
@@ -62,30 +64,28 @@ def conform(options, backend, seed):
             command += ['-p', path]
     result = run(command, options.chaos, seed, options.per_mille)
     lines = result.stdout.splitlines()
-    if result.returncode != 0:
-        for line in lines:
-            print('# ' + line)
-    assert result.returncode == 0, f'ended with {result.returncode}'
-    assert sum(line.startswith('ok ') for line in lines) >= len(SHORT), 'hardly a case was run'
+    assert result.returncode == 0, f'{result.stdout}ended with {result.returncode}'
+    n = sum(line.startswith('ok ') for line in lines)
+    assert n >= len(SHORT), 'hardly a case was run'
+    return f'{n} cases'
 
 
 def main():
     options = parse_arguments()
-    cases = [('deadlock', lambda: find_deadlock(options))]
-    for backend in options.backend or BACKENDS:
-        for seed in options.seeds:
-            cases.append((f'{backend}/{seed}', lambda backend=backend, seed=seed: conform(options, backend, seed)))
-
-    print(f'1..{len(cases)}')
+    conformances = [(backend, seed) for backend in options.backend or BACKENDS for seed in options.seeds]
+    print(f'1..{len(conformances) + 1}')
     failed = False
-    for i, (name, case) in enumerate(cases, 1):
-        try:
-            case()
-            print(f'ok {i} /chaos/{name}', flush=True)
-        except (AssertionError, subprocess.TimeoutExpired) as error:
-            print(f'# {error}')
-            print(f'not ok {i} /chaos/{name}', flush=True)
-            failed = True
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as jobs:
+        cases = [('deadlock', jobs.submit(find_deadlock, options))]
+        cases += [(f'{backend}/{seed}', jobs.submit(conform, options, backend, seed)) for backend, seed in conformances]
+        for i, (name, case) in enumerate(cases, 1):
+            try:
+                print(f'# {case.result()}')
+                print(f'ok {i} /chaos/{name}', flush=True)
+            except (AssertionError, subprocess.TimeoutExpired) as error:
+                print(''.join(f'# {line}\n' for line in str(error).splitlines()), end='')
+                print(f'not ok {i} /chaos/{name}', flush=True)
+                failed = True
     return 1 if failed else 0
 
 
