@@ -376,6 +376,26 @@ driver_open (Driver     *self,
   self->model->close_later = self->close_later;
 }
 
+/* A thread of the library that is about to end what has fallen due holds up a run. What
+ * does not return in ten seconds never will. */
+static void
+await_returns (Driver *self)
+{
+  const gint64 until = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;
+  guint n_returned;
+
+  do
+    {
+      while (g_main_context_iteration (self->context, FALSE))
+        ;
+      n_returned = 0;
+      for (guint i = 0; i < self->waits->len; i++)
+        n_returned += ((Wait *) g_ptr_array_index (self->waits, i))->returned;
+      g_thread_yield ();
+    }
+  while (n_returned < self->waits->len && g_get_monotonic_time () < until);
+}
+
 static void
 end_all (Driver *self)
 {
@@ -393,8 +413,7 @@ end_all (Driver *self)
     driver_release (self, driver_attempt (self, 0), TRUE, TRUE);
   if (!comparable)
     {
-      while (g_main_context_iteration (self->context, FALSE))
-        ;
+      await_returns (self);
       return;
     }
   driver_settle (self);
