@@ -123,10 +123,10 @@ set_error_closed (GError **error)
   return FALSE;
 }
 
+/* FALSE when it is shut down, or about to be. */
 static gboolean
 begin_start (OsiisoScheduler *self,
-             gboolean        *already,
-             GError         **error)
+             gboolean        *already)
 {
   gboolean closed;
 
@@ -138,7 +138,7 @@ begin_start (OsiisoScheduler *self,
   if (self->life == OSIISO_LIFE_NEW)
     self->life = OSIISO_LIFE_STARTING;
   pthread_mutex_unlock (&self->view_lock);
-  return closed ? set_error_closed (error) : TRUE;
+  return !closed;
 }
 
 /* With the life cycle at STARTING, where it stays. */
@@ -206,8 +206,10 @@ osiiso_scheduler_start_for (OsiisoScheduler *self,
 
   do
     {
-      if (!begin_start (self, &already, error))
-        return FALSE;
+      /* All work has been ended then or is just being ended, and who waits for it needs
+       * nothing to be started. */
+      if (!begin_start (self, &already))
+        return who == OSIISO_START_WORK || set_error_closed (error);
       if (!already && !open_backend (self, error))
         {
           set_life (self, OSIISO_LIFE_NEW);

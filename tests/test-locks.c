@@ -12,19 +12,24 @@
  * test. */
 
 static int (*next_init) (pthread_mutex_t *, const pthread_mutexattr_t *);
+static int (*next_lock) (pthread_mutex_t *);
 static int (*next_unlock) (pthread_mutex_t *);
 
 /* In a program that has the runtime of a sanitizer within itself these are not next. */
 extern int __interceptor_pthread_mutex_init (pthread_mutex_t *, const pthread_mutexattr_t *) __attribute__ ((weak));
+extern int __interceptor_pthread_mutex_lock (pthread_mutex_t *) __attribute__ ((weak));
 extern int __interceptor_pthread_mutex_unlock (pthread_mutex_t *) __attribute__ ((weak));
 
 static void
 find_next (void)
 {
   next_init = __interceptor_pthread_mutex_init;
+  next_lock = __interceptor_pthread_mutex_lock;
   next_unlock = __interceptor_pthread_mutex_unlock;
   if (next_init == NULL)
     *(void **) &next_init = dlsym (RTLD_NEXT, "pthread_mutex_init");
+  if (next_lock == NULL)
+    *(void **) &next_lock = dlsym (RTLD_NEXT, "pthread_mutex_lock");
   if (next_unlock == NULL)
     *(void **) &next_unlock = dlsym (RTLD_NEXT, "pthread_mutex_unlock");
 }
@@ -53,6 +58,34 @@ pthread_mutex_init (pthread_mutex_t           *lock,
   return err;
 }
 
+/* Where one thread has no lock, and is about to take one, another comes in before it. */
+static struct
+{
+  GThread    *thread; /* (nullable) */
+  guint       step;   /* that time */
+  guint       n_steps;
+  guint       n_held;
+  GThreadFunc func;
+  gpointer    data;
+} overtaken;
+
+static void
+overtake (void)
+{
+  if (overtaken.n_held++ == 0 && ++overtaken.n_steps == overtaken.step)
+    g_thread_join (g_thread_new ("overtake", overtaken.func, overtaken.data));
+}
+
+__attribute__ ((visibility ("default"))) int
+pthread_mutex_lock (pthread_mutex_t *lock)
+{
+  if (next_lock == NULL)
+    find_next ();
+  if (overtaken.thread != NULL && overtaken.thread == g_thread_self ())
+    overtake ();
+  return next_lock (lock);
+}
+
 __attribute__ ((visibility ("default"))) int
 pthread_mutex_unlock (pthread_mutex_t *lock)
 {
@@ -62,6 +95,8 @@ pthread_mutex_unlock (pthread_mutex_t *lock)
     find_next ();
   err = next_unlock (lock);
   g_assert_cmpint (err, ==, 0);
+  if (overtaken.thread != NULL && overtaken.thread == g_thread_self ())
+    overtaken.n_held--;
   return err;
 }
 
@@ -209,6 +244,69 @@ test_lookup (void)
   test_queue_free (queue);
 }
 
+typedef struct
+{
+  OsiisoQueue   *queue;
+  OsiisoAttempt *attempt;
+} End;
+
+static gpointer
+end_all (gpointer data)
+{
+  End *end = data;
+
+  let_go (end->attempt);
+  osiiso_queue_cancel (end->queue);
+  return NULL;
+}
+
+/* FALSE when the wait, which does not sleep, has fewer steps. */
+static gboolean
+wait_overtaken (guint    step,
+                gboolean for_task)
+{
+  OsiisoQueue *queue = test_queue_new ("thread-pool");
+  OsiisoAttempt *slot = NULL;
+  g_autoptr (OsiisoHandle) handle = test_submit (queue, test_task_defer, &slot, NULL);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  End end = { queue, NULL };
+  gboolean over;
+
+  g_cancellable_cancel (cancellable);
+  g_assert_true (osiiso_queue_start (queue, NULL));
+  end.attempt = hold (&slot);
+  overtaken.func = end_all;
+  overtaken.data = &end;
+  overtaken.step = step;
+  overtaken.n_steps = overtaken.n_held = 0;
+  overtaken.thread = g_thread_self ();
+  over = for_task ? osiiso_handle_wait (handle, -1, cancellable, &error) : osiiso_queue_join (queue, cancellable, &error);
+  overtaken.thread = NULL;
+  if (!over)
+    g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  if (overtaken.n_steps < step)
+    end_all (&end);
+  g_assert_true (osiiso_queue_shutdown (queue, TRUE, NULL, NULL));
+  test_queue_free (queue);
+  return overtaken.n_steps >= step;
+}
+
+static void
+test_overtaken (void)
+{
+  guint n_steps[2];
+
+  g_test_summary ("A wait for work is not refused when the work ends and the queue is shut down between two of its steps");
+
+  for (guint i = 0; i < G_N_ELEMENTS (n_steps); i++)
+    for (n_steps[i] = 0; wait_overtaken (n_steps[i] + 1, i == 0); n_steps[i]++)
+      ;
+  g_test_message ("%u steps of a wait, %u of a join", n_steps[0], n_steps[1]);
+  g_assert_cmpuint (n_steps[0], >, 1);
+  g_assert_cmpuint (n_steps[1], >, 1);
+}
+
 int
 main (int   argc,
       char *argv[])
@@ -218,6 +316,7 @@ main (int   argc,
   g_test_add_func ("/locks/leave-group", test_leave_group);
   g_test_add_func ("/locks/drop-queue", test_drop_queue);
   g_test_add_func ("/locks/lookup", test_lookup);
+  g_test_add_func ("/locks/overtaken", test_overtaken);
 
   return g_test_run ();
 }
