@@ -9,6 +9,8 @@ inside && /inherited from parent|g_main_context_default|g_task_get_type|g_privat
 inside && /g_child_watch_source_new/ && text ~ /g_main_context_new/ { known = 1 }
 # A thread of GIO looks for a bus when the process ends.
 inside && /g_dbus_address_get_stream_sync/ { known = 1 }
+# A process was ended before it had all of its libraries, whose files are open while they are mapped.
+inside && /\(rtld\.c:/ && /dl_main/ { known = 1 }
 # A worker was ended while libselinux, which GIO loads, had only begun.
 inside && /selinuxfs_exists/ && text ~ /\/proc\/filesystems/ { known = 1 }
 inside && /^==[0-9]+== *$/ { finish() }
