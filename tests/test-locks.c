@@ -58,10 +58,10 @@ pthread_mutex_init (pthread_mutex_t           *lock,
   return err;
 }
 
-/* Where one thread has no lock, and is about to take one, another comes in before it. */
+/* Where this thread has no lock, and is about to take one, another comes in before it. */
+static _Thread_local gboolean is_overtaken;
 static struct
 {
-  GThread    *thread; /* (nullable) */
   guint       step;   /* that time */
   guint       n_steps;
   guint       n_held;
@@ -81,7 +81,7 @@ pthread_mutex_lock (pthread_mutex_t *lock)
 {
   if (next_lock == NULL)
     find_next ();
-  if (overtaken.thread != NULL && overtaken.thread == g_thread_self ())
+  if (is_overtaken)
     overtake ();
   return next_lock (lock);
 }
@@ -95,7 +95,7 @@ pthread_mutex_unlock (pthread_mutex_t *lock)
     find_next ();
   err = next_unlock (lock);
   g_assert_cmpint (err, ==, 0);
-  if (overtaken.thread != NULL && overtaken.thread == g_thread_self ())
+  if (is_overtaken)
     overtaken.n_held--;
   return err;
 }
@@ -280,9 +280,9 @@ wait_overtaken (guint    step,
   overtaken.data = &end;
   overtaken.step = step;
   overtaken.n_steps = overtaken.n_held = 0;
-  overtaken.thread = g_thread_self ();
+  is_overtaken = TRUE;
   over = for_task ? osiiso_handle_wait (handle, -1, cancellable, &error) : osiiso_queue_join (queue, cancellable, &error);
-  overtaken.thread = NULL;
+  is_overtaken = FALSE;
   if (!over)
     g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   if (overtaken.n_steps < step)
